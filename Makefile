@@ -1,0 +1,175 @@
+# Pollux: the whole build. `make` alone says what there is.
+VERSION = 0.1.0
+
+# A build is a folder ($B), a compiler and a sanitizer; asan, tsan, fuzz and lint are this same
+# file again with other values of the three.
+B     ?= build
+SAN   ?=
+OPT   ?= -O2 -g
+ifeq ($(origin CC),default)
+CC     = gcc
+endif
+PYTHON ?= python3
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pollux
+MODEL ?= qwen2.5-coder-1.5b-instruct
+FUZZ_SECONDS ?= 60
+
+ENGINE := $(shell scripts/engine.sh --where)
+ENGINE_STAMP := $(if $(LLAMA_PREFIX),$(ENGINE)/include/llama.h,$(ENGINE)/stamp)
+RUST := build/libpollux_rust.a
+PACKAGES := libmicrohttpd json-c zlib libcurl libedit sqlite3
+
+SOURCES := $(sort $(shell find src -name '*.c'))
+TESTS   := $(filter %_test.c,$(SOURCES))
+FUZZERS := $(filter %_fuzz.c,$(SOURCES))
+MODULES := $(filter-out src/main.c $(TESTS) $(FUZZERS),$(SOURCES))
+objects  = $(patsubst src/%.c,$(B)/obj/%.o,$1)
+TEST_BINARIES := $(patsubst src/%.c,$(B)/test/%,$(TESTS))
+FUZZ_BINARIES := $(patsubst src/%.c,$(B)/%,$(FUZZERS))
+
+WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
+CFLAGS ?=
+ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -DPOLLUX_VERSION='"$(VERSION)"' $(OPT) $(WARN) $(SAN) \
+    -fno-omit-frame-pointer -pthread -Isrc -Irust -I. -isystem $(ENGINE)/include \
+    $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null) $(CFLAGS) $(CFLAGS_$*)
+# Libraries that a program does not use are not linked. A libllama of the owner's may lack parts.
+LIBS = -L$(ENGINE)/lib \
+    $(if $(LLAMA_PREFIX),-Wl$(comma)-rpath$(comma)$(ENGINE)/lib) \
+    $(patsubst %,-l%,$(foreach l,llama ggml ggml-cpu ggml-base,$(if \
+        $(or $(if $(LLAMA_PREFIX),,all),$(wildcard $(ENGINE)/lib/lib$l.*)),$l))) \
+    $(RUST) -Wl,--as-needed $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) \
+    -lstdc++ -lgomp -lpthread -lm -ldl
+comma := ,
+
+# Flags of one file, for example: CFLAGS_engine/sample = -march=native
+
+.DEFAULT_GOAL := help
+.PHONY: help build unit test run lint asan tsan fuzz fuzzers bench soak coverage clean \
+        objects tests models sanitized
+.DELETE_ON_ERROR:
+
+help: ## what there is
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
+
+build: $(B)/pollux ## build/pollux; gets libllama and builds it when it is not there
+
+run: ## install what is missing, build, start the server (ARGS="--port 9000", MODEL=name)
+	@scripts/setup.sh run
+	@$(MAKE) --no-print-directory --quiet build
+	@case "$(ARGS)" in *--model*|*--script*) ;; *) build/pollux pull --quiet $(MODEL) ;; esac
+	@exec build/pollux serve $(if $(findstring --model,$(ARGS))$(findstring --script,$(ARGS)),,--model $(MODEL)) $(ARGS)
+
+unit: tests ## unit tests; T=json/schema for one
+	@$(PYTHON) scripts/run_tests.py --build $(B) unit $(T)
+
+test: ## everything that a change must pass; installs what is missing
+	@scripts/setup.sh test
+	@$(MAKE) --no-print-directory --quiet build tests
+	@$(MAKE) --no-print-directory --quiet models
+	@$(PYTHON) scripts/run_tests.py --build $(B) unit api sdk
+
+models: $(B)/pollux
+	@$(B)/pollux pull --quiet smollm2-135m-instruct
+	@$(B)/pollux pull --quiet qwen2.5-coder-0.5b-instruct
+
+asan: ## unit and API tests with the address and undefined-behaviour sanitizers
+	@scripts/setup.sh test
+	@$(MAKE) --no-print-directory B=build/asan SAN="-fsanitize=address,undefined -fno-sanitize-recover=all" OPT="-O1 -g" sanitized
+
+tsan: ## unit and API tests with the thread sanitizer
+	@scripts/setup.sh test
+	@$(MAKE) --no-print-directory B=build/tsan SAN=-fsanitize=thread OPT="-O1 -g" sanitized
+
+sanitized: $(B)/pollux tests
+	@ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1 \
+	LSAN_OPTIONS=suppressions=$(CURDIR)/scripts/lsan.supp:print_suppressions=0 \
+	TSAN_OPTIONS=suppressions=$(CURDIR)/scripts/tsan.supp:halt_on_error=1:second_deadlock_stack=1 \
+	$(PYTHON) scripts/run_tests.py --build $(B) --no-model unit api
+
+fuzz: ## run every fuzz target (FUZZ_SECONDS=60 each; F=json/schema for one)
+	@scripts/setup.sh fuzz
+	@$(MAKE) --no-print-directory B=build/fuzz CC=clang OPT="-O1 -g" \
+	    SAN=-fsanitize=fuzzer-no-link,address,undefined fuzzers
+	@scripts/fuzz.sh $(FUZZ_SECONDS) $(F)
+
+bench: build ## Pollux and llama-server, interleaved, as ratios
+	@$(PYTHON) scripts/bench.py --pollux build/pollux --peer "$$(scripts/engine.sh --peer)" $(ARGS)
+
+soak: build ## 200 streaming clients for 60 s: none lost, none garbled, memory flat
+	@$(PYTHON) scripts/soak.py --pollux build/pollux $(ARGS)
+
+coverage: ## what the checklist asks and no test names; lines that no unit test runs
+	@$(PYTHON) scripts/coverage.py
+	@if command -v gcovr >/dev/null; then \
+	    $(MAKE) --no-print-directory --quiet B=build/gcov SAN=--coverage OPT="-O0 -g" CC=gcc tests && \
+	    $(PYTHON) scripts/run_tests.py --build build/gcov unit && \
+	    gcovr --root . --filter src/ --exclude '.*_test.c' build/gcov; fi
+
+lint: ## layers, clang's warnings, format, tidy, cppcheck
+	@scripts/setup.sh lint
+	@scripts/layers.sh
+	@$(MAKE) --no-print-directory --quiet -j2 -k B=build/clang CC=clang objects tidy
+	@find src rust -name '*.[ch]' | xargs clang-format --dry-run -Werror
+	@cppcheck --quiet -j2 --std=c11 --enable=warning,performance,portability --error-exitcode=1 \
+	    --inline-suppr --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches \
+	    --suppress=unmatchedSuppression -DPOLLUX_VERSION='""' -Isrc -Irust src
+	@echo "lint: no findings"
+
+clean: ## remove build/; the cache with libllama and the models stays
+	rm -rf build
+
+# ---- how ----
+
+objects: $(call objects,$(SOURCES))
+tests: $(TEST_BINARIES)
+fuzzers: $(FUZZ_BINARIES)
+tidy: $(patsubst src/%.c,$(B)/tidy/%,$(SOURCES))
+.PHONY: tidy
+
+$(B)/obj/%.o: src/%.c Makefile | $(ENGINE_STAMP)
+	@mkdir -p $(@D)
+	@echo "  cc    $<"
+	@$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
+# What .incbin takes in, the compiler's own dependency file does not know.
+$(B)/obj/model/catalogue.o: models/catalogue.json
+$(B)/obj/model/pull.o $(B)/obj/cli/pull.o: scripts/pull.py
+
+$(B)/libpollux.a: $(call objects,$(MODULES))
+	@rm -f $@
+	@ar rcs $@ $^
+
+$(B)/pollux: $(call objects,src/main.c) $(B)/libpollux.a $(RUST)
+	@echo "  link  $@"
+	@$(CC) $(SAN) $(LDFLAGS) $(filter %.o %/libpollux.a,$^) $(LIBS) -o $@
+
+$(B)/test/%: $(B)/obj/%.o $(B)/libpollux.a $(RUST)
+	@mkdir -p $(@D)
+	@echo "  link  $@"
+	@$(CC) $(SAN) $(LDFLAGS) $(filter %.o %/libpollux.a,$^) $(LIBS) -lcmocka -o $@
+
+$(B)/%_fuzz: $(B)/obj/%_fuzz.o $(B)/libpollux.a $(RUST)
+	@mkdir -p $(@D)
+	@echo "  link  $@"
+	@$(CC) $(subst fuzzer-no-link,fuzzer,$(SAN)) $(LDFLAGS) $(filter %.o %/libpollux.a,$^) $(LIBS) -o $@
+
+# Tidy is slow; a file is looked at again when its object was made again.
+$(B)/tidy/%: $(B)/obj/%.o .clang-tidy
+	@mkdir -p $(@D)
+	@echo "  tidy  src/$*.c"
+	@clang-tidy --quiet --warnings-as-errors='*' src/$*.c -- $(filter-out -Werror,$(ALL_CFLAGS)) 2>$@.log || \
+	    { grep -v 'warnings generated' $@.log; exit 1; }
+	@touch $@
+
+$(ENGINE)/stamp:
+	@scripts/engine.sh >/dev/null
+
+# Cargo's own folder is shared by checkouts; what it leaves there is copied under a lock.
+$(RUST): $(wildcard rust/Cargo.* rust/src/*.rs)
+	@echo "  cargo $@"
+	@mkdir -p $(@D) $(CACHE)/rust
+	@flock $(CACHE)/rust/lock sh -c 'cargo build --quiet --release --locked \
+	    --manifest-path rust/Cargo.toml --target-dir $(CACHE)/rust/target && \
+	    cp $(CACHE)/rust/target/release/libpollux_rust.a $@.new && mv $@.new $@'
+
+-include $(patsubst %.o,%.d,$(call objects,$(SOURCES)))
