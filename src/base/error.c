@@ -1,0 +1,79 @@
+/* error.c - the table of codes, and filling a struct error. */
+#include "base/error.h"
+#include "base/text.h"
+#include <stdarg.h>
+#include <stdio.h>
+
+/* clang-format off */
+static const struct error_row rows[] = {
+    {ERROR_OK,                  "OK",                  200},
+    {ERROR_CANCELLED,           "CANCELLED",           499},
+    {ERROR_UNKNOWN,             "UNKNOWN",             500},
+    {ERROR_INVALID_ARGUMENT,    "INVALID_ARGUMENT",    400},
+    {ERROR_DEADLINE_EXCEEDED,   "DEADLINE_EXCEEDED",   504},
+    {ERROR_NOT_FOUND,           "NOT_FOUND",           404},
+    {ERROR_ALREADY_EXISTS,      "ALREADY_EXISTS",      409},
+    {ERROR_PERMISSION_DENIED,   "PERMISSION_DENIED",   403},
+    {ERROR_RESOURCE_EXHAUSTED,  "RESOURCE_EXHAUSTED",  429},
+    {ERROR_FAILED_PRECONDITION, "FAILED_PRECONDITION", 400},
+    {ERROR_ABORTED,             "ABORTED",             409},
+    {ERROR_OUT_OF_RANGE,        "OUT_OF_RANGE",        400},
+    {ERROR_UNIMPLEMENTED,       "UNIMPLEMENTED",       501},
+    {ERROR_INTERNAL,            "INTERNAL",            500},
+    {ERROR_UNAVAILABLE,         "UNAVAILABLE",         503},
+    {ERROR_DATA_LOSS,           "DATA_LOSS",           500},
+    {ERROR_UNAUTHENTICATED,     "UNAUTHENTICATED",     401},
+};
+/* clang-format on */
+
+enum { N_ROWS = sizeof(rows) / sizeof(rows[0]) };
+
+const struct error_row *error_row(enum error_code code)
+{
+    return &rows[(unsigned)code < N_ROWS ? code : ERROR_UNKNOWN];
+}
+
+const struct error_row *error_row_named(const char *name)
+{
+    for (int i = 0; i < N_ROWS; i++)
+        if (strcmp(rows[i].name, name) == 0)
+            return &rows[i];
+    return NULL;
+}
+
+/* snprintf cuts at a byte; a reply must be UTF-8, so the cut moves to a character. */
+static void cut_at_character(char *string)
+{
+    struct text text = text_of(string);
+    string[text.len - text_utf8_pending(text)] = '\0';
+}
+
+/* Everything is formatted before err is touched: the arguments may point into it. */
+static void fill(struct error *err, enum error_code code, const char *field,
+                 const char *format, va_list args)
+{
+    struct error made = {.code = code};
+    vsnprintf(made.message, sizeof(made.message), format, args);
+    snprintf(made.field, sizeof(made.field), "%s", field);
+    cut_at_character(made.message);
+    cut_at_character(made.field);
+    *err = made;
+}
+
+bool error_set(struct error *err, enum error_code code, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fill(err, code, "", format, args);
+    va_end(args);
+    return false;
+}
+
+bool error_at(struct error *err, const char *field, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fill(err, ERROR_INVALID_ARGUMENT, field, format, args);
+    va_end(args);
+    return false;
+}

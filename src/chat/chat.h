@@ -1,0 +1,56 @@
+/* chat.h - one model of a conversation, whatever dialect it came in.
+ *
+ * A chat is a system instruction, turns of parts, tools and settings. Dialects build it,
+ * prompt.c turns it into text by the model's template, turn.c runs it. Nothing here knows the
+ * wire or the engine. All of it lives in the request's arena. */
+#ifndef POLLUX_CHAT_CHAT_H
+#define POLLUX_CHAT_CHAT_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "engine/engine.h"
+
+enum role { ROLE_USER, ROLE_MODEL };
+
+enum part_kind {
+    PART_TEXT,
+    PART_THOUGHT, /* text of the model's own reasoning */
+    PART_CALL,    /* the model asks for a function */
+    PART_RESULT,  /* what the function gave */
+};
+
+struct part {
+    enum part_kind kind;
+    struct text text; /* TEXT, THOUGHT */
+    struct text id;   /* CALL, RESULT; absent when the client gave none */
+    struct text name; /* CALL, RESULT: the function */
+    struct text json; /* CALL: arguments; RESULT: response; an object, compact JSON */
+};
+
+struct turn_of {
+    enum role role;
+    struct part *parts;
+    int n_parts;
+};
+
+struct function {
+    struct text name, description;
+    struct text parameters; /* JSON Schema, compact; absent: takes none */
+};
+
+struct chat {
+    struct text model;  /* the name that the caller asked for */
+    struct text system; /* absent: none */
+    struct turn_of *turns;
+    int n_turns;
+    struct function *functions;
+    int n_functions;
+
+    struct sampling sampling;
+    int n_candidates;
+    int max_tokens; /* 0: as many as fit */
+    struct text *stops;
+    int n_stops;
+};
+
+#endif

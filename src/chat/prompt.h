@@ -1,0 +1,31 @@
+/* prompt.h - chat to tokens by the model's own template.
+ *
+ * The template (Jinja, from the GGUF) is the truth about a model's format; minijinja renders
+ * it. A model without one (a base model) gets the plain format that prompt.c documents. User
+ * text cannot forge control tokens: where it spells one, that spelling is tokenised as plain
+ * text.
+ *
+ * A chat whose last turn is the model's is continued: the answer goes on where it ends. */
+#ifndef POLLUX_CHAT_PROMPT_H
+#define POLLUX_CHAT_PROMPT_H
+
+#include "chat/chat.h"
+
+struct prompter;
+
+/* Compiles the engine's template; the engine must outlive it. Any thread may render. */
+struct prompter *prompter_open(struct engine *engine, struct error *err);
+void prompter_close(struct prompter *prompter);
+
+struct prompt {
+    struct text text;
+    int32_t *tokens;
+    int n_tokens;
+};
+
+/* Renders and tokenises into the arena. Fails with INVALID_ARGUMENT and the template's own
+ * words when the template refuses the chat (roles that do not alternate, say). */
+bool prompt_make(struct prompter *prompter, const struct chat *chat, struct arena *arena,
+                 struct prompt *prompt, struct error *err);
+
+#endif
