@@ -1,28 +1,28 @@
 /* arena.c - a chain of chunks, filled from the front and freed together.
  *
- * The arena itself lies in its first chunk, so a small request costs one malloc. What does
- * not fit in half a chunk gets a chunk of its own, and the chunk being filled stays in use. */
+ * The arena itself lies in its first chunk, so a small request costs one malloc. What
+ * does not fit in half a chunk gets a chunk of its own, and the chunk being filled stays
+ * in use. */
 #include "base/arena.h"
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#ifdef __has_feature
+#if defined(__has_feature)
 #if __has_feature(address_sanitizer)
-#define __SANITIZE_ADDRESS__ 1
+#define ALONE
 #endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define ALONE
 #endif
 
-#ifdef __SANITIZE_ADDRESS__
-enum { CHUNK = 256 }; /* nearly everything alone, so that an overrun is seen */
-enum { LARGE = 0 };
+enum { ALIGN = _Alignof(max_align_t), CHUNK = 8 * 1024 };
+#ifdef ALONE
+enum { LARGE = 0 }; /* each by itself, so that the sanitizer sees an overrun */
 #else
-enum { CHUNK = 8 * 1024 };
 enum { LARGE = CHUNK / 2 };
 #endif
-
-enum { ALIGN = _Alignof(max_align_t) };
 
 struct chunk {
     struct chunk *next;

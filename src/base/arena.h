@@ -1,9 +1,9 @@
 /* arena.h - memory that lives as long as one request, and things to close with it.
  *
- * Everything that a request needs is allocated here and dies in one arena_close(): first the
- * deferred functions, newest first, then the memory. An arena belongs to one thread at a
- * time. Sizes that come from outside are bounded before they reach an allocator, so a failed
- * malloc means a broken machine and ends the process with a message. */
+ * Everything that a request needs is allocated here and dies in one arena_close(): first
+ * the deferred functions, newest first, then the memory. An arena belongs to one thread
+ * at a time. Sizes that come from outside are bounded before they reach an allocator, so
+ * a failed malloc means a broken machine and ends the process with a message. */
 #ifndef POLLUX_BASE_ARENA_H
 #define POLLUX_BASE_ARENA_H
 

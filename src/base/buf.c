@@ -1,4 +1,5 @@
-/* buf.c - bytes that grow: by doubling, so that adding costs the same however long it is. */
+/* buf.c - bytes that grow: by doubling, so that adding costs the same however long it is.
+ */
 #include "base/buf.h"
 #include "base/arena.h"
 #include <assert.h>

@@ -1,8 +1,8 @@
 /* buf.h - bytes that grow.
  *
- * A struct buf on the stack starts as {0}; buf_free() returns its memory. The bytes are always
- * followed by a NUL that `len` does not count, so `at` can be given to C functions (once
- * anything was added). Allocation failure ends the process (base/arena.h says why). */
+ * A struct buf on the stack starts as {0}; buf_free() returns its memory. The bytes are
+ * always followed by a NUL that `len` does not count, so `at` can be given to C functions
+ * (once anything was added). A failed malloc ends the process (base/arena.h says why). */
 #ifndef POLLUX_BASE_BUF_H
 #define POLLUX_BASE_BUF_H
 
@@ -23,11 +23,12 @@ void buf_printf(struct buf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void buf_vprintf(struct buf *buf, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));
-char *buf_reserve(struct buf *buf, size_t len); /* room for len more (the caller then raises buf->len
-                                                   and ends with a NUL); their first byte */
-void buf_drop(struct buf *buf, size_t len);     /* forgets the first len bytes */
-void buf_clear(struct buf *buf);                /* empty, memory kept */
+void buf_drop(struct buf *buf, size_t len); /* forgets the first len bytes */
+void buf_clear(struct buf *buf);            /* empty, memory kept */
 void buf_free(struct buf *buf);
+
+/* The place of len more bytes and a NUL. The caller writes them and raises buf->len. */
+char *buf_reserve(struct buf *buf, size_t len);
 
 static inline struct text buf_view(const struct buf *buf)
 {

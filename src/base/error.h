@@ -32,8 +32,8 @@ struct error {
     enum error_code code;
     char message[600];
     char field[300];    /* path of the request's field at fault, "" when none */
-    const char *reason; /* google.rpc.ErrorInfo reason, such as API_KEY_INVALID, or NULL */
-    int retry_ms;       /* > 0: worth trying again after this long (google.rpc.RetryInfo) */
+    const char *reason; /* google.rpc.ErrorInfo: API_KEY_INVALID; or NULL */
+    int retry_ms;       /* > 0: worth trying again then (google.rpc.RetryInfo) */
     int http_status;    /* 0: the table's; set where HTTP knows better (405) */
 };
 

@@ -1,9 +1,9 @@
 /* option.h - a table of settings: flag, variable, default, range, help.
  *
- * One row is one setting; the command line (GNU style: --name value, --name=value, -n value,
- * bundled switches, --), the environment (POLLUX_NAME; the command line wins) and --help all
- * read the same table. Values are checked against the range, and the error says what was
- * given and what is allowed. */
+ * One row is one setting; the command line (GNU style: --name value, --name=value, -n
+ * value, bundled switches, --), the environment (POLLUX_NAME; the command line wins) and
+ * --help all read the same table. Values are checked against the range, and the error
+ * says what was given and what is allowed. */
 #ifndef POLLUX_BASE_OPTION_H
 #define POLLUX_BASE_OPTION_H
 
@@ -37,10 +37,14 @@ struct option {
     const char *choices; /* "text json" */
 };
 
-/* Fills `into` from defaults, environment and argv[1..]. Options end at "--"; other words are
- * left in argv order in words/n_words (which point into argv; room for argc). */
+/* Fills `into` from defaults, environment and argv[1..]. Options end at "--"; other words
+ * are left in argv order in words/n_words (which point into argv; room for argc). */
 bool option_read(const struct option *table, int argc, char **argv, void *into,
                  const char **words, int *n_words, struct error *err);
+
+/* Frees the lists that option_read made; strings of `into` belong to argv, the
+ * environment and the table. */
+void option_free(const struct option *table, void *into);
 
 /* One aligned paragraph per row, as --help prints it: names, variable, default, range. */
 void option_help(const struct option *table, struct buf *out);

@@ -1,7 +1,7 @@
 /* queue.h - hands messages between threads and wakes the receiver.
  *
- * The only place where threads meet. What is pushed changes owner. Messages are intrusive:
- * put `struct message` first in yours. Order is kept per pushing thread. */
+ * The only place where threads meet. What is pushed changes owner. Messages are
+ * intrusive: put `struct message` first in yours. Order is kept per pushing thread. */
 #ifndef POLLUX_BASE_QUEUE_H
 #define POLLUX_BASE_QUEUE_H
 
@@ -18,11 +18,11 @@ struct queue;
 struct queue *queue_open(void);
 void queue_close(struct queue *queue); /* must be empty and unused by any thread */
 
-/* Any thread. Returns false, and does not take the message, once queue_shut was called. */
+/* Any thread. False, and the message is not taken, once queue_shut was called. */
 bool queue_push(struct queue *queue, struct message *message);
 
-/* All that is there, oldest first, as a linked list; NULL when empty. Receiver only. Clears
- * the descriptor. */
+/* All that is there, oldest first, as a linked list; NULL when empty. Receiver only.
+ * Clears the descriptor. */
 struct message *queue_take(struct queue *queue);
 
 /* Like queue_take, but waits until there is something; NULL after queue_shut or after
@@ -32,8 +32,8 @@ struct message *queue_wait(struct queue *queue, int timeout_ms);
 void queue_shut(struct queue *queue); /* any thread; wakes the receiver */
 int queue_fd(struct queue *queue);    /* an eventfd to poll; owned by the queue */
 
-/* A few threads that do what may block. run() is called on one of them, then done() on the
- * thread that calls workers_finish(). */
+/* A few threads that do what may block. run() is called on one of them, then done() on
+ * the thread that calls workers_finish(). */
 struct work {
     struct message message;
     void (*run)(struct work *work);
@@ -42,7 +42,7 @@ struct work {
 
 struct workers;
 struct workers *workers_open(int n_threads);
-void workers_close(struct workers *workers); /* runs what is queued, then joins */
+void workers_close(struct workers *workers); /* runs and finishes what is queued; joins */
 void workers_push(struct workers *workers, struct work *work);
 int workers_fd(struct workers *workers);      /* readable when something is done */
 void workers_finish(struct workers *workers); /* calls done() for all that is */

@@ -5,7 +5,8 @@
 
 bool text_is_nocase(struct text text, const char *string)
 {
-    return text.len == strlen(string) && strncasecmp(text.at, string, text.len) == 0;
+    return text.len == strlen(string) &&
+           (text.len == 0 || strncasecmp(text.at, string, text.len) == 0);
 }
 
 bool text_starts(struct text text, const char *prefix)
@@ -70,8 +71,8 @@ static size_t utf8_length(unsigned char lead)
     return lead <= 0xf4 ? 4 : 0;
 }
 
-/* Whether `next` may follow `lead`. Only the second byte depends on the first: it keeps out
- * overlong forms, surrogates and what lies above U+10FFFF. */
+/* Whether `next` may follow `lead`. Only the second byte depends on the first: it keeps
+ * out overlong forms, surrogates and what lies above U+10FFFF. */
 static bool utf8_follows(unsigned char lead, unsigned char next)
 {
     switch (lead) {
@@ -88,7 +89,7 @@ static bool utf8_follows(unsigned char lead, unsigned char next)
     }
 }
 
-/* How many bytes, at most `len`, the text has in common with some well-formed character. */
+/* How many of `len` bytes, the first a lead, some well-formed character begins with. */
 static size_t utf8_common(const unsigned char *at, size_t len)
 {
     if (len < 2 || !utf8_follows(at[0], at[1]))
@@ -134,6 +135,8 @@ bool text_is_utf8(struct text text)
 
 size_t text_utf8_pending(struct text text)
 {
+    if (text.len == 0)
+        return 0;
     const unsigned char *end = (const unsigned char *)text.at + text.len;
     for (size_t back = 1; back <= 3 && back <= text.len; back++) {
         size_t len = utf8_length(end[-(ptrdiff_t)back]);

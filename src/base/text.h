@@ -1,8 +1,8 @@
 /* text.h - a view of bytes with a length.
  *
- * Nobody owns what a text points to; whoever made the bytes says how long they live. Texts
- * are UTF-8 by convention, may hold NUL bytes, and need not end in one. An absent text has
- * `at == NULL`; an empty one has `at != NULL && len == 0`. */
+ * Nobody owns what a text points to; whoever made the bytes says how long they live.
+ * Texts are UTF-8 by convention, may hold NUL bytes, and need not end in one. An absent
+ * text has `at == NULL`; an empty one has `at != NULL && len == 0`. */
 #ifndef POLLUX_BASE_TEXT_H
 #define POLLUX_BASE_TEXT_H
 
@@ -52,7 +52,7 @@ struct text text_cut(struct text text, char at, struct text *rest);
 /* Whether all of it is well-formed UTF-8 (no surrogates, no overlong forms). */
 bool text_is_utf8(struct text text);
 
-/* Length of the well-formed character that `text` begins with, 1 to 4; 0 when there is none. */
+/* Length of the well-formed character that `text` begins with, 1 to 4; 0: none. */
 size_t text_utf8_char(struct text text);
 
 /* How many bytes at the end belong to a character that is not complete yet: 0 to 3.
