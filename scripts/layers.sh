@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# layers.sh - who may include whom. Includes carry their folder, so this table is the check.
+# A test or fuzz target may include what its module may, and nothing more. main.c opens
+# everything, so it may include everything.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+find src -name '*.[ch]' | sort | xargs awk '
+BEGIN {
+    may["base"]   = ""
+    may["json"]   = may["http"] = may["store"] = may["media"] = "base"
+    may["model"]  = "base json"
+    may["engine"] = "base json http model"
+    may["tool"]   = "base json http store"
+    may["chat"]   = "base json engine tool media"
+    may["tune"]   = "base json engine store"
+    may["api"]    = "base json http store model engine tool media chat tune"
+    may["cli"]    = "base json http model"
+}
+FNR == 1 {
+    n = split(FILENAME, parts, "/")
+    room = n > 2 ? parts[2] : "main"
+    if (room != "main" && !(room in may)) {
+        printf "%s: %s is not a room in scripts/layers.sh\n", FILENAME, room
+        bad = 1
+    }
+}
+/^[ \t]*#[ \t]*include[ \t]*"/ {
+    split($0, quoted, "\"")
+    path = quoted[2]
+    # Our one header outside src/.
+    if (path == "template.h") {
+        if (room != "chat" && room != "engine" && room != "main")
+            { printf "%s:%d: %s may not include template.h\n", FILENAME, FNR, room; bad = 1 }
+        next
+    }
+    if (path !~ /\//) {
+        printf "%s:%d: \"%s\" does not carry its folder\n", FILENAME, FNR, path
+        bad = 1
+        next
+    }
+    split(path, to, "/")
+    if (room == "main" || to[1] == room)
+        next
+    if (index(" " may[room] " ", " " to[1] " ") == 0) {
+        printf "%s:%d: %s may not include %s\n", FILENAME, FNR, room, to[1]
+        bad = 1
+    }
+}
+/^[ \t]*#[ \t]*include[ \t]*<(llama|ggml[a-z-]*)\.h>/ && FILENAME !~ /^src\/engine\/llama\./ {
+    printf "%s:%d: only src/engine/llama.c includes llama.h\n", FILENAME, FNR
+    bad = 1
+}
+END { exit bad }
+'

@@ -1,0 +1,94 @@
+#!/usr/bin/env bash
+# setup.sh - makes sure that the system has what a goal needs.
+#
+#   scripts/setup.sh run|test|lint|fuzz
+#
+# It asks for capabilities (a command, a pkg-config module), not for packages, so that it is quick
+# when nothing is missing and content with what a person installed in another way. On Debian and
+# its kin it installs what is missing; elsewhere it says what that is.
+set -euo pipefail
+
+goal=${1:-run}
+missing=()   # Debian's names
+reasons=()
+
+need_command() { command -v "$1" >/dev/null || lacks "$2" "$1"; }
+lacks() { missing+=("$1"); reasons+=("$2"); }
+
+need_module() {
+    pkg-config --exists "$1" 2>/dev/null || lacks "$2" "$1"
+}
+
+need_command gcc build-essential
+need_command g++ build-essential
+need_command pkg-config pkg-config
+need_command ninja ninja-build
+need_command cmake cmake
+need_command flock util-linux
+need_command python3 python3
+command -v python3 >/dev/null && {
+    # One start of Python for both questions; looking for a module does not import it.
+    for module in $(python3 -c 'from importlib.util import find_spec as f
+print(*[m for m in ("pip", "venv", "ensurepip") if not f(m)])'); do
+        case $module in pip) lacks python3-pip pip ;; *) lacks python3-venv "$module" ;; esac
+    done
+}
+modules=(libmicrohttpd json-c zlib libcurl libedit sqlite3 cmocka)
+packages=(libmicrohttpd-dev libjson-c-dev zlib1g-dev libcurl4-openssl-dev libedit-dev libsqlite3-dev libcmocka-dev)
+if ! pkg-config --exists "${modules[@]}" 2>/dev/null; then
+    for i in "${!modules[@]}"; do need_module "${modules[$i]}" "${packages[$i]}"; done
+fi
+case $goal in
+lint)
+    need_command clang clang
+    need_command clang-tidy clang-tidy
+    need_command clang-format clang-format
+    need_command cppcheck cppcheck
+    ;;
+fuzz)
+    need_command clang clang
+    if command -v clang >/dev/null; then
+        version=$(clang -dumpversion | cut -d. -f1)
+        runtime=$(clang -print-file-name=libclang_rt.fuzzer-x86_64.a)
+        [ "$(uname -m)" != x86_64 ] || [ -f "$runtime" ] || lacks "libclang-rt-$version-dev" libFuzzer
+    else
+        lacks libclang-rt-14-dev libFuzzer
+    fi
+    ;;
+esac
+
+if [ ${#missing[@]} -gt 0 ]; then
+    mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
+    echo "setup: missing: ${reasons[*]}" >&2
+    if ! command -v apt-get >/dev/null; then
+        echo "setup: this is not Debian or Ubuntu; please install what they call: ${missing[*]}" >&2
+        exit 1
+    fi
+    sudo=
+    if [ "$(id -u)" -ne 0 ]; then
+        command -v sudo >/dev/null || { echo "setup: as root: apt-get install ${missing[*]}" >&2; exit 1; }
+        sudo=sudo
+    fi
+    echo "setup: $sudo apt-get install ${missing[*]}" >&2
+    export DEBIAN_FRONTEND=noninteractive
+    $sudo apt-get update -qq >&2
+    $sudo apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
+fi
+
+# Debian's cargo is often too old and rustup is the person's own choice, so this only tells.
+if ! command -v cargo >/dev/null; then
+    echo "setup: cargo is missing (Rust 1.85 or newer): install rustup, then 'rustup default stable';" >&2
+    echo "setup: on Debian 13 and Ubuntu 25.04 or later 'apt-get install cargo' does it, too" >&2
+    exit 1
+fi
+stamp=${XDG_CACHE_HOME:-$HOME/.cache}/pollux/cargo-checked
+cargo=$(command -v cargo)
+if [ ! -f "$stamp" ] || [ "$cargo" -nt "$stamp" ]; then
+    minor=$(cargo --version | sed -n 's/^cargo 1\.\([0-9]*\).*/\1/p')
+    if [ "${minor:-0}" -lt 85 ]; then
+        echo "setup: $(cargo --version) is too old: Rust 1.85 or newer is needed ('rustup update stable')" >&2
+        exit 1
+    fi
+    mkdir -p "${stamp%/*}"
+    touch "$stamp"
+fi
