@@ -1,0 +1,242 @@
+#include "engine/llm.h"
+#include "base/log.h"
+#include <llama.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct llm {
+    struct arena *arena;
+    struct llm_info info;
+    struct llama_model *model;
+    struct llama_context *ctx;
+    const struct llama_vocab *vocab;
+    struct llama_batch batch;
+    const atomic_bool *stop; /* of the decode that runs */
+    uint8_t *state;          /* for llm_copy */
+    size_t state_size;
+    void (*progress)(float, void *);
+    void *progress_arg;
+    char piece[1024];
+};
+
+static void on_log(enum ggml_log_level level, const char *text, void *arg)
+{
+    (void)arg;
+    size_t len = strcspn(text, "\n");
+    if (level == GGML_LOG_LEVEL_ERROR)
+        log_line(LOG_WARN, "llama", "message=\"%.*s\"", (int)len, text);
+}
+
+static bool on_progress(float done, void *arg)
+{
+    struct llm *llm = arg;
+    if (llm->progress)
+        llm->progress(done, llm->progress_arg);
+    return true;
+}
+
+static bool should_stop(void *arg)
+{
+    const struct llm *llm = arg;
+    return llm->stop && atomic_load_explicit(llm->stop, memory_order_relaxed);
+}
+
+static struct text token_text(struct llm *llm, llama_token token)
+{
+    if (token == LLAMA_TOKEN_NULL)
+        return TEXT("");
+    return arena_text(llm->arena, text_of(llama_vocab_get_text(llm->vocab, token)));
+}
+
+static void read_vocab(struct llm *llm)
+{
+    struct llm_info *info = &llm->info;
+    info->n_vocab = llama_vocab_n_tokens(llm->vocab);
+    info->add_bos = llama_vocab_get_add_bos(llm->vocab);
+    info->bos = token_text(llm, llama_vocab_bos(llm->vocab));
+    info->eos = token_text(llm, llama_vocab_eos(llm->vocab));
+    const char *template = llama_model_chat_template(llm->model, NULL);
+    info->template = arena_text(llm->arena, text_of(template));
+    int n = 0;
+    for (int i = 0; i < info->n_vocab; i++)
+        n += llama_vocab_is_control(llm->vocab, i);
+    info->specials = arena_array(llm->arena, struct text, (size_t)n);
+    for (int i = 0; i < info->n_vocab; i++)
+        if (llama_vocab_is_control(llm->vocab, i))
+            info->specials[info->n_specials++] = token_text(llm, i);
+}
+
+static bool open_model(struct llm *llm, const struct llm_options *options,
+                       struct error *err)
+{
+    struct llama_model_params params = llama_model_default_params();
+    params.progress_callback = on_progress;
+    params.progress_callback_user_data = llm;
+    if (access(options->path, R_OK) != 0)
+        return error_set(err, ERROR_NOT_FOUND, "cannot read the model file %s",
+                         options->path);
+    llm->model = llama_model_load_from_file(options->path, params);
+    if (!llm->model)
+        return error_set(err, ERROR_FAILED_PRECONDITION,
+                         "%s is not a model that can be loaded (not a GGUF file, cut "
+                         "short, an unknown architecture, or too large for the memory)",
+                         options->path);
+    if (!llama_model_has_decoder(llm->model))
+        return error_set(err, ERROR_FAILED_PRECONDITION,
+                         "%s is not a text generation model", options->path);
+    llm->vocab = llama_model_get_vocab(llm->model);
+    return true;
+}
+
+/* A KV stream per slot (kv_unified = false): in one shared buffer the rows of the neighbours
+ * would change the order of the sums. Only a few rows of a batch want logits, so the buffer
+ * for them is small. */
+static bool open_context(struct llm *llm, const struct llm_options *options,
+                         struct error *err)
+{
+    int trained = llama_model_n_ctx_train(llm->model);
+    int n_ctx = options->n_ctx;
+    if (n_ctx <= 0)
+        n_ctx = trained < LLM_CTX_DEFAULT ? trained : LLM_CTX_DEFAULT;
+    if (n_ctx > trained)
+        return error_set(err, ERROR_INVALID_ARGUMENT,
+                         "a context of %d tokens was asked for; the model knows %d", n_ctx,
+                         trained);
+    int n_threads = options->n_threads;
+    if (n_threads <= 0)
+        n_threads = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    struct llama_context_params params = llama_context_default_params();
+    params.n_ctx = (uint32_t)(n_ctx * options->n_slots);
+    params.n_seq_max = (uint32_t)options->n_slots;
+    params.n_batch = LLM_BATCH_MAX;
+    params.n_ubatch = LLM_BATCH_MAX;
+    params.n_outputs_max = (uint32_t)options->n_slots;
+    params.n_threads = n_threads;
+    params.n_threads_batch = n_threads;
+    params.kv_unified = false;
+    params.swa_full = true; /* a window's dropped rows could not be reused as a prefix */
+    params.no_perf = true;
+    params.abort_callback = should_stop;
+    params.abort_callback_data = llm;
+    llm->ctx = llama_init_from_model(llm->model, params);
+    if (!llm->ctx)
+        return error_set(err, ERROR_RESOURCE_EXHAUSTED,
+                         "no memory for %d slots of %d tokens; --parallel and --ctx make "
+                         "it less",
+                         options->n_slots, n_ctx);
+    llm->info.n_ctx = (int)llama_n_ctx_seq(llm->ctx);
+    llm->info.can_truncate =
+        !llama_model_is_recurrent(llm->model) && !llama_model_is_hybrid(llm->model);
+    return true;
+}
+
+struct llm *llm_open(const struct llm_options *options, struct error *err)
+{
+    struct arena *arena = arena_open();
+    struct llm *llm = arena_new(arena, struct llm);
+    llm->arena = arena;
+    llm->progress = options->progress;
+    llm->progress_arg = options->progress_arg;
+    llama_log_set(on_log, NULL);
+    llama_backend_init();
+    if (!open_model(llm, options, err) || !open_context(llm, options, err)) {
+        llm_close(llm);
+        return NULL;
+    }
+    read_vocab(llm);
+    llm->batch = llama_batch_init(LLM_BATCH_MAX, 0, 1);
+    return llm;
+}
+
+void llm_close(struct llm *llm)
+{
+    if (!llm)
+        return;
+    if (llm->batch.token)
+        llama_batch_free(llm->batch);
+    if (llm->ctx)
+        llama_free(llm->ctx);
+    if (llm->model)
+        llama_model_free(llm->model);
+    free(llm->state);
+    arena_close(llm->arena);
+}
+
+const struct llm_info *llm_info(const struct llm *llm)
+{
+    return &llm->info;
+}
+
+int llm_tokenize(const struct llm *llm, struct text text, bool special, int32_t *tokens,
+                 int room)
+{
+    int n = llama_tokenize(llm->vocab, text.at, (int32_t)text.len, tokens, room, false,
+                           special);
+    return n < 0 ? -n : n;
+}
+
+struct text llm_piece(struct llm *llm, int32_t token)
+{
+    int n = llama_token_to_piece(llm->vocab, token, llm->piece, sizeof(llm->piece), 0,
+                                 false);
+    return (struct text){llm->piece, n > 0 ? (size_t)n : 0};
+}
+
+bool llm_is_end(const struct llm *llm, int32_t token)
+{
+    return llama_vocab_is_eog(llm->vocab, token);
+}
+
+enum llm_result llm_decode(struct llm *llm, const struct llm_row *rows, int n,
+                           const atomic_bool *stop)
+{
+    struct llama_batch *batch = &llm->batch;
+    for (int i = 0; i < n; i++) {
+        batch->token[i] = rows[i].token;
+        batch->pos[i] = rows[i].pos;
+        batch->n_seq_id[i] = 1;
+        batch->seq_id[i][0] = rows[i].slot;
+        batch->logits[i] = rows[i].want_logits;
+    }
+    batch->n_tokens = n;
+    llm->stop = stop;
+    int result = llama_decode(llm->ctx, *batch);
+    llm->stop = NULL;
+    if (result == 2)
+        return LLM_STOPPED;
+    if (result != 0)
+        log_line(LOG_ERROR, "decode", "rows=%d result=%d", n, result);
+    return result == 0 ? LLM_OK : LLM_FAILED;
+}
+
+float *llm_logits(struct llm *llm, int row)
+{
+    return llama_get_logits_ith(llm->ctx, row);
+}
+
+bool llm_truncate(struct llm *llm, int slot, int n)
+{
+    llama_memory_t memory = llama_get_memory(llm->ctx);
+    if (llama_memory_seq_rm(memory, slot, n, -1))
+        return true;
+    llama_memory_seq_rm(memory, slot, -1, -1);
+    return n == 0;
+}
+
+/* Through the serialised state, because libllama copies between streams only whole streams:
+ * a slot of 8192 tokens for a prompt of 100. */
+bool llm_copy(struct llm *llm, int from, int to, int n)
+{
+    llama_memory_seq_rm(llama_get_memory(llm->ctx), to, -1, -1);
+    size_t size = llama_state_seq_get_size(llm->ctx, from);
+    if (size > llm->state_size) {
+        llm->state = mem_grow(llm->state, size);
+        llm->state_size = size;
+    }
+    size = llama_state_seq_get_data(llm->ctx, llm->state, size, from);
+    if (size == 0 || llama_state_seq_set_data(llm->ctx, llm->state, size, to) == 0) {
+        llama_memory_seq_rm(llama_get_memory(llm->ctx), to, -1, -1);
+        return false;
+    }
+    return llm_truncate(llm, to, n);
+}

@@ -1,0 +1,72 @@
+/* llm.h - one model and its KV rows, as the scheduler needs them: the only door to libllama.
+ *
+ * A sequence of KV rows is a *slot*, numbered from 0; each has a stream of its own in the KV
+ * buffer, so a slot's rows do not depend on its neighbours'. Tokenising is thread-safe; all
+ * else belongs to the engine's thread. */
+#ifndef POLLUX_ENGINE_LLM_H
+#define POLLUX_ENGINE_LLM_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include <stdatomic.h>
+#include <stdint.h>
+
+struct llm;
+
+struct llm_options {
+    const char *path;
+    int n_threads; /* 0: one per core */
+    int n_ctx;     /* tokens a slot holds; 0: the model's own, at most LLM_CTX_DEFAULT */
+    int n_slots;
+    void (*progress)(float done, void *arg);
+    void *progress_arg;
+};
+
+enum { LLM_CTX_DEFAULT = 8192, LLM_BATCH_MAX = 512 };
+
+struct llm_info {
+    struct text template, bos, eos;
+    struct text *specials;
+    int n_specials;
+    int n_ctx, n_vocab;
+    bool add_bos;
+    bool can_truncate; /* rows can be taken off the end (not so in recurrent models) */
+};
+
+struct llm *llm_open(const struct llm_options *options, struct error *err);
+void llm_close(struct llm *llm);
+const struct llm_info *llm_info(const struct llm *llm);
+
+int llm_tokenize(const struct llm *llm, struct text text, bool special, int32_t *tokens,
+                 int room);
+
+/* The token's bytes; the view is good until the next call. Control tokens have none. */
+struct text llm_piece(struct llm *llm, int32_t token);
+bool llm_is_end(const struct llm *llm, int32_t token); /* of a turn or of the text */
+
+/* One row of a batch: `token` at position `pos` of `slot`. Rows of a batch come in order of
+ * slots, and of positions in each. */
+struct llm_row {
+    int32_t token;
+    int pos;
+    int slot;
+    bool want_logits;
+};
+
+enum llm_result { LLM_OK, LLM_STOPPED, LLM_FAILED };
+
+/* Adds the rows to the KV buffer. With `stop`, gives up soon after it becomes true; then, and
+ * on failure, rows of this batch may or may not be there: truncate. */
+enum llm_result llm_decode(struct llm *llm, const struct llm_row *rows, int n,
+                           const atomic_bool *stop);
+
+/* n_vocab floats for the row of the last batch; may be written to. */
+float *llm_logits(struct llm *llm, int row);
+
+/* Keeps the slot's first n rows. False: this model cannot; the slot is now empty. */
+bool llm_truncate(struct llm *llm, int slot, int n);
+
+/* Makes slot `to` hold the first n rows of slot `from`, bit for bit. False: it holds none. */
+bool llm_copy(struct llm *llm, int from, int to, int n);
+
+#endif

@@ -1,0 +1,35 @@
+/* sample.h - one row of logits to one token.
+ *
+ * In order: penalties for tokens the answer has used (presence once, frequency per use), the
+ * top_k likeliest, of those the fewest whose probabilities reach top_p, of those one by
+ * temperature. Temperature 0 takes the likeliest. Logprobs are of the model's own
+ * distribution: before penalties, cuts and temperature.
+ *
+ * Randomness is a hash of (seed, candidate, number of the token), so a draw does not depend
+ * on anything that ran before. A sampler belongs to one thread. */
+#ifndef POLLUX_ENGINE_SAMPLE_H
+#define POLLUX_ENGINE_SAMPLE_H
+
+#include "engine/engine.h"
+
+enum { SAMPLE_TOP_MAX = 20 };
+
+struct sampled {
+    int32_t token; /* -1: the logits are not numbers (a broken model) */
+    float logprob;
+    int n_top;
+    struct {
+        int32_t token;
+        float logprob;
+    } top[SAMPLE_TOP_MAX];
+};
+
+struct sampler;
+
+struct sampler *sampler_open(const struct sampling *sampling, int candidate, int n_vocab);
+void sampler_close(struct sampler *sampler);
+
+/* logits: n_vocab floats, changed in place by the penalties. */
+struct sampled sampler_next(struct sampler *sampler, float *logits);
+
+#endif
