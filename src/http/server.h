@@ -1,18 +1,19 @@
 /* server.h - HTTP/1.1 requests in, replies and streams out, on the loop's thread.
  *
- * libmicrohttpd does the protocol; its epoll descriptor is one watch of our loop. A request
- * is handed over once its body is complete; the handler answers at once or later, whole or as
- * a stream. A connection whose answer is not ready is suspended, and its socket watched for
- * the peer's hang-up, so a client that goes away is noticed within milliseconds in streaming
- * and in plain calls alike.
+ * libmicrohttpd does the protocol; its epoll descriptor is one watch of our loop. A
+ * request is handed over once its body is complete; the handler answers at once or later,
+ * whole or as a stream. A connection whose answer is not ready is suspended, and its
+ * socket watched for the peer's hang-up, so a client that goes away is noticed within
+ * milliseconds in streaming and in plain calls alike.
  *
- * It refuses to know: JSON, keys, routes, what an answer means. What it must refuse itself
- * (body too large, header too large, bad request line, time-out) it phrases with the `refuse`
- * callback, so that those errors, too, have the API's shape where HTTP still allows a reply.
+ * It refuses to know: JSON, keys, routes, what an answer means. What it must refuse
+ * itself (body too large, header too large, bad request line, time-out) it phrases with
+ * the `refuse` callback, so that those errors, too, have the API's shape where HTTP still
+ * allows a reply.
  *
  * Everything here is called on the loop's thread. A request lives until its `done` was
- * called: exactly once, when the last byte was handed to the kernel or the client was gone.
- * Its arena is closed right after. */
+ * called: exactly once, when the last byte was handed to the kernel or the client was
+ * gone. Its arena is closed right after. */
 #ifndef POLLUX_HTTP_SERVER_H
 #define POLLUX_HTTP_SERVER_H
 
@@ -41,12 +42,12 @@ struct http_request {
 };
 
 struct http_options {
-    const char *host;      /* "127.0.0.1", "::1", "0.0.0.0" */
-    int port;              /* 0: any free one; http_server_port tells */
-    int64_t body_limit;    /* bytes; a longer body is refused with 413-like `too_large` */
-    int idle_timeout_s;    /* silent or half-sent requests are closed after this */
-    int64_t stream_limit;  /* unsent bytes of one stream; beyond it the client is too slow and
-                            * is dropped (gone is called) */
+    const char *host;     /* "127.0.0.1", "::1", "0.0.0.0" */
+    int port;             /* 0: any free one; http_server_port tells */
+    int64_t body_limit;   /* bytes; a longer body is refused with 413-like `too_large` */
+    int idle_timeout_s;   /* silent or half-sent requests are closed after this */
+    int64_t stream_limit; /* unsent bytes of one stream; beyond it the client is too slow
+                           * and is dropped (gone is called) */
     int max_connections;
 };
 
@@ -56,9 +57,10 @@ typedef void http_handler(struct http_request *rq, void *arg);
 /* Fills `body` with an error reply for what the server itself refuses: 400, 413, 431. */
 typedef void http_refuser(int status, const char *why, struct buf *body, void *arg);
 
-struct http_server *http_server_open(struct loop *loop, const struct http_options *options,
-                                     http_handler *handle, http_refuser *refuse, void *arg,
-                                     struct error *err);
+struct http_server *http_server_open(struct loop *loop,
+                                     const struct http_options *options,
+                                     http_handler *handle, http_refuser *refuse,
+                                     void *arg, struct error *err);
 int http_server_port(const struct http_server *server);
 int http_server_connections(const struct http_server *server);
 
@@ -66,7 +68,8 @@ int http_server_connections(const struct http_server *server);
 void http_server_quiesce(struct http_server *server);
 void http_server_close(struct http_server *server);
 
-/* Absent text when the request has none. Header names in any case. A query value is decoded
+/* Absent text when the request has none. Header names in any case. A query value is
+ * decoded
  * (+ and %XX); `name` is compared with the decoded key. */
 struct text http_header(const struct http_request *rq, const char *name);
 struct text http_query(const struct http_request *rq, const char *name);
@@ -74,14 +77,14 @@ struct text http_query(const struct http_request *rq, const char *name);
 /* Adds a header to the coming reply; before http_reply or http_stream. */
 void http_set(struct http_request *rq, const char *name, const char *value);
 
-/* The whole answer. The body is copied or compressed here (gzip when the client asks for it
- * and the body is longer than one network packet). */
+/* The whole answer. The body is copied or compressed here (gzip when the client asks for
+ * it and the body is longer than one network packet). */
 void http_reply(struct http_request *rq, int status, const char *content_type,
                 struct text body);
 
 /* An answer that grows: begin, any number of writes, end. Writes never block and may be
- * called after the client is gone (they do nothing). http_drop breaks the connection without
- * ending the answer properly. */
+ * called after the client is gone (they do nothing). http_drop breaks the connection
+ * without ending the answer properly. */
 void http_stream(struct http_request *rq, int status, const char *content_type);
 void http_write(struct http_request *rq, struct text bytes);
 void http_end(struct http_request *rq);
