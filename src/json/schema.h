@@ -2,15 +2,16 @@
  *
  * A message of the API is declared once: a C struct and a table whose rows say, for each
  * field, its JSON name, kind, place in the struct and range. From the table come decoding
- * (lowerCamelCase and snake_case; a single value where a list is expected; trailing commas,
- * single quotes: the API's own parser takes all of these), checking, and encoding.
+ * (lowerCamelCase and snake_case; a single value where a list is expected; trailing
+ * commas, single quotes: the API's own parser takes all of these), checking, and
+ * encoding.
  *
  * Wire rules (docs/wire.md): null equals
- * absent; enums by name in any case or by number; int fields take 40.0 and "40"; bytes are
- * base64 of either alphabet, padding optional, white space skipped; Duration "3.5s";
+ * absent; enums by name in any case or by number; int fields take 40.0 and "40"; bytes
+ * are base64 of either alphabet, padding optional, white space skipped; Duration "3.5s";
  * Timestamp RFC 3339. Messages of errors use the public service's wording with snake_case
- * paths: Invalid JSON payload received. Unknown name "foo" at 'contents[0].parts[0]': Cannot
- * find field. */
+ * paths: Invalid JSON payload received. Unknown name "foo" at 'contents[0].parts[0]':
+ * Cannot find field. */
 #ifndef POLLUX_JSON_SCHEMA_H
 #define POLLUX_JSON_SCHEMA_H
 
@@ -19,7 +20,7 @@
 #include "base/error.h"
 #include <stdint.h>
 
-struct json_object; /* json-c's */
+struct json_object; /* json-c's; for its functions include json/tree.h */
 
 /* How a field lies in its struct. Every kind has a value for "absent". */
 enum json_kind {
@@ -48,8 +49,9 @@ struct json_number {
     double is;
 };
 
-/* A repeated field: n elements side by side. Messages lie in the array as structs, strings
- * as struct text, enums as int, numbers as double, ints as int64_t, ANY as pointers. */
+/* A repeated field: n elements side by side. Messages lie in the array as structs,
+ * strings as struct text, enums as int, numbers as double, ints as int64_t, ANY as
+ * pointers. */
 struct json_list {
     void *at;
     size_t n;
@@ -87,14 +89,14 @@ struct json_enum {
     const char *alias; /* another accepted name, or NULL */
 };
 
-/* Parses leniently. At most JSON_DEPTH levels, valid UTF-8, no NUL byte outside strings, one
- * value and nothing after it. The tree lives as long as the arena. NULL and err on failure:
- * "Invalid JSON payload received. ..." with line and column. */
+/* Parses leniently. At most JSON_DEPTH levels, valid UTF-8, no NUL byte outside strings,
+ * one value and nothing after it. The tree lives as long as the arena. NULL and err on
+ * failure: "Invalid JSON payload received. ..." with line and column. */
 enum { JSON_DEPTH = 200 };
 struct json_object *json_parse(struct arena *arena, struct text text, struct error *err);
 
-/* Decodes an object into `into` (zeroed first). Strings are copied into the arena or point
- * into `from`, which must live as long. A non-object is an error. */
+/* Decodes an object into `into` (zeroed first). Strings are copied into the arena or
+ * point into `from`, which must live as long. A non-object is an error. */
 bool json_decode(const struct json_type *type, struct json_object *from, void *into,
                  struct arena *arena, struct error *err);
 
@@ -102,8 +104,9 @@ bool json_decode(const struct json_type *type, struct json_object *from, void *i
 bool json_read(const struct json_type *type, struct text text, void *into,
                struct arena *arena, struct error *err);
 
-/* Appends the message. Absent fields are left out; so are empty lists and strings that are
- * absent. pretty: two-space indent, one key a line; otherwise one line without spaces. */
+/* Appends the message. Absent fields are left out; so are empty lists and strings that
+ * are absent. pretty: two-space indent, one key a line; otherwise one line without
+ * spaces. */
 void json_encode(const struct json_type *type, const void *from, bool pretty,
                  struct buf *out);
 

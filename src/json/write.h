@@ -28,7 +28,7 @@ void json_end(struct json_writer *w, char bracket);   /* '}' or ']' */
 void json_key(struct json_writer *w, const char *name);
 void json_text(struct json_writer *w, struct text value);
 void json_int(struct json_writer *w, int64_t value);
-void json_number(struct json_writer *w, double value); /* shortest that reads back equal */
+void json_number(struct json_writer *w, double value); /* fewest digits that read back */
 void json_bool(struct json_writer *w, bool value);
 void json_raw(struct json_writer *w, struct text value); /* already JSON */
 
