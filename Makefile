@@ -14,6 +14,10 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pollux
 MODEL ?= qwen2.5-coder-1.5b-instruct
 FUZZ_SECONDS ?= 60
 
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc)
+endif
+
 ENGINE := $(shell scripts/engine.sh --where)
 ENGINE_STAMP := $(if $(LLAMA_PREFIX),$(ENGINE)/include/llama.h,$(ENGINE)/stamp)
 RUST := build/libpollux_rust.a
@@ -56,7 +60,7 @@ build: $(B)/pollux ## build/pollux; gets libllama and builds it when it is not t
 run: ## install what is missing, build, start the server (ARGS="--port 9000", MODEL=name)
 	@scripts/setup.sh run
 	@$(MAKE) --no-print-directory --quiet build
-	@case "$(ARGS)" in *--model*|*--script*) ;; *) build/pollux pull --quiet $(MODEL) ;; esac
+	@case "$(ARGS)" in *--model*|*--script*) ;; *) build/pollux pull $(MODEL) ;; esac
 	@exec build/pollux serve $(if $(findstring --model,$(ARGS))$(findstring --script,$(ARGS)),,--model $(MODEL)) $(ARGS)
 
 unit: tests ## unit tests; T=json/schema for one
@@ -69,8 +73,8 @@ test: ## everything that a change must pass; installs what is missing
 	@$(PYTHON) scripts/run_tests.py --build $(B) unit api sdk
 
 models: $(B)/pollux
-	@$(B)/pollux pull --quiet smollm2-135m-instruct
-	@$(B)/pollux pull --quiet qwen2.5-coder-0.5b-instruct
+	@$(B)/pollux pull smollm2-135m-instruct
+	@$(B)/pollux pull qwen2.5-coder-0.5b-instruct
 
 asan: ## unit and API tests with the address and undefined-behaviour sanitizers
 	@scripts/setup.sh test
@@ -108,7 +112,7 @@ coverage: ## what the checklist asks and no test names; lines that no unit test 
 lint: ## layers, clang's warnings, format, tidy, cppcheck
 	@scripts/setup.sh lint
 	@scripts/layers.sh
-	@$(MAKE) --no-print-directory --quiet -j2 -k B=build/clang CC=clang objects tidy
+	@$(MAKE) --no-print-directory --quiet -k B=build/clang CC=clang objects tidy
 	@find src rust -name '*.[ch]' | xargs clang-format --dry-run -Werror
 	@cppcheck --quiet -j2 --std=c11 --enable=warning,performance,portability --error-exitcode=1 \
 	    --inline-suppr --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches \
@@ -132,8 +136,7 @@ $(B)/obj/%.o: src/%.c Makefile | $(ENGINE_STAMP)
 	@$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
 # What .incbin takes in, the compiler's own dependency file does not know.
-$(B)/obj/model/catalogue.o: models/catalogue.json
-$(B)/obj/model/pull.o $(B)/obj/cli/pull.o: scripts/pull.py
+$(B)/obj/model/catalogue.o: models/catalogue.json scripts/pull.py
 
 $(B)/libpollux.a: $(call objects,$(MODULES))
 	@rm -f $@
