@@ -10,11 +10,13 @@
  * The paths are relative to the root of the repository, where make runs the compiler. */
 #define EMBED(name, path)                                                                \
     __asm__(".section .rodata\n"                                                         \
-            ".balign 16\n" #name "_begin:\n"                                             \
+            ".balign 16\n" #name "_at:\n"                                                \
             ".incbin \"" path "\"\n" #name "_end:\n"                                     \
             ".byte 0\n"                                                                  \
+            ".balign 4\n" #name "_size: .int " #name "_end - " #name "_at\n"             \
             ".previous\n");                                                              \
-    extern const char name##_begin[], name##_end[]
+    extern const char name##_at[];                                                       \
+    extern const uint32_t name##_size
 
 EMBED(embedded_catalogue, "models/catalogue.json");
 EMBED(embedded_pull, "scripts/pull.py");
@@ -117,9 +119,8 @@ static bool read_catalogue(struct catalogue *catalogue, struct json_object *root
 struct catalogue *catalogue_open(struct error *err)
 {
     struct json_tokener *tokener = json_tokener_new();
-    struct json_object *root =
-        json_tokener_parse_ex(tokener, embedded_catalogue_begin,
-                              (int)(embedded_catalogue_end - embedded_catalogue_begin));
+    struct json_object *root = json_tokener_parse_ex(tokener, embedded_catalogue_at,
+                                                     (int)embedded_catalogue_size);
     struct arena *arena = arena_open();
     struct catalogue *catalogue = arena_new(arena, struct catalogue);
     catalogue->arena = arena;
@@ -185,8 +186,7 @@ const struct model_entry *catalogue_find(const struct catalogue *catalogue,
 
 struct text catalogue_pull_script(void)
 {
-    return (struct text){embedded_pull_begin,
-                         (size_t)(embedded_pull_end - embedded_pull_begin)};
+    return (struct text){embedded_pull_at, embedded_pull_size};
 }
 
 /* ---- what lies on this machine ---- */
@@ -240,9 +240,11 @@ static const struct model_entry *entry_of_file(const struct catalogue *catalogue
 static struct text small_letters(struct text text, struct arena *arena)
 {
     char *copy = arena_alloc(arena, text.len + 1);
-    for (size_t i = 0; i < text.len; i++)
-        copy[i] =
-            text.at[i] >= 'A' && text.at[i] <= 'Z' ? (char)(text.at[i] + 32) : text.at[i];
+    for (size_t i = 0; i < text.len; i++) {
+        copy[i] = text.at[i];
+        if (copy[i] >= 'A' && copy[i] <= 'Z')
+            copy[i] ^= 'A' ^ 'a';
+    }
     return (struct text){copy, text.len};
 }
 
