@@ -1,11 +1,12 @@
 /* prompt.h - chat to tokens by the model's own template.
  *
- * The template (Jinja, from the GGUF) is the truth about a model's format; minijinja renders
- * it. A model without one (a base model) gets the plain format that prompt.c documents. User
- * text cannot forge control tokens: where it spells one, that spelling is tokenised as plain
- * text.
+ * The template (Jinja, from the GGUF) is the truth about a model's format; minijinja
+ * renders it. A model without one (a base model) gets the plain format that prompt.c
+ * documents. User text cannot forge control tokens: where it spells one, that spelling is
+ * tokenised as plain text.
  *
- * A chat whose last turn is the model's is continued: the answer goes on where it ends. */
+ * A chat whose last turn is the model's is continued: the answer goes on where it ends.
+ */
 #ifndef POLLUX_CHAT_PROMPT_H
 #define POLLUX_CHAT_PROMPT_H
 
@@ -21,10 +22,11 @@ struct prompt {
     struct text text;
     int32_t *tokens;
     int n_tokens;
+    struct text stop; /* ends the answer, as the end token does; absent: none (turn.c) */
 };
 
-/* Renders and tokenises into the arena. Fails with INVALID_ARGUMENT and the template's own
- * words when the template refuses the chat (roles that do not alternate, say). */
+/* Renders and tokenises into the arena. Fails with INVALID_ARGUMENT and the template's
+ * own words when the template refuses the chat (roles that do not alternate, say). */
 bool prompt_make(struct prompter *prompter, const struct chat *chat, struct arena *arena,
                  struct prompt *prompt, struct error *err);
 

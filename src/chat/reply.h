@@ -3,7 +3,8 @@
  * Thoughts (<think>...</think>) and calls (<tool_call>{...}</tool_call>) are found in the
  * stream wherever it is cut: the parts come out the same. Which marks count is the model
  * family's business (a table in reply.c); calls are looked for only when the chat has
- * functions. Text that might be the beginning of a mark is held back until it is known. */
+ * functions. Text that might be the beginning of a mark is held back until it is known.
+ */
 #ifndef POLLUX_CHAT_REPLY_H
 #define POLLUX_CHAT_REPLY_H
 
@@ -11,10 +12,13 @@
 
 struct reply;
 
-/* `on` is called for every piece: a delta of TEXT or THOUGHT, or a whole CALL. The part is
- * valid during the call only. */
+/* `on` is called for every piece: a delta of TEXT or THOUGHT, or a whole CALL. The part
+ * is valid during the call only. */
 struct reply *reply_open(struct arena *arena, const struct chat *chat,
                          void (*on)(const struct part *part, void *arg), void *arg);
+/* The prompt that is answered: some templates open the model's thought themselves. Before
+ * the first feed, if at all. */
+void reply_follows(struct reply *reply, struct text prompt);
 void reply_feed(struct reply *reply, struct text text);
 /* The stream is over: what was held back comes out. A call that is cut short or not JSON
  * comes out as text, and false is returned (MALFORMED_FUNCTION_CALL). */

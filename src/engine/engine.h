@@ -1,14 +1,14 @@
 /* engine.h - turns prompts into tokens.
  *
- * An engine owns one model and one thread. It knows nothing of roles, JSON or HTTP: a job is
- * a prompt in tokens, and what comes back is text that is safe to show (whole UTF-8
- * characters, no stop sequence or beginning of one) with the facts of its tokens. Two engines
- * stand behind this header: local.c runs libllama, script.c replays exact replies and faults
- * from a file. Every candidate of a job ends with exactly one JOB_END, whether it finished,
- * failed or was cancelled.
+ * An engine owns one model and one thread. It knows nothing of roles, JSON or HTTP: a job
+ * is a prompt in tokens, and what comes back is text that is safe to show (whole UTF-8
+ * characters, no stop sequence or beginning of one) with the facts of its tokens. Two
+ * engines stand behind this header: local.c runs libllama, script.c replays exact replies
+ * and faults from a file. Every candidate of a job ends with exactly one JOB_END, whether
+ * it finished, failed or was cancelled.
  *
- * Promise: a job with a seed gives the same bytes whatever else runs, streamed or not, with a
- * cold or a cached prefix, with or without logprobs (how: local.c). */
+ * Promise: a job with a seed gives the same bytes whatever else runs, streamed or not,
+ * with a cold or a cached prefix, with or without logprobs (how: local.c). */
 #ifndef POLLUX_ENGINE_ENGINE_H
 #define POLLUX_ENGINE_ENGINE_H
 
@@ -22,16 +22,17 @@ struct job;
 
 /* Facts that do not change while the engine is open; owned by the engine. */
 struct engine_info {
-    struct text model;     /* "qwen2.5-coder-0.5b-instruct" */
-    struct text template;  /* Jinja source; absent: the model brings none */
-    struct text bos, eos;  /* texts of these tokens, may be empty */
-    const struct text *specials; /* texts of all control tokens: what user text must not forge */
+    struct text model;    /* "qwen2.5-coder-0.5b-instruct" */
+    struct text template; /* Jinja source; absent: the model brings none */
+    struct text bos, eos; /* texts of these tokens, may be empty */
+    /* texts of all control tokens: what user text must not forge */
+    const struct text *specials;
     int n_specials;
-    int n_ctx;       /* tokens a sequence can hold, prompt and answer together */
-    int n_slots;     /* sequences that run at once */
+    int n_ctx;   /* tokens a sequence can hold, prompt and answer together */
+    int n_slots; /* sequences that run at once */
     int n_vocab;
-    bool add_bos;    /* the tokenizer puts bos first by itself */
-    bool scripted;   /* replays a file: takes tools, thoughts, faults as they are written */
+    bool add_bos;  /* a prompt begins with bos (prompt.c puts it there) */
+    bool scripted; /* replays a file: takes tools, thoughts, faults as they are written */
 };
 
 struct sampling {
@@ -42,7 +43,7 @@ struct sampling {
     double frequency;   /* subtracted for each use */
     bool seeded;        /* `seed` was asked for: exact repetition */
     uint64_t seed;      /* else random */
-    int n_top;          /* logprobs: -1 none, 0 chosen only, n: the n likeliest too (<= 20) */
+    int n_top; /* logprobs: -1 none, 0 chosen only, n: the n likeliest too (<= 20) */
 };
 
 struct job_spec {
@@ -89,34 +90,37 @@ struct job_event {
     int candidate;
     enum job_event_kind kind;
     struct text text; /* may be empty; JOB_END may carry the last of it */
-    const struct token_step *steps; /* when logprobs were asked: the tokens sampled since the
-                                     * last event, some of whose text may still be held back */
+    /* when logprobs were asked: the tokens sampled since the last event, some of whose
+     * text may still be held back */
+    const struct token_step *steps;
     int n_steps;
-    int n_prompt; /* tokens */
-    int n_cached; /* of them, whose KV rows were there already */
-    int n_output; /* sampled so far by this candidate, the end token not counted */
+    int n_prompt;       /* tokens */
+    int n_cached;       /* of them, whose KV rows were there already */
+    int n_output;       /* sampled so far by this candidate, the end token not counted */
     enum finish finish; /* the rest with JOB_END */
-    struct error error;
+    struct error error; /* SAFETY, BLOCKED: `message` names the reason, if not SAFETY */
     int64_t queued_us, prefill_us, decode_us;
 };
 
 /* Queues a job; everything in spec is copied. Events of its candidates arrive on `to`, in
- * order per candidate. The loop's thread (one submitter). NULL and err (RESOURCE_EXHAUSTED
- * with retry_ms) when the queue is full; INVALID_ARGUMENT when it can never run. */
+ * order per candidate. The loop's thread (one submitter). NULL and err
+ * (RESOURCE_EXHAUSTED with retry_ms) when the queue is full; INVALID_ARGUMENT when it can
+ * never run. */
 struct job *engine_submit(struct engine *engine, const struct job_spec *spec,
                           struct queue *to, void *user, struct error *err);
 
-/* Asks the job to end soon; its candidates end with FINISH_CANCELLED (or whatever was under
- * way already). The submitter's thread. */
+/* Asks the job to end soon; its candidates end with FINISH_CANCELLED (or whatever was
+ * under way already). The submitter's thread. */
 void engine_cancel(struct job *job);
 
 /* Gives the handle back. Allowed once every candidate's JOB_END was received. */
 void engine_release(struct job *job);
 
-/* Tokens of a text; any thread. With `special`, texts of control tokens become those tokens.
- * Returns the count; writes at most `room`. */
-int engine_tokenize(struct engine *engine, struct text text, bool special, int32_t *tokens,
-                    int room);
+/* Tokens of a text; any thread. With `special`, texts of control tokens become those
+ * tokens. Adds none that the text does not spell: prompt.c writes bos where add_bos wants
+ * it. Returns the count; writes at most `room`. */
+int engine_tokenize(struct engine *engine, struct text text, bool special,
+                    int32_t *tokens, int room);
 
 const struct engine_info *engine_info(const struct engine *engine);
 
@@ -129,10 +133,10 @@ void engine_close(struct engine *engine); /* cancels what runs, joins the thread
 struct local_options {
     const char *path; /* GGUF */
     const char *name;
-    int n_threads;    /* 0: one per core */
-    int n_ctx;        /* per sequence; 0: the model's own, at most 8192 */
-    int n_slots;      /* sequences at once, 1 to 64 */
-    int queue_limit;  /* waiting sequences */
+    int n_threads;   /* 0: one per core */
+    int n_ctx;       /* per sequence; 0: the model's own, at most 8192 */
+    int n_slots;     /* sequences at once, 1 to 64 */
+    int queue_limit; /* waiting sequences */
     /* 0 to 1 while the model loads; NULL: nobody asks */
     void (*progress)(float done, void *arg);
     void *progress_arg;
@@ -144,8 +148,8 @@ struct engine *script_open(const char *path, struct error *err);
 /* For the implementations: what an engine must do. struct engine is the first member of
  * theirs. */
 struct engine_ops {
-    struct job *(*submit)(struct engine *, const struct job_spec *, struct queue *, void *,
-                          struct error *);
+    struct job *(*submit)(struct engine *, const struct job_spec *, struct queue *,
+                          void *, struct error *);
     void (*cancel)(struct job *);
     void (*release)(struct job *);
     int (*tokenize)(struct engine *, struct text, bool, int32_t *, int);

@@ -1,0 +1,41 @@
+#include "engine/engine.h"
+#include <assert.h>
+
+struct job *engine_submit(struct engine *engine, const struct job_spec *spec,
+                          struct queue *to, void *user, struct error *err)
+{
+    assert(spec->n_tokens >= 1 && spec->n_candidates >= 1 && spec->max_tokens >= 1);
+    return engine->ops->submit(engine, spec, to, user, err);
+}
+
+void engine_cancel(struct job *job)
+{
+    job->engine->ops->cancel(job);
+}
+
+void engine_release(struct job *job)
+{
+    job->engine->ops->release(job);
+}
+
+int engine_tokenize(struct engine *engine, struct text text, bool special,
+                    int32_t *tokens, int room)
+{
+    return engine->ops->tokenize(engine, text, special, tokens, room);
+}
+
+const struct engine_info *engine_info(const struct engine *engine)
+{
+    return &engine->info;
+}
+
+void engine_load(struct engine *engine, int *n_running, int *n_waiting)
+{
+    engine->ops->load(engine, n_running, n_waiting);
+}
+
+void engine_close(struct engine *engine)
+{
+    if (engine)
+        engine->ops->close(engine);
+}
