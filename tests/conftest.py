@@ -1,0 +1,50 @@
+"""Fixtures of every suite: a server on the scripted engine, one on a real model."""
+
+from pathlib import Path
+
+import pytest
+
+from pollux import BINARY, SMALL_MODEL, Server
+
+HERE = Path(__file__).parent
+SCRIPT = HERE / "api" / "script.json"
+
+
+def pytest_sessionstart(session):
+    if not BINARY.exists():
+        pytest.exit(f"{BINARY} is not there: make build, or set POLLUX", returncode=2)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if {"real", "narrow"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.model)
+
+
+@pytest.fixture(scope="session")
+def server():
+    """One scripted Pollux for all tests of a session; it must outlive them unharmed."""
+    with Server("--script", SCRIPT, "--idle-timeout", 30) as s:
+        yield s
+
+
+@pytest.fixture
+def scripted():
+    """Starts further scripted servers, with options of the test's own."""
+    started = []
+
+    def start(*args, script=SCRIPT, **more):
+        started.append(Server("--script", script, *args, **more))
+        return started[-1]
+
+    yield start
+    for s in started:
+        s.stop()
+
+
+@pytest.fixture(scope="session")
+def real():
+    """One Pollux with the small real model."""
+    with Server("--model", SMALL_MODEL, "--parallel", 8, start_s=120) as s:
+        yield s
