@@ -70,7 +70,7 @@ test: ## everything that a change must pass; installs what is missing
 	@scripts/setup.sh test
 	@$(MAKE) --no-print-directory --quiet build tests
 	@$(MAKE) --no-print-directory --quiet models
-	@$(PYTHON) scripts/run_tests.py --build $(B) unit api sdk
+	@$(PYTHON) scripts/run_tests.py --build $(B) unit api cli sdk
 
 models: $(B)/pollux
 	@$(B)/pollux pull smollm2-135m-instruct
@@ -100,7 +100,7 @@ bench: build ## Pollux and llama-server, interleaved, as ratios
 	@$(PYTHON) scripts/bench.py --pollux build/pollux --peer "$$(scripts/engine.sh --peer)" $(ARGS)
 
 soak: build ## 200 streaming clients for 60 s: none lost, none garbled, memory flat
-	@$(PYTHON) scripts/soak.py --pollux build/pollux $(ARGS)
+	@$(PYTHON) scripts/run_tests.py --build $(B) soak
 
 coverage: ## what the checklist asks and no test names; lines that no unit test runs
 	@$(PYTHON) scripts/coverage.py

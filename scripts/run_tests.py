@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Runs test suites and ends with one line that sums all of them: N passed, N failed.
 
-    run_tests.py [--build DIR] [--no-model] unit|api|sdk ... [NAME ...]
+    run_tests.py [--build DIR] [--no-model] unit|api|cli|sdk|soak ... [NAME ...]
 
 unit: every DIR/test/** (cmocka), and the Rust library's own tests; NAME picks one.
-api, sdk: pytest over tests/api and tests/sdk, with POLLUX naming the binary. --no-model leaves
+the others: pytest over tests/SUITE, with POLLUX naming the binary. --no-model leaves
 out tests marked `model`: under sanitizers only the scripted engine runs.
 
 A suite that finds nothing to run says so; when no test ran at all, that is a failure.
@@ -20,7 +20,7 @@ import xml.etree.ElementTree as xml
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SUITES = ("unit", "api", "sdk")
+SUITES = ("unit", "api", "cli", "sdk", "soak")
 UNIT_SECONDS = 300
 COLOUR = sys.stdout.isatty()
 
