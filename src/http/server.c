@@ -95,13 +95,17 @@ static void *connection_open(struct http_server *server, struct MHD_Connection *
     return connection;
 }
 
+static bool has_unread(const struct connection *connection)
+{
+    int n_bytes = 0;
+    return ioctl(connection->fd, FIONREAD, &n_bytes) == 0 && n_bytes > 0;
+}
+
 /* MHD closes the socket right after this. */
 static void connection_close(struct connection *connection)
 {
     struct http_server *server = connection->server;
-    int n_unread = 0;
-    if (connection->refused ||
-        (ioctl(connection->fd, FIONREAD, &n_unread) == 0 && n_unread > 0))
+    if (connection->refused || has_unread(connection))
         drain_open(&server->drains, connection->fd);
     *connection->at = connection->next;
     if (connection->next)
@@ -136,9 +140,22 @@ static int64_t wait_ms(const struct http_server *server)
     return ms > INT32_MAX ? INT32_MAX : (int64_t)ms;
 }
 
+static void stop_listening(struct http_server *server)
+{
+    for (int i = 0; i < RUNS; i++)
+        MHD_run(server->daemon); /* takes in whoever is at the door */
+    close(MHD_quiesce_daemon(server->daemon));
+    server->listen_fd = -1;
+    for (const struct connection *c = server->connections; c; c = c->next)
+        if (!c->request && !has_unread(c))
+            shutdown(c->fd, SHUT_RDWR);
+}
+
 static int64_t run_daemon(void *arg)
 {
     struct http_server *server = arg;
+    if (server->quiet && server->listen_fd >= 0)
+        stop_listening(server);
     int64_t wait = wait_ms(server);
     for (int i = 0; i < RUNS && wait == 0; i++) {
         server->ready = false;
@@ -266,20 +283,11 @@ int http_server_port(const struct http_server *server)
                : ntohs(((const struct sockaddr_in *)&address)->sin_port);
 }
 
+/* Only marks it: the caller may be a handler, inside of MHD. */
 void http_server_quiesce(struct http_server *server)
 {
-    if (server->quiet)
-        return;
-    for (int i = 0; i < RUNS; i++)
-        MHD_run(server->daemon); /* takes in whoever is at the door */
     server->quiet = true;
-    close(MHD_quiesce_daemon(server->daemon));
-    server->listen_fd = -1;
-    for (const struct connection *c = server->connections; c; c = c->next) {
-        int n_unread = 0;
-        if (!c->request && ioctl(c->fd, FIONREAD, &n_unread) == 0 && n_unread == 0)
-            shutdown(c->fd, SHUT_RDWR);
-    }
+    server->ready = true;
 }
 
 void http_server_close(struct http_server *server)
