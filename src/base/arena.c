@@ -4,6 +4,7 @@
  * does not fit in half a chunk gets a chunk of its own, and the chunk being filled stays
  * in use. */
 #include "base/arena.h"
+#include "base/buf.h"
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -131,19 +132,14 @@ struct text arena_text(struct arena *arena, struct text text)
 
 struct text arena_printf(struct arena *arena, const char *format, ...)
 {
-    char small[256];
-    va_list args, again;
+    struct buf out = {0};
+    va_list args;
     va_start(args, format);
-    va_copy(again, args);
-    int len = vsnprintf(small, sizeof(small), format, args);
-    char *copy = arena_alloc(arena, (size_t)len + 1);
-    if ((size_t)len < sizeof(small))
-        memcpy(copy, small, (size_t)len);
-    else
-        vsnprintf(copy, (size_t)len + 1, format, again);
-    va_end(again);
+    buf_vprintf(&out, format, args);
     va_end(args);
-    return (struct text){copy, (size_t)len};
+    struct text copy = arena_text(arena, buf_view(&out));
+    buf_free(&out);
+    return copy;
 }
 
 void arena_defer(struct arena *arena, void (*close)(void *what), void *what)
