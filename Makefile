@@ -50,7 +50,7 @@ comma := ,
 CFLAGS_engine/sample = -march=native -Wno-psabi
 
 .DEFAULT_GOAL := help
-.PHONY: help build unit test run lint asan tsan fuzz fuzzers bench soak coverage clean \
+.PHONY: help build unit test run lint asan tsan fuzz fuzzers bench soak coverage format clean \
         objects tests models sanitized
 .DELETE_ON_ERROR:
 
@@ -121,6 +121,9 @@ lint: ## layers, clang's warnings, format, tidy, cppcheck
 	    --suppress=unmatchedSuppression -DPOLLUX_VERSION='""' -Isrc -Irust src || bad=1; \
 	exit $$bad
 	@echo "lint: no findings"
+
+format: ## clang-format over all of it
+	@find src rust -name '*.[ch]' | xargs clang-format -i
 
 clean: ## remove build/; the cache with libllama and the models stays
 	rm -rf build
