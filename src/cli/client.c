@@ -21,6 +21,7 @@ enum {
 struct client {
     const char *base_url, *api_key;
     volatile sig_atomic_t *interrupted;
+    int timeout_s;
     CURLM *multi;
     CURL *easy;
     struct curl_slist *headers;
@@ -102,6 +103,11 @@ void client_close(struct client *client)
     curl_slist_free_all(client->headers);
     free(client);
     curl_global_cleanup();
+}
+
+void client_set_timeout(struct client *client, int seconds)
+{
+    client->timeout_s = seconds;
 }
 
 const char *client_base_url(const struct client *client)
@@ -196,6 +202,7 @@ static void set_up(struct client *client, const char *url, const char *body)
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "pollux/" POLLUX_VERSION);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_S);
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT, (long)client->timeout_s);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, client->curl_says);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_bytes);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, client);

@@ -23,7 +23,8 @@ enum client_end {
  * if any. The strings must outlive the client. `interrupted` may be NULL. */
 struct client *client_open(const char *base_url, const char *api_key,
                            volatile sig_atomic_t *interrupted, struct error *err);
-void client_close(struct client *client); /* NULL is fine */
+void client_close(struct client *client);                    /* NULL is fine */
+void client_set_timeout(struct client *client, int seconds); /* of a call; 0: none */
 const char *client_base_url(const struct client *client);
 
 /* `path` begins with '/'. A POST when there is a body, otherwise a GET. */

@@ -8,6 +8,7 @@
 struct run {
     struct settings settings; /* first: its rows count from here */
     const char *base_url, *api_key;
+    int64_t timeout_s;
     bool json, stream, usage, input;
 };
 _Static_assert(offsetof(struct run, settings) == 0, "SETTINGS_OPTIONS counts from here");
@@ -15,14 +16,16 @@ _Static_assert(offsetof(struct run, settings) == 0, "SETTINGS_OPTIONS counts fro
 /* clang-format off */
 static const struct option table[] = {
     SETTINGS_OPTIONS,
-    {"json", 'j', OPTION_SWITCH, offsetof(struct run, json), "false", 0, 0, NULL,
+    {"json", 'j', OPTION_SWITCH, offsetof(struct run, json), NULL, 0, 0, NULL,
      "the whole answer of the API as JSON; streamed: one object a line", NULL},
     {"stream", 0, OPTION_SWITCH, offsetof(struct run, stream), NULL, 0, 0, NULL,
      "print words as they come (default: on a terminal; --no-stream)", NULL},
-    {"usage", 0, OPTION_SWITCH, offsetof(struct run, usage), "false", 0, 0, NULL,
+    {"usage", 0, OPTION_SWITCH, offsetof(struct run, usage), NULL, 0, 0, NULL,
      "tokens and speed, on standard error", NULL},
     {"stdin", 0, OPTION_SWITCH, offsetof(struct run, input), "true", 0, 0, NULL,
      "read standard input when it is no terminal (--no-stdin: never)", NULL},
+    {"timeout", 0, OPTION_INT, offsetof(struct run, timeout_s), NULL, 0, 86400, "SECONDS",
+     "give up after this long (default: never)", NULL},
     COMMAND_SERVER_OPTIONS(struct run),
     {0},
 };
@@ -120,6 +123,7 @@ static int run_prompt(const struct run *run, struct buf *prompt)
     struct client *client = client_open(run->base_url, run->api_key, &interrupted, &err);
     if (!client)
         return command_misuse(&command, "%s", err.message);
+    client_set_timeout(client, (int)run->timeout_s);
     term_catch_interrupt(&interrupted);
     int status = ask_and_print(run, client, buf_view(prompt));
     term_catch_interrupt(NULL);

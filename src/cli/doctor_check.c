@@ -1,0 +1,379 @@
+/* doctor_check.c - looks at the machine, the folders, the model and the server. */
+#include "cli/child.h"
+#include "cli/command.h"
+#include "cli/doctor.h"
+#include "cli/served.h"
+#include "cli/term.h"
+#include <errno.h>
+#include <netdb.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+static struct finding found(struct doctor *doctor, enum level level, const char *mend,
+                            const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+static struct finding found(struct doctor *doctor, enum level level, const char *mend,
+                            const char *format, ...)
+{
+    struct buf what = {0};
+    va_list args;
+    va_start(args, format);
+    buf_vprintf(&what, format, args);
+    va_end(args);
+    struct finding finding = {level, arena_text(doctor->arena, buf_view(&what)),
+                              arena_text(doctor->arena, text_of(mend))};
+    buf_free(&what);
+    return finding;
+}
+
+/* The machine. */
+
+static bool has_fast_vectors(void)
+{
+#if defined(__x86_64__)
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#else
+    return true; /* NEON is part of the architecture */
+#endif
+}
+
+static struct finding look_at_cpu(struct doctor *doctor)
+{
+    cpu_set_t set;
+    int cores = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+    const char *are = cores == 1 ? "core" : "cores";
+    if (!has_fast_vectors())
+        return found(
+            doctor, LEVEL_WARN,
+            "expect answers at a tenth of the usual speed, or use a newer machine",
+            "%d %s, without AVX2 and FMA", cores, are);
+    if (cores < 2)
+        return found(doctor, LEVEL_WARN, "two or more cores answer twice as fast",
+                     "one core");
+    return found(doctor, LEVEL_OK, NULL, "%d %s with fast vector instructions", cores,
+                 are);
+}
+
+/* The number after `key` in a file of the kernel's; -1 when there is none. */
+static double kernel_number(const char *path, const char *key)
+{
+    char line[256];
+    double number = -1;
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return -1;
+    while (number < 0 && fgets(line, sizeof(line), file)) {
+        char *end, *from = line + strlen(key);
+        if (strncmp(line, key, strlen(key)) != 0)
+            continue;
+        number = strtod(from, &end);
+        if (end == from)
+            break; /* "max" */
+    }
+    fclose(file);
+    return number;
+}
+
+/* What the kernel could give without swapping, within the container's limit. */
+static double memory_free(void)
+{
+    static const char *const limits[] = {"/sys/fs/cgroup/memory.max",
+                                         "/sys/fs/cgroup/memory/memory.limit_in_bytes"};
+    double free_bytes = kernel_number("/proc/meminfo", "MemAvailable:") * 1024;
+    for (int i = 0; i < 2; i++) {
+        double limit = kernel_number(limits[i], "");
+        if (limit > 0 && limit < free_bytes)
+            free_bytes = limit;
+    }
+    return free_bytes;
+}
+
+static int64_t model_bytes(const struct doctor *doctor)
+{
+    return doctor->file.path.at ? doctor->file.bytes
+                                : catalogue_default(doctor->catalogue)->bytes;
+}
+
+/* Weights are mapped; the context's keys and values and the work buffers come on top. */
+static struct finding look_at_memory(struct doctor *doctor)
+{
+    double free_bytes = memory_free(), weights = (double)model_bytes(doctor);
+    double wanted = weights * 1.2 + 400e6;
+    struct term_size have = term_bytes(free_bytes), want = term_bytes(wanted);
+    if (free_bytes < 0)
+        return found(doctor, LEVEL_WARN, "look into /proc/meminfo",
+                     "cannot tell how much memory is free");
+    if (free_bytes < weights)
+        return found(doctor, LEVEL_FAIL,
+                     "close other programs, or take a smaller model: pollux models",
+                     "%s of memory are free; the model wants about %s", have.string,
+                     want.string);
+    if (free_bytes < wanted)
+        return found(doctor, LEVEL_WARN, "serve with a smaller --ctx or a smaller model",
+                     "%s of memory are free; the model wants about %s", have.string,
+                     want.string);
+    return found(doctor, LEVEL_OK, NULL,
+                 "%s of memory are free; the model wants about %s", have.string,
+                 want.string);
+}
+
+static struct finding look_at_descriptors(struct doctor *doctor)
+{
+    struct rlimit limit = {0};
+    getrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur < 1024)
+        return found(doctor, LEVEL_WARN, "ulimit -n 4096, before `pollux serve`",
+                     "at most %llu open files: each client needs one",
+                     (unsigned long long)limit.rlim_cur);
+    return found(doctor, LEVEL_OK, NULL, "up to %llu open files",
+                 (unsigned long long)limit.rlim_cur);
+}
+
+/* Folders. */
+
+/* The folder itself, or the nearest one above it that is there. */
+static struct text nearest(struct doctor *doctor, struct text folder)
+{
+    struct text path = arena_text(doctor->arena, folder);
+    char *at = (char *)(uintptr_t)path.at;
+    while (path.len > 1 && access(at, F_OK) != 0) {
+        do
+            path.len--;
+        while (path.len > 1 && at[path.len] != '/');
+        at[path.len] = '\0';
+    }
+    return path;
+}
+
+static struct finding look_at_folder(struct doctor *doctor, struct text folder,
+                                     const char *option)
+{
+    struct text there = nearest(doctor, folder);
+    struct text mend = arena_printf(doctor->arena,
+                                    "give yourself the right to write there, or name "
+                                    "another folder with %s",
+                                    option);
+    if (access(there.at, W_OK | X_OK) != 0)
+        return found(doctor, LEVEL_FAIL, mend.at, "cannot write to %.*s: %m",
+                     TEXT_ARG(there));
+    if (there.len < folder.len)
+        return found(doctor, LEVEL_OK, NULL, "%.*s will be made when it is needed",
+                     TEXT_ARG(folder));
+    return found(doctor, LEVEL_OK, NULL, "can write to %.*s", TEXT_ARG(folder));
+}
+
+static struct text data_folder(struct doctor *doctor)
+{
+    struct buf path = {0};
+    if (doctor->data_dir)
+        buf_str(&path, doctor->data_dir);
+    else if (!command_folder("XDG_DATA_HOME", ".local/share", &path))
+        buf_str(&path, "/nonexistent/pollux");
+    struct text kept = arena_text(doctor->arena, buf_view(&path));
+    buf_free(&path);
+    return kept;
+}
+
+static struct finding look_at_data(struct doctor *doctor)
+{
+    return look_at_folder(doctor, data_folder(doctor), "--data-dir");
+}
+
+static struct finding look_at_models(struct doctor *doctor)
+{
+    return look_at_folder(doctor, doctor->folder, "--models-dir");
+}
+
+static struct finding look_at_disk(struct doctor *doctor)
+{
+    struct statvfs disk;
+    struct text there = nearest(doctor, doctor->folder);
+    double wanted = 1e9 + (doctor->file.path.at ? 0 : (double)model_bytes(doctor));
+    if (statvfs(there.at, &disk) != 0)
+        return found(doctor, LEVEL_WARN, "look with df", "cannot tell the free disk: %m");
+    double free_bytes = (double)disk.f_bavail * (double)disk.f_frsize;
+    struct term_size have = term_bytes(free_bytes), want = term_bytes(wanted);
+    if (free_bytes >= wanted)
+        return found(doctor, LEVEL_OK, NULL, "%s of disk are free", have.string);
+    return found(doctor, doctor->file.path.at ? LEVEL_WARN : LEVEL_FAIL,
+                 "make room, or name a folder on another disk with --models-dir",
+                 "%s of disk are free at %.*s; %s are wanted", have.string,
+                 TEXT_ARG(there), want.string);
+}
+
+/* The model. */
+
+static const char *pull_line(struct doctor *doctor, const char *options)
+{
+    const struct model_entry *entry =
+        catalogue_find(doctor->catalogue, text_of(doctor->model));
+    if (!entry)
+        entry = catalogue_default(doctor->catalogue);
+    return arena_printf(doctor->arena, "pollux pull %s%.*s", options,
+                        TEXT_ARG(entry->name))
+        .at;
+}
+
+static struct finding look_at_model(struct doctor *doctor)
+{
+    struct error err;
+    if (!catalogue_resolve(doctor->catalogue, text_of(doctor->model), doctor->folder,
+                           doctor->arena, &doctor->file, &err)) {
+        doctor->file = (struct model_file){0};
+        return found(doctor, LEVEL_FAIL, pull_line(doctor, ""), "%s", err.message);
+    }
+    return found(doctor, LEVEL_OK, NULL, "%.*s is installed, %s",
+                 TEXT_ARG(doctor->file.name),
+                 term_bytes((double)doctor->file.bytes).string);
+}
+
+/* Hashing a gigabyte takes seconds; hence only with --deep. */
+static struct finding look_at_hash(struct doctor *doctor)
+{
+    const struct model_entry *entry = doctor->file.entry;
+    if (!doctor->file.path.at)
+        return found(doctor, LEVEL_OK, NULL, "nothing to check");
+    if (!doctor->deep)
+        return found(doctor, LEVEL_OK, NULL, "not checked (--deep does)");
+    if (!entry)
+        return found(doctor, LEVEL_OK, NULL, "not in the catalogue: no hash is known");
+    struct buf out = {0};
+    struct error err;
+    const char *argv[] = {"sha256sum", "--", doctor->file.path.at, NULL};
+    int status = child_run(argv, (struct text){0}, &out, &err);
+    struct text rest, hash = text_cut(buf_view(&out), ' ', &rest);
+    struct finding finding;
+    if (status != 0)
+        finding = found(doctor, LEVEL_WARN, "apt-get install coreutils",
+                        "sha256sum does not work");
+    else if (text_same(hash, entry->sha256))
+        finding = found(doctor, LEVEL_OK, NULL, "right: %.*s", TEXT_ARG(hash));
+    else
+        finding =
+            found(doctor, LEVEL_FAIL, pull_line(doctor, "--verify "),
+                  "%.*s is damaged: expected sha256 %.*s, got %.*s",
+                  TEXT_ARG(doctor->file.path), TEXT_ARG(entry->sha256), TEXT_ARG(hash));
+    buf_free(&out);
+    return finding;
+}
+
+static struct finding look_at_python(struct doctor *doctor)
+{
+    const char *argv[] = {"python3", "-m", "pip", "--version", NULL};
+    const char *mend = "apt-get install python3 python3-pip";
+    struct buf out = {0};
+    struct error err;
+    int status = child_run(argv, (struct text){0}, &out, &err);
+    struct text from = text_of(" from "), all = buf_view(&out);
+    struct finding finding;
+    if (status < 0 || status == 127)
+        finding = found(doctor, LEVEL_WARN, mend, "no python3: `pollux pull` needs it");
+    else if (status != 0)
+        finding =
+            found(doctor, LEVEL_WARN, mend, "python3 has no pip: `pollux pull` needs it");
+    else
+        finding = found(doctor, LEVEL_OK, NULL, "python3 with %.*s",
+                        TEXT_ARG(text_slice(all, 0, text_find(all, from, 0))));
+    buf_free(&out);
+    return finding;
+}
+
+/* The server. */
+
+enum { PATIENCE_S = 5 };
+
+static const char *base_url(struct doctor *doctor)
+{
+    bool six = strchr(doctor->host, ':') != NULL;
+    if (doctor->base_url)
+        return doctor->base_url;
+    return arena_printf(doctor->arena, "http://%s%s%s:%lld", six ? "[" : "", doctor->host,
+                        six ? "]" : "", (long long)doctor->port)
+        .at;
+}
+
+static struct finding judge_server(struct doctor *doctor, const char *url,
+                                   enum client_end end, size_t n, const struct error *err)
+{
+    switch (end) {
+    case CLIENT_DONE:
+        doctor->server_answers = true;
+        return found(doctor, LEVEL_OK, NULL, "answers at %s with %zu models", url, n);
+    case CLIENT_REFUSED:
+        doctor->server_answers = true;
+        return found(doctor, LEVEL_WARN, "give a key with --api-key or POLLUX_API_KEY",
+                     "%s refuses: %s", url, err->message);
+    case CLIENT_NO_SERVER:
+        return found(doctor, LEVEL_WARN, "pollux serve", "nobody answers at %s", url);
+    default:
+        return found(doctor, LEVEL_FAIL,
+                     "stop it, or serve on another port: pollux serve --port 8081",
+                     "something that is not Pollux: %s", err->message);
+    }
+}
+
+static struct finding look_at_server(struct doctor *doctor)
+{
+    struct error err;
+    struct served_model *models;
+    size_t n = 0;
+    const char *url = base_url(doctor);
+    struct client *client = client_open(url, doctor->api_key, NULL, &err);
+    if (!client)
+        return found(doctor, LEVEL_FAIL, "name it like http://127.0.0.1:8080", "%s",
+                     err.message);
+    client_set_timeout(client, PATIENCE_S);
+    enum client_end end = served_list(client, doctor->arena, &models, &n, &err);
+    client_close(client);
+    return judge_server(doctor, url, end, n, &err);
+}
+
+/* 0, or why `pollux serve` could not listen there. */
+static int try_to_listen(const struct addrinfo *address)
+{
+    int yes = 1, why = 0;
+    int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return errno;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+    if (bind(fd, address->ai_addr, address->ai_addrlen) != 0 || listen(fd, 1) != 0)
+        why = errno;
+    close(fd);
+    return why;
+}
+
+static struct finding look_at_port(struct doctor *doctor)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+                                   .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    struct addrinfo *address = NULL;
+    char port[16];
+    snprintf(port, sizeof(port), "%d", (int)doctor->port);
+    if (doctor->server_answers && !doctor->base_url)
+        return found(doctor, LEVEL_OK, NULL, "%s is the server's", port);
+    if (getaddrinfo(doctor->host, port, &hints, &address) != 0)
+        return found(doctor, LEVEL_FAIL, "name an address of this machine with --host",
+                     "'%s' is no address", doctor->host);
+    errno = try_to_listen(address);
+    freeaddrinfo(address);
+    if (errno == 0)
+        return found(doctor, LEVEL_OK, NULL, "%s is free", port);
+    return found(doctor, LEVEL_FAIL,
+                 "find who has it with `ss -ltnp`, or serve on another: --port 8081",
+                 "cannot listen at %s port %s: %m", doctor->host, port);
+}
+
+/* Later ones use what earlier ones found: the model before memory and disk, the server
+ * before the port. */
+const struct check doctor_checks[] = {
+    {"cpu", look_at_cpu},          {"open files", look_at_descriptors},
+    {"data folder", look_at_data}, {"models folder", look_at_models},
+    {"model", look_at_model},      {"model's hash", look_at_hash},
+    {"disk", look_at_disk},        {"memory", look_at_memory},
+    {"python", look_at_python},    {"server", look_at_server},
+    {"port", look_at_port},        {0},
+};
