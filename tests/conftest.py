@@ -1,13 +1,10 @@
 """Fixtures of every suite: a server on the scripted engine, one on a real model."""
 
-from pathlib import Path
+import json
 
 import pytest
 
-from pollux import BINARY, SMALL_MODEL, Server
-
-HERE = Path(__file__).parent
-SCRIPT = HERE / "api" / "script.json"
+from pollux import BINARY, SCRIPT, SMALL_MODEL, Server
 
 
 def pytest_sessionstart(session):
@@ -30,12 +27,15 @@ def server():
 
 
 @pytest.fixture
-def scripted():
-    """Starts further scripted servers, with options of the test's own."""
+def scripted(tmp_path):
+    """Starts further scripted servers: with options of the test's own, or other facts in the
+    script (slots, queue, context, model)."""
     started = []
 
-    def start(*args, script=SCRIPT, **more):
-        started.append(Server("--script", script, *args, **more))
+    def start(*args, **facts):
+        path = tmp_path / f"script-{len(started)}.json"
+        path.write_text(json.dumps({**json.loads(SCRIPT.read_text()), **facts}))
+        started.append(Server("--script", path, *args))
         return started[-1]
 
     yield start

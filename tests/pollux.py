@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BINARY = Path(os.environ.get("POLLUX", ROOT / "build" / "pollux"))
 SANITIZED = bool(re.search(r"/(asan|tsan)/", str(BINARY)))
 PATIENCE = 10 if SANITIZED else 1  # how much slower things may be
+SCRIPT = ROOT / "tests" / "api" / "script.json"
 SMALL_MODEL = "qwen2.5-coder-0.5b-instruct"
 
 SANITIZER_MARKS = re.compile(

@@ -10,10 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from pollux import PATIENCE, request_bytes
+from pollux import PATIENCE, SCRIPT, Server, request_bytes
 
 PATH = "/v1beta/models/gemini-2.0-flash:generateContent"
-SSE = "/v1beta/models/gemini-2.0-flash:streamGenerateContent?alt=sse"
+ARRAY = "/v1beta/models/gemini-2.0-flash:streamGenerateContent"
+SSE = ARRAY + "?alt=sse"
 
 
 def asking(prompt):
@@ -324,45 +325,84 @@ def test_fifty_at_once_get_their_own_answers(server):
     """proves: G001 G002"""
     def one(i):
         say = f"item {i} of fifty"
-        answer = server.generate(f"repeat {say}", verb=("generateContent", "streamGenerateContent?alt=sse",
+        answer = server.generate(say, verb=("generateContent", "streamGenerateContent?alt=sse",
                                                         "streamGenerateContent")[i % 3])
         return answer.status == 200 and answer.said == say
     with ThreadPoolExecutor(50) as pool:
         assert all(pool.map(one, range(150)))
 
 
-def wait_for(what, seconds=3.0):
-    deadline = time.monotonic() + seconds * PATIENCE
-    while not (got := what()) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return got
+@pytest.fixture(scope="module")
+def narrow_script(tmp_path_factory):
+    """One answer at a time and one that may wait: who is in can be told from outside."""
+    path = tmp_path_factory.mktemp("narrow") / "script.json"
+    path.write_text(json.dumps({**json.loads(SCRIPT.read_text()), "slots": 1, "queue": 1}))
+    with Server("--script", path) as s:
+        yield s
 
 
-def load(server):
-    """Running and waiting."""
-    health = server.get("/healthz").json
-    return health["running"], health["waiting"]
-
-
-@pytest.mark.parametrize("path", [PATH, SSE, SSE.replace("?alt=sse", "")])
-@pytest.mark.parametrize("how", ["close", "reset", "half-close and close"])
-def test_a_client_that_leaves_ends_its_turn(server, path, how):
-    """proves: H028; within 200 ms, streamed or not."""
-    assert wait_for(lambda: load(server) == (0, 0))
+def endless(server, path=SSE):
+    """A client whose answer is under way."""
     wire = server.wire()
     wire.send(request_bytes("POST", path, asking("for ever")))
-    if path != PATH:
+    if path == PATH:
+        time.sleep(0.1 * PATIENCE)
+    else:
         assert wire.head()[0] == 200
         assert wire.more()
-    assert wait_for(lambda: load(server)[0] == 1)
+    return wire
+
+
+@pytest.mark.parametrize("path", [PATH, SSE, ARRAY])
+@pytest.mark.parametrize("how", ["close", "reset", "shutdown"])
+def test_a_client_that_leaves_ends_its_turn(narrow_script, path, how):
+    """proves: H028; the next one is answered within 200 ms."""
+    wire = endless(narrow_script, path)
     start = time.monotonic()
     if how == "reset":
         wire.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    elif how != "close":
+    elif how == "shutdown":
         wire.sock.shutdown(socket.SHUT_RDWR)
     wire.close()
-    assert wait_for(lambda: load(server) == (0, 0))
+    assert says_hello(narrow_script.post(PATH, SAY, timeout=5))
     assert time.monotonic() - start < 0.2 * PATIENCE
+
+
+def test_the_queue_has_an_end(narrow_script):
+    """proves: E010; one runs, one waits, the third is told when to come back."""
+    server = narrow_script
+    running, waiting = endless(server), server.wire()
+    waiting.send(request_bytes("POST", PATH, SAY))
+    time.sleep(0.1 * PATIENCE)
+    for verb in ("generateContent", "streamGenerateContent?alt=sse", "streamGenerateContent"):
+        answer = server.generate("Say hello", verb=verb)
+        assert answer.status in (429, 503), answer
+        assert answer.error["status"] in ("RESOURCE_EXHAUSTED", "UNAVAILABLE")
+        retry = [d for d in answer.error["details"] if d["@type"].endswith("RetryInfo")]
+        assert retry and float(retry[0]["retryDelay"].rstrip("s")) > 0
+        assert int(answer.headers["retry-after"]) >= 1
+    assert server.get("/v1beta/models").status == 200
+    assert server.count("hello") > 0
+    running.close()
+    assert says_hello(waiting.answer())
+    waiting.close()
+    assert says_hello(server.post(PATH, SAY))
+
+
+def test_a_waiting_client_that_leaves_leaves_the_queue(narrow_script):
+    """proves: H028"""
+    server = narrow_script
+    running, waiting, next_one = endless(server), server.wire(), server.wire()
+    waiting.send(request_bytes("POST", PATH, SAY))
+    time.sleep(0.1 * PATIENCE)
+    assert server.generate("Say hello").status in (429, 503)
+    waiting.close()
+    time.sleep(0.2 * PATIENCE)
+    next_one.send(request_bytes("POST", PATH, SAY))
+    time.sleep(0.1 * PATIENCE)
+    running.close()
+    assert says_hello(next_one.answer())
+    next_one.close()
 
 
 def test_a_slow_reader_slows_nobody(server):
@@ -381,7 +421,7 @@ def test_a_slow_reader_slows_nobody(server):
 
 def test_the_queue_has_an_end(scripted):
     """proves: E010; one runs, one waits, the third is told when to come back."""
-    server = scripted("--parallel", 1, "--queue", 1)
+    server = scripted(slots=1, queue=1)
     wires = [server.wire() for _ in range(2)]
     for i, wire in enumerate(wires):
         wire.send(request_bytes("POST", SSE, asking("for ever")))
@@ -403,7 +443,7 @@ def test_the_queue_has_an_end(scripted):
 
 def test_a_waiting_client_that_leaves_leaves_the_queue(scripted):
     """proves: H028"""
-    server = scripted("--parallel", 1, "--queue", 4)
+    server = scripted(slots=1, queue=4)
     first, second = server.wire(), server.wire()
     first.send(request_bytes("POST", SSE, asking("for ever")))
     assert wait_for(lambda: load(server) == (1, 0))
@@ -427,10 +467,10 @@ def test_memory_and_descriptors_stay_flat(server):
                 wire.send(request_bytes("POST", SSE, asking("for ever")))
                 wire.head()
     work(100)
-    wait_for(lambda: load(server) == (0, 0))
+    time.sleep(1)
     before = server.rss_mb, server.n_fds
     work(100)
-    wait_for(lambda: load(server) == (0, 0))
+    time.sleep(1)
     after = server.rss_mb, server.n_fds
     assert after[1] <= before[1] + 2
     assert after[0] - before[0] < 4 * PATIENCE ** 2, (before, after)
@@ -441,7 +481,7 @@ def test_sigterm_lets_running_answers_end(scripted):
     got = []
     thread = threading.Thread(target=lambda: got.append(server.stream("slowly")))
     thread.start()
-    assert wait_for(lambda: load(server)[0] == 1)
+    time.sleep(0.2)
     server.process.terminate()
     thread.join(10 * PATIENCE)
     assert got and got[0].said == "alpha beta gamma delta", got

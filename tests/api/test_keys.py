@@ -2,14 +2,14 @@
 
 import pytest
 
+from pollux import SCRIPT, Server
+
 SAY = {"contents": [{"parts": [{"text": "Say hello"}]}]}
 PATH = "/v1beta/models/gemini-2.0-flash:generateContent"
 
 
 @pytest.fixture(scope="module")
 def locked():
-    from conftest import SCRIPT
-    from pollux import Server
     with Server("--script", SCRIPT, "--api-key", "first-key", "--api-key", "second-key") as s:
         yield s
 

@@ -1,0 +1,123 @@
+"""What every official client is asked to do, and what must come of it.
+
+Each client has a runner (py/genai.py, js/genai.mjs, go/main.go, ...): a small program in its own
+language that uses the client as its documentation shows, with only the base URL (env BASE) and
+the model (env MODEL) changed. `runner CASE...` prints one line of JSON for each case. The
+prompts are written in the runners; the answers come from tests/api/script.json.
+"""
+
+COUNT = "One, two, three, four, five."
+
+
+def text(got):
+    """A prompt, an answer. proves: G001 T019 T020"""
+    assert got["text"] == "Hello there."
+
+
+def system(got):
+    """A system instruction. proves: G009 G128"""
+    assert got["text"] == "Squawk!"
+
+
+def stream(got):
+    """A streamed answer: deltas that add up. proves: G002 S001 S007"""
+    assert got["text"] == COUNT
+    assert got["chunks"] > 1
+    assert got["finish"] == "STOP"
+
+
+def chat(got):
+    """Two turns; the client sends the history. proves: G015"""
+    assert got["texts"] == ["Lovely!", "Eight paws."]
+    assert got["history"] == 4
+
+
+def chat_stream(got):
+    """The same, streamed. proves: S014"""
+    assert got["texts"] == ["Lovely!", "Eight paws."]
+    assert got["history"] == 4
+
+
+def config(got):
+    """All sampler fields at once, and a stop sequence that works. proves: G010 G064 G072-G077"""
+    assert got["text"] == "One, two, "
+    assert got["finish"] == "STOP"
+
+
+def max_tokens(got):
+    """proves: G071 T032"""
+    assert got["finish"] == "MAX_TOKENS"
+    assert got["tokens"] == 2
+
+
+def usage(got):
+    """proves: T003 T009 T011 T013"""
+    assert got["prompt"] > 0 and got["candidates"] > 0
+    assert got["total"] == got["prompt"] + got["candidates"]
+
+
+def count(got):
+    """countTokens says what the call will use. proves: M005 M006"""
+    assert got["total"] == got["prompt"] > 0
+
+
+def models_list(got):
+    """proves: M002 M003"""
+    assert got["names"] and all(n.startswith("models/") for n in got["names"])
+    assert len(set(got["names"])) == len(got["names"])
+
+
+def models_get(got):
+    """proves: M001"""
+    assert got["name"] == "models/gemini-2.0-flash"
+    assert got["input_limit"] > 0 and got["output_limit"] > 0
+
+
+def not_found(got):
+    """proves: M010 E007"""
+    error = got["error"]
+    assert error["code"] == 404 and "no-such-model" in error["message"], error
+
+
+def bad_argument(got):
+    """proves: E002"""
+    error = got["error"]
+    assert error["code"] == 400 and "temperature" in error["message"], error
+
+
+def exhausted(got):
+    """proves: E010"""
+    error = got["error"]
+    assert error["code"] == 429 and "Too many requests" in error["message"], error
+
+
+def failed(got):
+    """proves: E012"""
+    assert got["error"]["code"] == 500, got
+
+
+def smoke(got):
+    """On the real model: a streamed answer, a whole one, and the same bytes for the same seed."""
+    assert got["text"] and got["text"] == got["again"] == got["streamed"]
+    assert got["chunks"] > 1
+
+
+SCRIPTED = [text, system, stream, chat, chat_stream, config, max_tokens, usage, count, models_list,
+            models_get, not_found, bad_argument, exhausted, failed]
+
+# The class of the client's own exception, by HTTP code.
+ERRORS = {
+    "python": {400: "ClientError", 404: "ClientError", 429: "ClientError", 500: "ServerError"},
+    "python-legacy": {400: "InvalidArgument|BadRequest", 404: "NotFound",
+                      429: "ResourceExhausted|TooManyRequests", 500: "InternalServerError"},
+    "js": {400: "ApiError", 404: "ApiError", 429: "ApiError", 500: "ApiError"},
+    "js-legacy": dict.fromkeys((400, 404, 429, 500), "GoogleGenerativeAIFetchError"),
+    "go": dict.fromkeys((400, 404, 429, 500), "genai.APIError"),
+    "java": {400: "ClientException", 404: "ClientException", 429: "ClientException",
+             500: "ServerException"},
+}
+
+# What a client cannot do.
+LACKS = {
+    "js-legacy": {"models_list", "models_get"},
+}

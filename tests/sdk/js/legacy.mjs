@@ -1,0 +1,82 @@
+// @google/generative-ai, as its documentation uses it.
+import { GoogleGenerativeAI } from "@google/generative-ai";
+import { run } from "./run.mjs";
+
+const genAI = new GoogleGenerativeAI("test");
+const name = process.env.MODEL ?? "gemini-2.0-flash";
+const model = (more = {}) => genAI.getGenerativeModel({ model: name, ...more }, { baseUrl: process.env.BASE });
+
+const ask = async (prompt, generationConfig) =>
+  (await model({ generationConfig }).generateContent(prompt)).response;
+
+async function joined(result) {
+  let text = "", chunks = 0, finish;
+  for await (const chunk of result.stream) {
+    chunks++;
+    text += chunk.text();
+    finish = chunk.candidates[0].finishReason ?? finish;
+  }
+  return { text, chunks, finish };
+}
+
+async function refused(call) {
+  try {
+    await call;
+  } catch (e) {
+    return { error: { type: e.constructor.name, code: e.status, message: e.message } };
+  }
+}
+
+await run({
+  text: async () => ({ text: (await ask("Say hello")).text() }),
+  system: async () => ({
+    text: (await model({ systemInstruction: "You are a parrot." }).generateContent("Hello there")).response.text(),
+  }),
+  stream: async () => joined(await model().generateContentStream("count to five")),
+  chat: async () => {
+    const chat = model().startChat();
+    const texts = [];
+    for (const message of ["I own 2 dogs.", "How many paws is that?"])
+      texts.push((await chat.sendMessage(message)).response.text());
+    return { texts, history: (await chat.getHistory()).length };
+  },
+  chat_stream: async () => {
+    const chat = model().startChat();
+    const texts = [];
+    for (const message of ["I own 2 dogs.", "How many paws is that?"])
+      texts.push((await joined(await chat.sendMessageStream(message))).text);
+    return { texts, history: (await chat.getHistory()).length };
+  },
+  config: async () => {
+    const got = await ask("count to five", {
+      temperature: 0.5, topP: 0.9, topK: 40, candidateCount: 1, maxOutputTokens: 800,
+      stopSequences: ["three"], presencePenalty: 0.1, frequencyPenalty: -0.2,
+    });
+    return { text: got.text(), finish: got.candidates[0].finishReason };
+  },
+  max_tokens: async () => {
+    const got = await ask("count to five", { maxOutputTokens: 2 });
+    return { finish: got.candidates[0].finishReason, tokens: got.usageMetadata.candidatesTokenCount };
+  },
+  usage: async () => {
+    const u = (await ask("count to five")).usageMetadata;
+    return { prompt: u.promptTokenCount, candidates: u.candidatesTokenCount, total: u.totalTokenCount };
+  },
+  count: async () => ({
+    total: (await model().countTokens("Say hello")).totalTokens,
+    prompt: (await ask("Say hello")).usageMetadata.promptTokenCount,
+  }),
+  not_found: () => refused(genAI.getGenerativeModel({ model: "no-such-model" }, { baseUrl: process.env.BASE })
+    .generateContent("hi")),
+  bad_argument: () => refused(ask("hi", { temperature: 9 })),
+  exhausted: () => refused(ask("fault RESOURCE_EXHAUSTED")),
+  failed: () => refused(ask("fault INTERNAL")),
+  smoke: async () => {
+    const m = model({ generationConfig: { maxOutputTokens: 12, seed: 7, temperature: 1 } });
+    const prompt = "Name three rivers.";
+    const got = await joined(await m.generateContentStream(prompt));
+    return { text: (await m.generateContent(prompt)).response.text(),
+             again: (await m.generateContent(prompt)).response.text(),
+             streamed: got.text, chunks: got.chunks };
+  },
+});

@@ -1,0 +1,125 @@
+"""google-generativeai over REST, as its documentation uses it."""
+
+import json
+import os
+import sys
+import warnings
+
+warnings.simplefilter("ignore")
+import google.generativeai as genai
+from google.api_core import exceptions
+
+genai.configure(api_key="test", transport="rest", client_options={"api_endpoint": os.environ["BASE"]})
+MODEL = os.environ.get("MODEL", "gemini-2.0-flash")
+
+
+def model(**more):
+    return genai.GenerativeModel(more.pop("name", MODEL), **more)
+
+
+def finish(got):
+    return got.candidates[0].finish_reason.name
+
+
+def joined(stream):
+    chunks = list(stream)
+    return {"text": "".join(p.text for c in chunks for p in c.parts), "chunks": len(chunks),
+            "finish": finish(chunks[-1])}
+
+
+def text():
+    return {"text": model().generate_content("Say hello").text}
+
+
+def system():
+    return {"text": model(system_instruction="You are a parrot.").generate_content("Hello there").text}
+
+
+def stream():
+    return joined(model().generate_content("count to five", stream=True))
+
+
+def chat():
+    chat = model().start_chat()
+    texts = [chat.send_message(m).text for m in ("I own 2 dogs.", "How many paws is that?")]
+    return {"texts": texts, "history": len(chat.history)}
+
+
+def chat_stream():
+    chat = model().start_chat()
+    texts = [joined(chat.send_message(m, stream=True))["text"]
+             for m in ("I own 2 dogs.", "How many paws is that?")]
+    return {"texts": texts, "history": len(chat.history)}
+
+
+def config():
+    got = model(safety_settings={"HATE": "BLOCK_NONE"}).generate_content(
+        "count to five", generation_config=genai.GenerationConfig(
+            temperature=0.5, top_p=0.9, top_k=40, candidate_count=1, max_output_tokens=800,
+            stop_sequences=["three"], seed=7, presence_penalty=0.1, frequency_penalty=-0.2))
+    return {"text": got.text, "finish": finish(got)}
+
+
+def max_tokens():
+    got = model().generate_content("count to five", generation_config={"max_output_tokens": 2})
+    return {"finish": finish(got), "tokens": got.usage_metadata.candidates_token_count}
+
+
+def usage():
+    u = model().generate_content("count to five").usage_metadata
+    return {"prompt": u.prompt_token_count, "candidates": u.candidates_token_count,
+            "total": u.total_token_count}
+
+
+def count():
+    return {"total": model().count_tokens("Say hello").total_tokens,
+            "prompt": model().generate_content("Say hello").usage_metadata.prompt_token_count}
+
+
+def models_list():
+    return {"names": [m.name for m in genai.list_models()]}
+
+
+def models_get():
+    m = genai.get_model(f"models/{MODEL}")
+    return {"name": m.name, "input_limit": m.input_token_limit, "output_limit": m.output_token_limit}
+
+
+def refused(prompt, **more):
+    config = more.pop("generation_config", None)
+    try:
+        model(**more).generate_content(prompt, generation_config=config)
+    except exceptions.GoogleAPICallError as e:
+        return {"error": {"type": type(e).__name__, "code": int(e.code), "message": e.message}}
+
+
+def not_found():
+    return refused("hi", name="no-such-model")
+
+
+def bad_argument():
+    return refused("hi", generation_config={"temperature": 9})
+
+
+def exhausted():
+    return refused("fault RESOURCE_EXHAUSTED")
+
+
+def failed():
+    return refused("fault INTERNAL")
+
+
+def smoke():
+    config = {"max_output_tokens": 12, "seed": 7, "temperature": 1}
+
+    def go(**more):
+        return model().generate_content("Name three rivers.", generation_config=config, **more)
+    got = joined(go(stream=True))
+    return {"text": go().text, "again": go().text, "streamed": got["text"], "chunks": got["chunks"]}
+
+
+for name in sys.argv[1:]:
+    try:
+        print(json.dumps({"case": name, "got": globals()[name]()}), flush=True)
+    except Exception as e:
+        print(json.dumps({"case": name, "broke": repr(e)}), flush=True)

@@ -1,0 +1,68 @@
+"""The official clients, unmodified: only the base URL is ours."""
+
+import json
+import os
+import re
+import subprocess
+from functools import cache
+
+import pytest
+
+import cases
+from pollux import SMALL_MODEL
+from toolchain import CLIENTS, Missing
+
+pytestmark = pytest.mark.timeout(900)  # the first run on a machine fetches and builds
+
+
+@cache
+def command(client):
+    return CLIENTS[client]()
+
+
+def runner(client):
+    try:
+        return command(client)
+    except Missing as missing:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(missing))
+
+
+@cache
+def outcome(client, base, model, names):
+    """All cases in one run of the client; starting it costs more than they do."""
+    env = {**os.environ, "BASE": base, "MODEL": model, "NODE_NO_WARNINGS": "1"}
+    done = subprocess.run([*runner(client), *names], env=env, capture_output=True, text=True,
+                          timeout=120, stdin=subprocess.DEVNULL)
+    lines = {}
+    for line in done.stdout.splitlines():
+        lines[json.loads(line)["case"]] = json.loads(line)
+    return lines, done.stderr
+
+
+def result(client, base, model, names, name):
+    lines, complaints = outcome(client, base, model, names)
+    line = lines.get(name, {"broke": f"no answer; it said: {complaints[-2000:]}"})
+    assert "broke" not in line, line["broke"]
+    return line["got"]
+
+
+def doable(client):
+    return [c for c in cases.SCRIPTED if c.__name__ not in cases.LACKS.get(client, ())]
+
+
+@pytest.mark.parametrize("client, case", [(client, case) for client in CLIENTS for case in doable(client)],
+                         ids=lambda x: x if isinstance(x, str) else x.__name__)
+def test_scripted(server, client, case):
+    names = tuple(c.__name__ for c in doable(client))
+    got = result(client, server.base, "gemini-2.0-flash", names, case.__name__)
+    case(got)
+    if error := got.get("error"):
+        assert re.fullmatch(cases.ERRORS[client][error["code"]], error["type"]), error
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_real_model(real, client):
+    """proves: H023 G075"""
+    cases.smoke(result(client, real.base, SMALL_MODEL, ("smoke",), "smoke"))
