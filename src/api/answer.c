@@ -1,0 +1,354 @@
+/* answer.c - what the candidates of a turn said and was not written yet.
+ *
+ * What a candidate said lies in an arena of its own, which is closed when it was written:
+ * a long stream does not grow. Pieces of text that follow one another are one part; the
+ * last part's text is still open and lies in a struct buf.
+ *
+ * A chunk of a stream that ends a candidate without text has a part with an empty text:
+ * the chat classes of the Python client drop a turn that has a chunk without parts. A
+ * candidate that was blocked has no content at all. */
+#include "api/answer.h"
+#include "api/message.h"
+#include <assert.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+struct voice {
+    struct arena *arena; /* NULL: nothing said */
+    struct wire_part *parts;
+    size_t n_parts, room_parts;
+    bool open; /* the last part's text is `text`, not complete yet */
+    struct buf text;
+    struct wire_logprob *chosen; /* one per token */
+    struct wire_top_logprobs *top;
+    size_t n_steps, room_steps;
+
+    int n_output, n_thought; /* from here on: of the whole turn */
+    double sum_logprobs;
+    int n_logprobs;
+    int finish; /* enum wire_finish; 0: goes on */
+    bool written;
+};
+
+struct answer {
+    struct answer_options options;
+    struct text id;
+    int n_prompt, n_cached;
+    int block; /* enum wire_block; 0: the prompt was not blocked */
+    int end;   /* enum wire_finish of the candidate that ended last */
+    struct voice voices[];
+};
+
+/* ---- opening ---- */
+
+/* 22 characters of A-Z a-z 0-9 - and _. */
+static struct text random_id(struct arena *arena)
+{
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    unsigned char bytes[22];
+    char id[sizeof bytes];
+    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
+        abort(); /* cannot be for so few */
+    for (size_t i = 0; i < sizeof bytes; i++)
+        id[i] = letters[bytes[i] % 64];
+    return arena_text(arena, (struct text){id, sizeof id});
+}
+
+static void clear_voice(struct voice *v)
+{
+    arena_close(v->arena);
+    v->arena = NULL;
+    v->parts = NULL;
+    v->n_parts = v->room_parts = 0;
+    v->open = false;
+    v->chosen = NULL;
+    v->top = NULL;
+    v->n_steps = v->room_steps = 0;
+}
+
+static void close_answer(void *arg)
+{
+    struct answer *answer = arg;
+    for (int i = 0; i < answer->options.n_candidates; i++) {
+        clear_voice(&answer->voices[i]);
+        buf_free(&answer->voices[i].text);
+    }
+}
+
+struct answer *answer_open(struct arena *arena, const struct answer_options *options)
+{
+    size_t n = (size_t)options->n_candidates;
+    assert(n <= WIRE_CANDIDATES);
+    struct answer *answer =
+        arena_alloc(arena, sizeof *answer + n * sizeof *answer->voices);
+    answer->options = *options;
+    answer->id = random_id(arena);
+    arena_defer(arena, close_answer, answer);
+    return answer;
+}
+
+/* ---- parts ---- */
+
+static void *grown(struct arena *arena, const void *old, size_t n, size_t room,
+                   size_t size)
+{
+    void *more = arena_alloc(arena, room * size);
+    if (n > 0)
+        memcpy(more, old, n * size);
+    return more;
+}
+
+static struct wire_part *new_part(struct voice *v)
+{
+    if (v->n_parts == v->room_parts) {
+        v->room_parts = v->room_parts ? v->room_parts * 2 : 1;
+        v->parts = grown(v->arena, v->parts, v->n_parts, v->room_parts, sizeof *v->parts);
+    }
+    v->parts[v->n_parts] = (struct wire_part){0};
+    return &v->parts[v->n_parts++];
+}
+
+static void end_text(struct voice *v)
+{
+    if (!v->open)
+        return;
+    v->parts[v->n_parts - 1].text = arena_text(v->arena, buf_view(&v->text));
+    v->open = false;
+    buf_clear(&v->text);
+}
+
+static void add_text(struct voice *v, struct text text, bool thought)
+{
+    if (text.len == 0)
+        return;
+    if (!v->open || v->parts[v->n_parts - 1].thought.is != thought) {
+        end_text(v);
+        new_part(v)->thought = (struct json_bool){thought, thought};
+        v->open = true;
+    }
+    buf_text(&v->text, text);
+}
+
+/* chat/ vouches for the arguments' being an object. */
+static void add_call(struct voice *v, const struct part *part)
+{
+    struct error err;
+    struct wire_call *call = arena_new(v->arena, struct wire_call);
+    call->id = arena_text(v->arena, part->id);
+    call->name = arena_text(v->arena, part->name);
+    call->args = json_parse(v->arena, part->json, &err);
+    end_text(v);
+    new_part(v)->call = call;
+}
+
+static void add_part(struct voice *v, const struct part *part)
+{
+    if (part->kind == PART_CALL)
+        add_call(v, part);
+    else
+        add_text(v, part->text, part->kind == PART_THOUGHT);
+}
+
+/* ---- logprobs ---- */
+
+static struct wire_logprob logprob_of(struct arena *arena, const struct token_prob *from)
+{
+    return (struct wire_logprob){
+        .token = arena_text(arena, from->text),
+        .id = {true, from->token},
+        .logprob = {true, (double)from->logprob},
+    };
+}
+
+static void add_step(struct voice *v, const struct token_step *step)
+{
+    if (v->n_steps == v->room_steps) {
+        size_t room = v->room_steps ? v->room_steps * 2 : 4;
+        v->chosen = grown(v->arena, v->chosen, v->n_steps, room, sizeof *v->chosen);
+        v->top = grown(v->arena, v->top, v->n_steps, room, sizeof *v->top);
+        v->room_steps = room;
+    }
+    struct wire_logprob *top =
+        arena_array(v->arena, struct wire_logprob, (size_t)step->n_top);
+    for (int i = 0; i < step->n_top; i++)
+        top[i] = logprob_of(v->arena, &step->top[i]);
+    v->chosen[v->n_steps] = logprob_of(v->arena, &step->chosen);
+    v->top[v->n_steps] = (struct wire_top_logprobs){{top, (size_t)step->n_top}};
+    v->n_steps++;
+    v->sum_logprobs += (double)step->chosen.logprob;
+    v->n_logprobs++;
+}
+
+/* ---- events ---- */
+
+/* A script may name a reason of its own, where an error would stand. */
+static int named(const struct json_enum *table, const struct error *name, int otherwise)
+{
+    int number = name ? json_enum_number(table, text_of(name->message)) : -1;
+    return number > 0 ? number : otherwise;
+}
+
+static int finish_of(const struct turn_event *event)
+{
+    if (event->bad_call)
+        return WIRE_FINISH_MALFORMED_CALL;
+    switch (event->finish) {
+    case FINISH_STOP:
+        return WIRE_FINISH_STOP;
+    case FINISH_MAX_TOKENS:
+        return WIRE_FINISH_MAX_TOKENS;
+    case FINISH_SAFETY:
+        return named(wire_finish_names, event->error, WIRE_FINISH_SAFETY);
+    default:
+        return WIRE_FINISH_OTHER;
+    }
+}
+
+void answer_add(struct answer *answer, const struct turn_event *event)
+{
+    struct voice *v = &answer->voices[event->candidate];
+    bool thought = event->kind == TURN_PART && event->part->kind == PART_THOUGHT;
+    bool shown = !thought || answer->options.thoughts;
+    answer->n_prompt = event->n_prompt;
+    answer->n_cached = event->n_cached;
+    v->n_output = event->n_output;
+    v->n_thought = event->n_thought;
+    if (!v->arena)
+        v->arena = arena_open();
+    for (int i = 0; shown && i < event->n_steps; i++)
+        add_step(v, &event->steps[i]);
+    if (event->kind == TURN_END) {
+        v->finish = answer->end = finish_of(event);
+        if (event->finish == FINISH_BLOCKED)
+            answer->block = named(wire_block_names, event->error, WIRE_BLOCK_SAFETY);
+    } else if (shown) {
+        add_part(v, event->part);
+    }
+}
+
+bool answer_has(const struct answer *answer, int candidate)
+{
+    const struct voice *v = &answer->voices[candidate];
+    return v->n_parts > 0 || (v->finish && !v->written);
+}
+
+/* ---- writing ---- */
+
+static struct json_list one_modality(struct wire_modality_count *count, int n)
+{
+    *count = (struct wire_modality_count){WIRE_MODALITY_TEXT, {true, n}};
+    return (struct json_list){count, n > 0};
+}
+
+struct usage {
+    struct wire_usage wire;
+    struct wire_modality_count prompt, cached, output;
+};
+
+static struct json_int count_of(int n)
+{
+    return (struct json_int){n > 0, n};
+}
+
+static void fill_usage(const struct answer *answer, struct usage *u)
+{
+    int n_output = 0, n_thought = 0;
+    for (int i = 0; i < answer->options.n_candidates; i++) {
+        n_thought += answer->voices[i].n_thought;
+        n_output += answer->voices[i].n_output - answer->voices[i].n_thought;
+    }
+    u->wire = (struct wire_usage){
+        .prompt = count_of(answer->n_prompt),
+        .cached = count_of(answer->n_cached),
+        .output = count_of(n_output),
+        .thoughts = count_of(n_thought),
+        .total = count_of(answer->n_prompt + n_output + n_thought),
+        .prompt_details = one_modality(&u->prompt, answer->n_prompt),
+        .cached_details = one_modality(&u->cached, answer->n_cached),
+        .output_details = one_modality(&u->output, n_output),
+    };
+}
+
+static bool is_withheld(const struct voice *v)
+{
+    return v->finish && v->finish != WIRE_FINISH_STOP &&
+           v->finish != WIRE_FINISH_MAX_TOKENS;
+}
+
+static struct wire_content *content_of(const struct answer *answer, struct voice *v)
+{
+    if (v->n_parts == 0 && is_withheld(v))
+        return NULL;
+    struct wire_content *content = arena_new(v->arena, struct wire_content);
+    if (v->n_parts == 0 && answer->options.streamed)
+        new_part(v)->text = TEXT("");
+    content->parts = (struct json_list){v->parts, v->n_parts};
+    content->role = TEXT("model");
+    return content;
+}
+
+static struct wire_logprobs *logprobs_of(struct voice *v)
+{
+    if (v->n_steps == 0)
+        return NULL;
+    struct wire_logprobs *logprobs = arena_new(v->arena, struct wire_logprobs);
+    logprobs->chosen = (struct json_list){v->chosen, v->n_steps};
+    for (size_t i = 0; i < v->n_steps; i++)
+        if (v->top[i].candidates.n > 0)
+            logprobs->top = (struct json_list){v->top, v->n_steps};
+    return logprobs;
+}
+
+static struct wire_candidate candidate_of(struct answer *answer, int i)
+{
+    struct voice *v = &answer->voices[i];
+    if (!v->arena)
+        v->arena = arena_open();
+    end_text(v);
+    struct wire_candidate candidate = {
+        .content = content_of(answer, v),
+        .finish = v->finish,
+        .index = {true, i},
+        .logprobs = logprobs_of(v),
+    };
+    if (v->finish && v->n_logprobs > 0)
+        candidate.average_logprob =
+            (struct json_number){true, v->sum_logprobs / v->n_logprobs};
+    v->written = true;
+    return candidate;
+}
+
+void answer_write(struct answer *answer, int from, int to, bool pretty, struct buf *out)
+{
+    struct usage usage;
+    struct wire_feedback feedback = {answer->block};
+    size_t n = answer->block ? 0 : (size_t)(to - from);
+    struct wire_candidate candidates[WIRE_CANDIDATES];
+    for (size_t i = 0; i < n; i++)
+        candidates[i] = candidate_of(answer, from + (int)i);
+    fill_usage(answer, &usage);
+    struct wire_answer wire = {
+        .candidates = {candidates, n},
+        .feedback = answer->block ? &feedback : NULL,
+        .usage = &usage.wire,
+        .model_version = answer->options.model,
+        .response_id = answer->id,
+    };
+    json_encode(&wire_answer_type, &wire, pretty, out);
+    for (int i = from; i < to; i++)
+        clear_voice(&answer->voices[i]);
+}
+
+struct answer_facts answer_facts(const struct answer *answer)
+{
+    struct answer_facts facts = {
+        .id = answer->id,
+        .n_prompt = answer->n_prompt,
+        .n_cached = answer->n_cached,
+        .end = answer->block ? "BLOCKED" : json_enum_name(wire_finish_names, answer->end),
+    };
+    for (int i = 0; i < answer->options.n_candidates; i++)
+        facts.n_output += answer->voices[i].n_output;
+    return facts;
+}

@@ -1,0 +1,43 @@
+/* answer.h - what the candidates of a turn said and was not written yet.
+ *
+ * Both forms of answer are made of it. A plain one collects everything and is written
+ * once; a stream is written whenever it has something, and each chunk is a whole
+ * GenerateContentResponse that holds what came since the last. Counts go on from chunk to
+ * chunk. It knows nothing of HTTP. */
+#ifndef POLLUX_API_ANSWER_H
+#define POLLUX_API_ANSWER_H
+
+#include "base/buf.h"
+#include "chat/turn.h"
+
+struct answer;
+
+struct answer_options {
+    int n_candidates;
+    struct text model; /* modelVersion */
+    bool thoughts;     /* they are shown, not only counted */
+    bool streamed;
+};
+
+/* The answer and what it holds die with the arena. */
+struct answer *answer_open(struct arena *arena, const struct answer_options *options);
+
+/* Takes a part, a candidate's end, the counts. The event is copied. */
+void answer_add(struct answer *answer, const struct turn_event *event);
+
+/* Whether the candidate has said something, or ended, since it was last written. */
+bool answer_has(const struct answer *answer, int candidate);
+
+/* Appends the answer with candidates [from, to) and forgets what they said. A blocked
+ * prompt has none, whatever was asked for. */
+void answer_write(struct answer *answer, int from, int to, bool pretty, struct buf *out);
+
+/* For the log. */
+struct answer_facts {
+    struct text id;                   /* responseId */
+    int n_prompt, n_cached, n_output; /* tokens; of all candidates, thoughts included */
+    const char *end;                  /* finishReason of the candidate that ended last */
+};
+struct answer_facts answer_facts(const struct answer *answer);
+
+#endif

@@ -1,0 +1,394 @@
+/* api.c - routes, keys, error replies. */
+#include "api/api.h"
+#include "api/generate.h"
+#include "api/message.h"
+#include "api/models.h"
+#include "base/log.h"
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define JSON_TYPE "application/json; charset=UTF-8"
+#define SERVICE "generativelanguage.googleapis.com"
+#define RPC "type.googleapis.com/google.rpc."
+
+/* ---- errors ---- */
+
+static int status_of(const struct error *err)
+{
+    return err->http_status ? err->http_status : error_row(err->code)->http_status;
+}
+
+static struct text message_of(const struct error *err)
+{
+    return text_of(err->message[0] ? err->message : error_row(err->code)->name);
+}
+
+void api_error_text(const struct error *err, bool pretty, struct buf *out)
+{
+    struct wire_violation violation = {text_of(err->field), message_of(err)};
+    struct wire_metadata metadata = {TEXT(SERVICE)};
+    struct wire_detail details[3] = {0};
+    size_t n = 0;
+    if (err->field[0])
+        details[n++] = (struct wire_detail){.type = TEXT(RPC "BadRequest"),
+                                            .violations = {&violation, 1}};
+    if (err->reason)
+        details[n++] = (struct wire_detail){.type = TEXT(RPC "ErrorInfo"),
+                                            .reason = text_of(err->reason),
+                                            .domain = TEXT("googleapis.com"),
+                                            .metadata = &metadata};
+    if (err->retry_ms > 0)
+        details[n++] = (struct wire_detail){
+            .type = TEXT(RPC "RetryInfo"),
+            .retry = {true, (int64_t)err->retry_ms * 1000000},
+        };
+    struct wire_status status = {
+        .code = {true, status_of(err)},
+        .message = message_of(err),
+        .status = text_of(error_row(err->code)->name),
+        .details = {details, n},
+    };
+    json_encode(&wire_error_type, &(struct wire_error){&status}, pretty, out);
+    if (pretty)
+        buf_char(out, '\n');
+}
+
+static void set_retry_after(struct http_request *rq, int retry_ms)
+{
+    char seconds[16];
+    snprintf(seconds, sizeof seconds, "%d", retry_ms / 1000 + (retry_ms % 1000 > 0));
+    http_set(rq, "Retry-After", seconds);
+}
+
+void api_error(struct call *call, const struct error *err)
+{
+    struct buf body = {0};
+    api_error_text(err, call->pretty, &body);
+    if (err->retry_ms > 0)
+        set_retry_after(call->rq, err->retry_ms);
+    if (err->code == ERROR_UNAUTHENTICATED)
+        http_set(call->rq, "WWW-Authenticate", "Bearer");
+    http_reply(call->rq, status_of(err), JSON_TYPE, buf_view(&body));
+    buf_free(&body);
+}
+
+/* What http/ refuses before there is a call. */
+static enum error_code code_of_status(int status)
+{
+    switch (status) {
+    case 408:
+        return ERROR_DEADLINE_EXCEEDED;
+    case 500:
+        return ERROR_INTERNAL;
+    case 503:
+        return ERROR_UNAVAILABLE;
+    default:
+        return ERROR_INVALID_ARGUMENT;
+    }
+}
+
+void api_refuse(int status, const char *why, struct buf *body, void *arg)
+{
+    const struct api *api = arg;
+    struct error err;
+    if (status == 413)
+        error_set(&err, ERROR_INVALID_ARGUMENT,
+                  "Request payload size exceeds the limit: %lld bytes.",
+                  (long long)api->options.request_limit);
+    else
+        error_set(&err, code_of_status(status), "%s", why);
+    err.http_status = status;
+    api_error_text(&err, true, body);
+}
+
+/* ---- answers ---- */
+
+void api_reply(struct call *call, const struct json_type *type, const void *message)
+{
+    struct buf body = {0};
+    json_encode(type, message, call->pretty, &body);
+    if (call->pretty)
+        buf_char(&body, '\n');
+    http_reply(call->rq, 200, JSON_TYPE, buf_view(&body));
+    buf_free(&body);
+}
+
+bool api_flag(const struct call *call, const char *name, bool otherwise)
+{
+    struct text value = http_query(call->rq, name);
+    if (!value.at)
+        return otherwise;
+    return value.len == 0 || text_is(value, "1") || text_is_nocase(value, "true");
+}
+
+static void health(struct call *call)
+{
+    bool good = !call->api->stopping;
+    http_reply(call->rq, good ? 200 : 503, JSON_TYPE,
+               good ? TEXT("{\"status\":\"ok\"}\n")
+                    : TEXT("{\"status\":\"stopping\"}\n"));
+}
+
+static void welcome(struct call *call)
+{
+    http_reply(call->rq, 200, "text/plain; charset=UTF-8",
+               TEXT("This is Pollux, a self-hosted Gemini API server.\n\n"
+                    "Point a Gemini client's base URL here, or try:\n"
+                    "  GET  /v1beta/models\n"
+                    "  POST /v1beta/models/gemini-2.0-flash:generateContent\n\n"
+                    "What is served and what is not: docs/wire.md\n"));
+}
+
+/* ---- keys ---- */
+
+/* Takes as long for a wrong key as for the right one; only the length can be told. */
+static bool same_key(struct text given, struct text key)
+{
+    unsigned char differs = given.len != key.len;
+    for (size_t i = 0; i < key.len; i++)
+        differs |= (unsigned char)(key.at[i] ^ (i < given.len ? given.at[i] : 0));
+    return differs == 0;
+}
+
+static bool is_key(const struct api *api, struct text given)
+{
+    bool found = false;
+    for (int i = 0; i < api->options.n_keys; i++)
+        found |= same_key(given, text_of(api->options.keys[i]));
+    return found && given.len > 0;
+}
+
+static struct text bearer(const struct http_request *rq)
+{
+    struct text token, header = http_header(rq, "Authorization");
+    struct text scheme = text_cut(header, ' ', &token);
+    return text_is_nocase(scheme, "Bearer") ? token : (struct text){0};
+}
+
+static bool let_in(const struct call *call, struct error *err)
+{
+    const struct api *api = call->api;
+    if (api->options.n_keys == 0)
+        return true;
+    struct text query = http_query(call->rq, "key");
+    struct text header = http_header(call->rq, "x-goog-api-key");
+    struct text token = bearer(call->rq);
+    if (is_key(api, query) || is_key(api, header) || is_key(api, token))
+        return true;
+    if (query.len || header.len) {
+        error_set(err, ERROR_INVALID_ARGUMENT,
+                  "API key not valid. Please pass a valid API key.");
+        err->reason = "API_KEY_INVALID";
+        return false;
+    }
+    if (token.len)
+        return error_set(err, ERROR_UNAUTHENTICATED, "The access token is not valid.");
+    return error_set(err, ERROR_PERMISSION_DENIED,
+                     "Method doesn't allow unregistered callers (callers without "
+                     "established identity). Please use API Key or other form of API "
+                     "consumer identity to call this API.");
+}
+
+/* ---- routes ---- */
+
+struct route {
+    const char *method;  /* GET is HEAD's, too */
+    const char *pattern; /* after the version; {} is the rest of one segment before a
+                          * verb. With a / in front: as it stands */
+    void (*handle)(struct call *call);
+    bool open; /* no key needed */
+};
+
+/* clang-format off */
+static const struct route routes[] = {
+    {"POST", "models/{}:generateContent",            generate_unary,  false},
+    {"POST", "models/{}:streamGenerateContent",      generate_stream, false},
+    {"POST", "models/{}:countTokens",                generate_count,  false},
+    {"POST", "tunedModels/{}:generateContent",       generate_tuned,  false},
+    {"POST", "tunedModels/{}:streamGenerateContent", generate_tuned,  false},
+    {"POST", "tunedModels/{}:countTokens",           generate_tuned,  false},
+    {"GET",  "models",                               models_list,     false},
+    {"GET",  "models/{}",                            models_get,      false},
+    {"GET",  "/healthz",                             health,          true},
+    {"GET",  "/",                                    welcome,         true},
+};
+/* clang-format on */
+
+static const char *const versions[] = {"v1", "v1beta", "v1alpha"};
+
+static const size_t n_routes = sizeof routes / sizeof routes[0];
+
+/* A custom verb is what follows the last colon of the last segment. */
+static bool fits(const char *pattern, struct text path, struct text *name)
+{
+    const char *hole = strstr(pattern, "{}");
+    if (!hole)
+        return text_is(path, pattern);
+    struct text before = {pattern, (size_t)(hole - pattern)};
+    const char *after = hole + 2;
+    if (path.len <= before.len + strlen(after) || !text_ends(path, after) ||
+        !text_same(text_slice(path, 0, before.len), before))
+        return false;
+    *name = text_slice(path, before.len, path.len - strlen(after));
+    bool has_verb = *after != '\0';
+    return !memchr(name->at, '/', name->len) &&
+           (has_verb || !memchr(name->at, ':', name->len));
+}
+
+/* Leaves in *rest what follows the version; absent when the path has none. */
+static struct text cut_version(struct text path, struct text *rest)
+{
+    struct text version = text_cut(text_slice(path, 1, path.len), '/', rest);
+    for (size_t i = 0; i < sizeof versions / sizeof versions[0]; i++)
+        if (text_is(version, versions[i]))
+            return version;
+    *rest = (struct text){0};
+    return *rest;
+}
+
+static bool is_for(const struct route *route, struct text method)
+{
+    return text_is(method, route->method) ||
+           (text_is(method, "HEAD") && strcmp(route->method, "GET") == 0);
+}
+
+/* The call's route, or NULL: then *others has the methods that the path has routes for.
+ */
+static const struct route *find_route(struct call *call, struct buf *others)
+{
+    struct text rest;
+    call->version = cut_version(call->rq->path, &rest);
+    for (const struct route *r = routes; r < routes + n_routes; r++) {
+        struct text path = r->pattern[0] == '/' ? call->rq->path : rest;
+        if (!path.at || !fits(r->pattern, path, &call->name))
+            continue;
+        if (is_for(r, call->rq->method))
+            return r;
+        buf_printf(others, "%s%s, ", r->method,
+                   strcmp(r->method, "GET") == 0 ? ", HEAD" : "");
+    }
+    return NULL;
+}
+
+static void refuse_route(struct call *call, struct buf *others)
+{
+    const struct http_request *rq = call->rq;
+    struct error err;
+    if (others->len) {
+        buf_str(others, "OPTIONS");
+        http_set(call->rq, "Allow", others->at);
+        error_set(&err, ERROR_UNIMPLEMENTED, "%.*s does not go with %.*s; try %s.",
+                  TEXT_ARG(text_slice(rq->method, 0, 20)),
+                  TEXT_ARG(text_slice(rq->path, 0, 300)), others->at);
+        err.http_status = 405;
+    } else {
+        error_set(&err, ERROR_NOT_FOUND,
+                  "There is no method %.*s %.*s in this API; docs/wire.md lists those "
+                  "that there are.",
+                  TEXT_ARG(text_slice(rq->method, 0, 20)),
+                  TEXT_ARG(text_slice(rq->path, 0, 300)));
+    }
+    api_error(call, &err);
+}
+
+static void route_call(struct call *call)
+{
+    struct buf others = {0};
+    struct error err = {0};
+    const struct route *route = find_route(call, &others);
+    if (!route)
+        refuse_route(call, &others);
+    else if (!route->open && !let_in(call, &err))
+        api_error(call, &err);
+    else
+        route->handle(call);
+    buf_free(&others);
+}
+
+/* ---- browsers ---- */
+
+/* Any page may call: a key, not an origin, is what lets in. */
+static void preflight(struct call *call)
+{
+    struct text asked = http_header(call->rq, "Access-Control-Request-Headers");
+    http_set(call->rq, "Access-Control-Allow-Methods",
+             "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+    http_set(call->rq, "Access-Control-Allow-Headers", asked.at ? asked.at : "*");
+    http_set(call->rq, "Access-Control-Max-Age", "86400");
+    http_reply(call->rq, 200, NULL, TEXT(""));
+}
+
+/* ---- calls ---- */
+
+static void on_gone(struct http_request *rq)
+{
+    struct call *call = rq->user;
+    if (call->gone)
+        call->gone(call);
+}
+
+static void on_done(struct http_request *rq)
+{
+    struct call *call = rq->user;
+    call->api->n_calls--;
+    if (!call->logged)
+        log_line(LOG_DEBUG, "http", "method=%.*s path=%.*s status=%d bytes=%lld ms=%.1f",
+                 TEXT_ARG(rq->method), TEXT_ARG(rq->path), rq->status,
+                 (long long)rq->n_sent, (double)(now_us() - rq->since_us) / 1000);
+    if (call->closed)
+        call->closed(call);
+}
+
+void api_handle(struct http_request *rq, void *arg)
+{
+    struct api *api = arg;
+    struct call *call = arena_new(rq->arena, struct call);
+    *call = (struct call){.api = api, .rq = rq};
+    call->pretty = api_flag(call, "prettyPrint", api_flag(call, "$prettyPrint", true));
+    rq->user = call;
+    rq->gone = on_gone;
+    rq->done = on_done;
+    api->n_calls++;
+    http_set(rq, "Access-Control-Allow-Origin", "*");
+    if (text_is(rq->method, "OPTIONS"))
+        preflight(call);
+    else
+        route_call(call);
+}
+
+/* ---- the api ---- */
+
+struct api *api_open(struct loop *loop, struct runner *runner, struct workers *workers,
+                     const struct api_options *options)
+{
+    struct api *api = mem_alloc(sizeof *api);
+    *api = (struct api){
+        .loop = loop, .runner = runner, .workers = workers, .options = *options};
+    return api;
+}
+
+void api_close(struct api *api)
+{
+    assert(!api || api_busy(api) == 0);
+    free(api);
+}
+
+void api_stop(struct api *api)
+{
+    api->stopping = true;
+}
+
+void api_cancel(struct api *api)
+{
+    for (struct generation *g = api->generations; g; g = generate_next(g))
+        generate_cancel(g);
+}
+
+int api_busy(const struct api *api)
+{
+    int n = api->n_calls;
+    for (const struct generation *g = api->generations; g; g = generate_next(g))
+        n++;
+    return n;
+}

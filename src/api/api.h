@@ -1,0 +1,83 @@
+/* api.h - the one room that knows the wire: routes, keys, errors.
+ *
+ * A request comes from http/, is let in by its key and goes to the handler that the route
+ * table names; the handler answers now or later. Everything runs on the loop's thread.
+ *
+ * struct call is one such request, from its route to its last byte. It lives in the
+ * request's arena and so dies with the request; what outlives that (a turn whose client
+ * left) has an arena of its own (generate.c). */
+#ifndef POLLUX_API_API_H
+#define POLLUX_API_API_H
+
+#include "chat/turn.h"
+#include "http/server.h"
+#include "json/schema.h"
+
+/* What a request that leaves a setting out gets; models.get tells them, too. */
+struct api_defaults {
+    double temperature, top_p;
+    int top_k;
+};
+
+struct api_options {
+    const char *const *keys; /* nobody else is let in; none: everyone is */
+    int n_keys;
+    bool strict_names;          /* only the loaded model's own names are served */
+    const struct text *aliases; /* those besides engine_info's model */
+    int n_aliases;
+    struct text display_name, description; /* of the model; may be absent */
+    struct api_defaults defaults;
+    int64_t request_limit; /* bytes of body; http/ enforces it, errors tell it */
+};
+
+struct api {
+    struct loop *loop;
+    struct runner *runner;
+    struct workers *workers;
+    struct api_options options;
+    struct generation *generations; /* turns that are not over */
+    int n_calls;                    /* requests that are not done */
+    bool stopping;
+};
+
+struct call {
+    struct api *api;
+    struct http_request *rq;
+    struct text version; /* "v1beta" */
+    struct text name;    /* what {} of the route stands for: "gemini-2.0-flash" */
+    bool pretty;
+    bool logged;                       /* by its handler, in a line of its own */
+    void (*gone)(struct call *call);   /* the client left: do not reply any more */
+    void (*closed)(struct call *call); /* the last thing that happens to it */
+    struct generation *generation;     /* generate.c's */
+};
+
+/* Neither the runner nor the workers are owned; options' texts must outlive the api. */
+struct api *api_open(struct loop *loop, struct runner *runner, struct workers *workers,
+                     const struct api_options *options);
+void api_close(struct api *api); /* nothing may be in hand; see api_busy */
+
+/* For http_server_open. */
+void api_handle(struct http_request *rq, void *api);
+void api_refuse(int status, const char *why, struct buf *body, void *api);
+
+/* Health checks fail from now on; what is in hand goes on. */
+void api_stop(struct api *api);
+void api_cancel(struct api *api);    /* all turns; they are over soon */
+int api_busy(const struct api *api); /* requests and turns that are not over */
+
+/* ---- for the handlers of this room ---- */
+
+/* Answers 200 with the message. */
+void api_reply(struct call *call, const struct json_type *type, const void *message);
+
+/* Answers with the error, in its HTTP status. */
+void api_error(struct call *call, const struct error *err);
+
+/* The same object as text, for streams that have begun. */
+void api_error_text(const struct error *err, bool pretty, struct buf *out);
+
+/* A query parameter that is a switch: true, True, 1; absent: `otherwise`. */
+bool api_flag(const struct call *call, const char *name, bool otherwise);
+
+#endif

@@ -1,0 +1,21 @@
+/* content.h - what a request asks for: the wire's message to a chat.
+ *
+ * Every check that a table cannot express is here: what excludes what, which roles there
+ * are, what the engine that is loaded cannot do yet. Any thread may call; everything
+ * lives in the arena. */
+#ifndef POLLUX_API_CONTENT_H
+#define POLLUX_API_CONTENT_H
+
+#include "api/api.h"
+#include "api/message.h"
+
+/* What the loaded model brings to a request. */
+struct content_rules {
+    bool scripted; /* replays a script: takes tools, schemas and safety as they are */
+    struct api_defaults defaults;
+};
+
+bool content_chat(const struct wire_generate *request, const struct content_rules *rules,
+                  struct arena *arena, struct chat *chat, struct error *err);
+
+#endif

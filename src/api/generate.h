@@ -1,0 +1,16 @@
+/* generate.h - generateContent, streamGenerateContent, countTokens. */
+#ifndef POLLUX_API_GENERATE_H
+#define POLLUX_API_GENERATE_H
+
+#include "api/api.h"
+
+void generate_unary(struct call *call);
+void generate_stream(struct call *call);
+void generate_count(struct call *call);
+void generate_tuned(struct call *call); /* tunedModels/{}: there are none yet */
+
+/* The turn is not wanted any more; its client, if there is one, gets no further word. */
+void generate_cancel(struct generation *generation);
+struct generation *generate_next(const struct generation *generation);
+
+#endif

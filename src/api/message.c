@@ -1,0 +1,457 @@
+/* message.c - the tables of the wire's messages.
+ *
+ * Rows are in the order in which answers are written. Flags tell the three ways of a
+ * field that has no place in a struct: JSON_IGNORED has no effect in the public API
+ * either (or none without media); JSON_REFUSED would have one, so a request with it is
+ * turned down. docs/wire.md says the same in words. */
+#include "api/message.h"
+
+/* clang-format off */
+
+#define AT(type, member) offsetof(struct type, member)
+
+/* ---- enums ---- */
+
+const struct json_enum wire_finish_names[] = {
+    {"FINISH_REASON_UNSPECIFIED", 0, NULL},
+    {"STOP",                      WIRE_FINISH_STOP, NULL},
+    {"MAX_TOKENS",                WIRE_FINISH_MAX_TOKENS, NULL},
+    {"SAFETY",                    WIRE_FINISH_SAFETY, NULL},
+    {"RECITATION",                4, NULL},
+    {"OTHER",                     WIRE_FINISH_OTHER, NULL},
+    {"LANGUAGE",                  6, NULL},
+    {"BLOCKLIST",                 7, NULL},
+    {"PROHIBITED_CONTENT",        8, NULL},
+    {"SPII",                      9, NULL},
+    {"MALFORMED_FUNCTION_CALL",   WIRE_FINISH_MALFORMED_CALL, NULL},
+    {"IMAGE_SAFETY",              11, NULL},
+    {"UNEXPECTED_TOOL_CALL",      12, NULL},
+    {"TOO_MANY_TOOL_CALLS",       13, NULL},
+    {0},
+};
+
+const struct json_enum wire_block_names[] = {
+    {"BLOCK_REASON_UNSPECIFIED", 0, NULL},
+    {"SAFETY",                   WIRE_BLOCK_SAFETY, NULL},
+    {"OTHER",                    2, NULL},
+    {"BLOCKLIST",                3, NULL},
+    {"PROHIBITED_CONTENT",       4, NULL},
+    {"IMAGE_SAFETY",             5, NULL},
+    {0},
+};
+
+static const struct json_enum modality_names[] = {
+    {"MODALITY_UNSPECIFIED", 0, NULL},
+    {"TEXT",                 WIRE_MODALITY_TEXT, NULL},
+    {"IMAGE",                2, NULL},
+    {"AUDIO",                3, NULL},
+    {"VIDEO",                4, NULL},
+    {"DOCUMENT",             5, NULL},
+    {0},
+};
+
+static const struct json_enum category_names[] = {
+    {"HARM_CATEGORY_UNSPECIFIED",       0, NULL},
+    {"HARM_CATEGORY_DEROGATORY",        1, NULL},
+    {"HARM_CATEGORY_TOXICITY",          2, NULL},
+    {"HARM_CATEGORY_VIOLENCE",          3, NULL},
+    {"HARM_CATEGORY_SEXUAL",            4, NULL},
+    {"HARM_CATEGORY_MEDICAL",           5, NULL},
+    {"HARM_CATEGORY_DANGEROUS",         6, NULL},
+    {"HARM_CATEGORY_HARASSMENT",        7, NULL},
+    {"HARM_CATEGORY_HATE_SPEECH",       8, NULL},
+    {"HARM_CATEGORY_SEXUALLY_EXPLICIT", 9, NULL},
+    {"HARM_CATEGORY_DANGEROUS_CONTENT", 10, NULL},
+    {"HARM_CATEGORY_CIVIC_INTEGRITY",   11, NULL},
+    {0},
+};
+
+static const struct json_enum threshold_names[] = {
+    {"HARM_BLOCK_THRESHOLD_UNSPECIFIED", 0, NULL},
+    {"BLOCK_LOW_AND_ABOVE",              WIRE_BLOCK_LOW, NULL},
+    {"BLOCK_MEDIUM_AND_ABOVE",           2, NULL},
+    {"BLOCK_ONLY_HIGH",                  WIRE_BLOCK_ONLY_HIGH, NULL},
+    {"BLOCK_NONE",                       4, NULL},
+    {"OFF",                              5, NULL},
+    {0},
+};
+
+static const struct json_enum calling_modes[] = {
+    {"MODE_UNSPECIFIED", 0, NULL},
+    {"AUTO",             1, NULL},
+    {"ANY",              2, NULL},
+    {"NONE",             3, NULL},
+    {"VALIDATED",        4, NULL},
+    {0},
+};
+
+static const struct json_enum behaviors[] = {
+    {"UNSPECIFIED",  0, NULL},
+    {"BLOCKING",     1, NULL},
+    {"NON_BLOCKING", 2, NULL},
+    {0},
+};
+
+static const struct json_enum thinking_levels[] = {
+    {"THINKING_LEVEL_UNSPECIFIED", 0, NULL},
+    {"LOW",                        1, NULL},
+    {"HIGH",                       2, NULL},
+    {"MEDIUM",                     3, NULL},
+    {"MINIMAL",                    4, NULL},
+    {"XHIGH",                      5, NULL},
+    {0},
+};
+
+static const struct json_enum media_resolutions[] = {
+    {"MEDIA_RESOLUTION_UNSPECIFIED", 0, NULL},
+    {"MEDIA_RESOLUTION_LOW",         1, NULL},
+    {"MEDIA_RESOLUTION_MEDIUM",      2, NULL},
+    {"MEDIA_RESOLUTION_HIGH",        3, NULL},
+    {"MEDIA_RESOLUTION_ULTRA_HIGH",  4, NULL},
+    {0},
+};
+
+static const struct json_enum service_tiers[] = {
+    {"UNSPECIFIED", 0, "SERVICE_TIER_UNSPECIFIED"},
+    {"FLEX",        1, "SERVICE_TIER_FLEX"},
+    {"STANDARD",    2, "SERVICE_TIER_STANDARD"},
+    {"PRIORITY",    3, "SERVICE_TIER_PRIORITY"},
+    {0},
+};
+
+/* ---- content ---- */
+
+static const struct json_field call_fields[] = {
+    {"id",   JSON_STRING, AT(wire_call, id),   0, 0, 0, NULL, "matches the call with its response"},
+    {"name", JSON_STRING, AT(wire_call, name), JSON_REQUIRED, 0, 0, NULL, NULL},
+    {"args", JSON_ANY,    AT(wire_call, args), 0, 0, 0, NULL, "an object"},
+    {0},
+};
+static const struct json_type call_type = {
+    "FunctionCall", sizeof(struct wire_call), call_fields, false};
+
+static const struct json_field result_fields[] = {
+    {"id",           JSON_STRING, AT(wire_result, id),       0, 0, 0, NULL, NULL},
+    {"name",         JSON_STRING, AT(wire_result, name),     JSON_REQUIRED, 0, 0, NULL, NULL},
+    {"response",     JSON_ANY,    AT(wire_result, response), 0, 0, 0, NULL, "an object"},
+    {"parts",        JSON_ANY,    0, JSON_REFUSED, 0, 0, NULL, "media in a function's response"},
+    {"willContinue", JSON_BOOL,   0, JSON_REFUSED, 0, 0, NULL, "a response in pieces"},
+    {"scheduling",   JSON_ENUM,   0, JSON_REFUSED, 0, 0, NULL, "a function that does not block"},
+    {0},
+};
+static const struct json_type result_type = {
+    "FunctionResponse", sizeof(struct wire_result), result_fields, false};
+
+static const struct json_field part_fields[] = {
+    {"text",                JSON_STRING,  AT(wire_part, text),    0, 0, 0, NULL, NULL},
+    {"functionCall",        JSON_MESSAGE, AT(wire_part, call),    0, 0, 0, &call_type, NULL},
+    {"functionResponse",    JSON_MESSAGE, AT(wire_part, result),  0, 0, 0, &result_type, NULL},
+    {"thought",             JSON_BOOL,    AT(wire_part, thought), 0, 0, 0, NULL, "the text is the model's reasoning"},
+    {"thoughtSignature",    JSON_BYTES,   AT(wire_part, thought_signature), 0, 0, 0, NULL, "accepted back; Pollux gives out none"},
+    {"inlineData",          JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "media in a request"},
+    {"image",               JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "media in a request"},
+    {"fileData",            JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "a file in a request"},
+    {"executableCode",      JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "code execution"},
+    {"codeExecutionResult", JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "code execution"},
+    {"toolCall",            JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "a call of a built-in tool"},
+    {"toolResponse",        JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "a call of a built-in tool"},
+    {"videoMetadata",       JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "media in a request"},
+    {"mediaResolution",     JSON_ANY, 0, JSON_IGNORED, 0, 0, NULL, "no effect without media"},
+    {"partMetadata",        JSON_ANY, 0, JSON_IGNORED, 0, 0, NULL, NULL},
+    {"audioTranscription",  JSON_ANY, 0, JSON_IGNORED, 0, 0, NULL, NULL},
+    {"mediaProcessing",     JSON_ANY, 0, JSON_IGNORED, 0, 0, NULL, NULL},
+    {"speechMetadata",      JSON_ANY, 0, JSON_IGNORED, 0, 0, NULL, NULL},
+    {0},
+};
+static const struct json_type part_type = {
+    "Part", sizeof(struct wire_part), part_fields, false};
+
+static const struct json_field content_fields[] = {
+    {"parts", JSON_MESSAGE, AT(wire_content, parts), JSON_LIST, 0, 0, &part_type, NULL},
+    {"role",  JSON_STRING,  AT(wire_content, role),  0, 0, 0, NULL, "user (when absent), model; function counts as user"},
+    {0},
+};
+static const struct json_type content_type = {
+    "Content", sizeof(struct wire_content), content_fields, false};
+
+/* ---- requests ---- */
+
+static const struct json_field function_fields[] = {
+    {"name",                 JSON_STRING, AT(wire_function, name),              JSON_REQUIRED, 1, 64, NULL, NULL},
+    {"description",          JSON_STRING, AT(wire_function, description),       0, 0, 0, NULL, NULL},
+    {"parameters",           JSON_ANY,    AT(wire_function, parameters),        0, 0, 0, NULL, "a Schema"},
+    {"parametersJsonSchema", JSON_ANY,    AT(wire_function, parameters_schema), 0, 0, 0, NULL, "instead of parameters"},
+    {"response",             JSON_ANY,    AT(wire_function, response),          0, 0, 0, NULL, "a Schema"},
+    {"responseJsonSchema",   JSON_ANY,    AT(wire_function, response_schema),   0, 0, 0, NULL, "instead of response"},
+    {"behavior",             JSON_ENUM,   AT(wire_function, behavior),          0, 0, 0, behaviors, NULL},
+    {0},
+};
+static const struct json_type function_type = {
+    "FunctionDeclaration", sizeof(struct wire_function), function_fields, false};
+
+static const struct json_field tool_fields[] = {
+    {"functionDeclarations",  JSON_MESSAGE, AT(wire_tool, functions), JSON_LIST, 0, 0, &function_type, NULL},
+    {"codeExecution",         JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "code execution"},
+    {"googleSearch",          JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "search"},
+    {"googleSearchRetrieval", JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "search"},
+    {"urlContext",            JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "reading of pages"},
+    {"googleMaps",            JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "maps"},
+    {"fileSearch",            JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "search in files"},
+    {"computerUse",           JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "computer use"},
+    {"mcpServers",            JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "MCP servers"},
+    {0},
+};
+static const struct json_type tool_type = {
+    "Tool", sizeof(struct wire_tool), tool_fields, false};
+
+static const struct json_field calling_fields[] = {
+    {"mode",                 JSON_ENUM,   AT(wire_calling_config, mode),    0, 0, 0, calling_modes, NULL},
+    {"allowedFunctionNames", JSON_STRING, AT(wire_calling_config, allowed), JSON_LIST, 0, 0, NULL, NULL},
+    {0},
+};
+static const struct json_type calling_type = {
+    "FunctionCallingConfig", sizeof(struct wire_calling_config), calling_fields, false};
+
+static const struct json_field tool_config_fields[] = {
+    {"functionCallingConfig", JSON_MESSAGE, AT(wire_tool_config, calling), 0, 0, 0, &calling_type, NULL},
+    {"retrievalConfig",                  JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "search"},
+    {"includeServerSideToolInvocations", JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "calls of built-in tools"},
+    {0},
+};
+static const struct json_type tool_config_type = {
+    "ToolConfig", sizeof(struct wire_tool_config), tool_config_fields, false};
+
+static const struct json_field safety_fields[] = {
+    {"category",  JSON_ENUM, AT(wire_safety_setting, category),  JSON_REQUIRED, 0, 0, category_names, NULL},
+    {"threshold", JSON_ENUM, AT(wire_safety_setting, threshold), JSON_REQUIRED, 0, 0, threshold_names, NULL},
+    {0},
+};
+static const struct json_type safety_type = {
+    "SafetySetting", sizeof(struct wire_safety_setting), safety_fields, false};
+
+static const struct json_field thinking_fields[] = {
+    {"includeThoughts", JSON_BOOL, AT(wire_thinking, include), 0, 0, 0, NULL, NULL},
+    {"thinkingBudget",  JSON_INT,  AT(wire_thinking, budget),  0, -1, INT32_MAX, NULL, "0: off; -1: automatic"},
+    {"thinkingLevel",   JSON_ENUM, AT(wire_thinking, level),   0, 0, 0, thinking_levels, NULL},
+    {0},
+};
+static const struct json_type thinking_type = {
+    "ThinkingConfig", sizeof(struct wire_thinking), thinking_fields, false};
+
+static const struct json_field config_fields[] = {
+    {"stopSequences",       JSON_STRING,  AT(wire_config, stops),      JSON_LIST, 0, 5, NULL, "none of them empty"},
+    {"responseMimeType",    JSON_STRING,  AT(wire_config, mime_type),  0, 0, 0, NULL, "text/plain (the default), application/json, text/x.enum"},
+    {"responseSchema",      JSON_ANY,     AT(wire_config, schema),     0, 0, 0, NULL, "a Schema"},
+    {"responseJsonSchema",  JSON_ANY,     AT(wire_config, json_schema), 0, 0, 0, NULL, "instead of responseSchema"},
+    {"_responseJsonSchema", JSON_ANY,     AT(wire_config, json_schema_old), 0, 0, 0, NULL, "the same under its older name"},
+    {"responseModalities",  JSON_ENUM,    AT(wire_config, modalities), JSON_LIST, 0, 0, modality_names, "[] or [TEXT]"},
+    {"candidateCount",      JSON_INT,     AT(wire_config, candidates), 0, 1, WIRE_CANDIDATES, NULL, NULL},
+    {"maxOutputTokens",     JSON_INT,     AT(wire_config, max_tokens), 0, 1, INT32_MAX, NULL, "when absent: as many as fit"},
+    {"temperature",         JSON_NUMBER,  AT(wire_config, temperature), 0, 0, 2, NULL, NULL},
+    {"topP",                JSON_NUMBER,  AT(wire_config, top_p),      0, 0, 1, NULL, NULL},
+    {"topK",                JSON_INT,     AT(wire_config, top_k),      0, 1, INT32_MAX, NULL, NULL},
+    {"seed",                JSON_INT,     AT(wire_config, seed),       0, INT32_MIN, INT32_MAX, NULL, "same seed and request, same bytes"},
+    {"presencePenalty",     JSON_NUMBER,  AT(wire_config, presence),   0, -2, 2, NULL, NULL},
+    {"frequencyPenalty",    JSON_NUMBER,  AT(wire_config, frequency),  0, -2, 2, NULL, NULL},
+    {"responseLogprobs",    JSON_BOOL,    AT(wire_config, logprobs),   0, 0, 0, NULL, NULL},
+    {"logprobs",            JSON_INT,     AT(wire_config, n_logprobs), 0, 0, 20, NULL, "needs responseLogprobs"},
+    {"thinkingConfig",      JSON_MESSAGE, AT(wire_config, thinking),   0, 0, 0, &thinking_type, NULL},
+    {"mediaResolution",     JSON_ENUM,    AT(wire_config, media_resolution), 0, 0, 0, media_resolutions, "no effect without media"},
+    {"speechConfig",              JSON_ANY,  0, JSON_REFUSED, 0, 0, NULL, "speech"},
+    {"imageConfig",               JSON_ANY,  0, JSON_REFUSED, 0, 0, NULL, "making of images"},
+    {"audioTimestamp",            JSON_ANY,  0, JSON_REFUSED, 0, 0, NULL, "media in a request"},
+    {"enableEnhancedCivicAnswers", JSON_BOOL, 0, JSON_IGNORED, 0, 0, NULL, NULL},
+    {"audioTranscriptionConfig",  JSON_ANY,  0, JSON_IGNORED, 0, 0, NULL, NULL},
+    {"responseFormat",            JSON_ANY,  0, JSON_IGNORED, 0, 0, NULL, NULL},
+    {"translationConfig",         JSON_ANY,  0, JSON_IGNORED, 0, 0, NULL, NULL},
+    {"modelSelectionConfig",      JSON_ANY,  0, JSON_IGNORED, 0, 0, NULL, NULL},
+    {"routingConfig",             JSON_ANY,  0, JSON_IGNORED, 0, 0, NULL, NULL},
+    {0},
+};
+static const struct json_type config_type = {
+    "GenerationConfig", sizeof(struct wire_config), config_fields, false};
+
+static const struct json_field generate_fields[] = {
+    {"model",             JSON_STRING,  AT(wire_generate, model),       0, 0, 0, NULL, "may repeat the path's"},
+    {"contents",          JSON_MESSAGE, AT(wire_generate, contents),    JSON_LIST, 0, 0, &content_type, NULL},
+    {"systemInstruction", JSON_MESSAGE, AT(wire_generate, system),      0, 0, 0, &content_type, "text only; its role does not matter"},
+    {"tools",             JSON_MESSAGE, AT(wire_generate, tools),       JSON_LIST, 0, 0, &tool_type, NULL},
+    {"toolConfig",        JSON_MESSAGE, AT(wire_generate, tool_config), 0, 0, 0, &tool_config_type, NULL},
+    {"safetySettings",    JSON_MESSAGE, AT(wire_generate, safety),      JSON_LIST, 0, 0, &safety_type, NULL},
+    {"generationConfig",  JSON_MESSAGE, AT(wire_generate, config),      0, 0, 0, &config_type, NULL},
+    {"serviceTier",       JSON_ENUM,    AT(wire_generate, service_tier), 0, 0, 0, service_tiers, "there is one tier"},
+    {"cachedContent",     JSON_STRING, 0, JSON_REFUSED, 0, 0, NULL, "cached content"},
+    {"continuationToken", JSON_BYTES,  0, JSON_REFUSED, 0, 0, NULL, "continuation"},
+    {"labels",            JSON_ANY,    0, JSON_IGNORED, 0, 0, NULL, NULL},
+    {"store",             JSON_BOOL,   0, JSON_IGNORED, 0, 0, NULL, "prompts are never logged"},
+    {0},
+};
+const struct json_type wire_generate_type = {
+    "GenerateContentRequest", sizeof(struct wire_generate), generate_fields, false};
+
+static const struct json_field count_fields[] = {
+    {"model",                  JSON_STRING,  AT(wire_count, model),    0, 0, 0, NULL, NULL},
+    {"contents",               JSON_MESSAGE, AT(wire_count, contents), JSON_LIST, 0, 0, &content_type, NULL},
+    {"generateContentRequest", JSON_MESSAGE, AT(wire_count, request),  0, 0, 0, &wire_generate_type, "instead of contents"},
+    {0},
+};
+const struct json_type wire_count_type = {
+    "CountTokensRequest", sizeof(struct wire_count), count_fields, false};
+
+/* ---- answers ---- */
+
+static const struct json_field logprob_fields[] = {
+    {"token",          JSON_STRING, AT(wire_logprob, token),   0, 0, 0, NULL, NULL},
+    {"tokenId",        JSON_INT,    AT(wire_logprob, id),      0, 0, 0, NULL, NULL},
+    {"logProbability", JSON_NUMBER, AT(wire_logprob, logprob), 0, 0, 0, NULL, NULL},
+    {0},
+};
+static const struct json_type logprob_type = {
+    "LogprobsResultCandidate", sizeof(struct wire_logprob), logprob_fields, false};
+
+static const struct json_field top_logprobs_fields[] = {
+    {"candidates", JSON_MESSAGE, AT(wire_top_logprobs, candidates), JSON_LIST, 0, 0, &logprob_type, NULL},
+    {0},
+};
+static const struct json_type top_logprobs_type = {
+    "TopCandidates", sizeof(struct wire_top_logprobs), top_logprobs_fields, false};
+
+static const struct json_field logprobs_fields[] = {
+    {"topCandidates",    JSON_MESSAGE, AT(wire_logprobs, top),    JSON_LIST, 0, 0, &top_logprobs_type, NULL},
+    {"chosenCandidates", JSON_MESSAGE, AT(wire_logprobs, chosen), JSON_LIST, 0, 0, &logprob_type, NULL},
+    {0},
+};
+static const struct json_type logprobs_type = {
+    "LogprobsResult", sizeof(struct wire_logprobs), logprobs_fields, false};
+
+static const struct json_field candidate_fields[] = {
+    {"content",        JSON_MESSAGE, AT(wire_candidate, content),         0, 0, 0, &content_type, NULL},
+    {"finishReason",   JSON_ENUM,    AT(wire_candidate, finish),          0, 0, 0, wire_finish_names, NULL},
+    {"index",          JSON_INT,     AT(wire_candidate, index),           0, 0, 0, NULL, NULL},
+    {"avgLogprobs",    JSON_NUMBER,  AT(wire_candidate, average_logprob), 0, 0, 0, NULL, NULL},
+    {"logprobsResult", JSON_MESSAGE, AT(wire_candidate, logprobs),        0, 0, 0, &logprobs_type, NULL},
+    {0},
+};
+static const struct json_type candidate_type = {
+    "Candidate", sizeof(struct wire_candidate), candidate_fields, false};
+
+static const struct json_field modality_count_fields[] = {
+    {"modality",   JSON_ENUM, AT(wire_modality_count, modality), 0, 0, 0, modality_names, NULL},
+    {"tokenCount", JSON_INT,  AT(wire_modality_count, n),        0, 0, 0, NULL, NULL},
+    {0},
+};
+static const struct json_type modality_count_type = {
+    "ModalityTokenCount", sizeof(struct wire_modality_count), modality_count_fields, false};
+
+static const struct json_field usage_fields[] = {
+    {"promptTokenCount",        JSON_INT,     AT(wire_usage, prompt),         0, 0, 0, NULL, NULL},
+    {"cachedContentTokenCount", JSON_INT,     AT(wire_usage, cached),         0, 0, 0, NULL, "of the prompt, found in the cache"},
+    {"candidatesTokenCount",    JSON_INT,     AT(wire_usage, output),         0, 0, 0, NULL, "of all candidates"},
+    {"thoughtsTokenCount",      JSON_INT,     AT(wire_usage, thoughts),       0, 0, 0, NULL, NULL},
+    {"totalTokenCount",         JSON_INT,     AT(wire_usage, total),          0, 0, 0, NULL, NULL},
+    {"promptTokensDetails",     JSON_MESSAGE, AT(wire_usage, prompt_details), JSON_LIST, 0, 0, &modality_count_type, NULL},
+    {"cacheTokensDetails",      JSON_MESSAGE, AT(wire_usage, cached_details), JSON_LIST, 0, 0, &modality_count_type, NULL},
+    {"candidatesTokensDetails", JSON_MESSAGE, AT(wire_usage, output_details), JSON_LIST, 0, 0, &modality_count_type, NULL},
+    {0},
+};
+static const struct json_type usage_type = {
+    "UsageMetadata", sizeof(struct wire_usage), usage_fields, false};
+
+static const struct json_field feedback_fields[] = {
+    {"blockReason", JSON_ENUM, AT(wire_feedback, block), 0, 0, 0, wire_block_names, NULL},
+    {0},
+};
+static const struct json_type feedback_type = {
+    "PromptFeedback", sizeof(struct wire_feedback), feedback_fields, false};
+
+static const struct json_field answer_fields[] = {
+    {"candidates",     JSON_MESSAGE, AT(wire_answer, candidates),    JSON_LIST, 0, 0, &candidate_type, NULL},
+    {"promptFeedback", JSON_MESSAGE, AT(wire_answer, feedback),      0, 0, 0, &feedback_type, NULL},
+    {"usageMetadata",  JSON_MESSAGE, AT(wire_answer, usage),         0, 0, 0, &usage_type, NULL},
+    {"modelVersion",   JSON_STRING,  AT(wire_answer, model_version), 0, 0, 0, NULL, NULL},
+    {"responseId",     JSON_STRING,  AT(wire_answer, response_id),   0, 0, 0, NULL, NULL},
+    {0},
+};
+const struct json_type wire_answer_type = {
+    "GenerateContentResponse", sizeof(struct wire_answer), answer_fields, false};
+
+static const struct json_field count_answer_fields[] = {
+    {"totalTokens",         JSON_INT,     AT(wire_count_answer, total),   0, 0, 0, NULL, NULL},
+    {"promptTokensDetails", JSON_MESSAGE, AT(wire_count_answer, details), JSON_LIST, 0, 0, &modality_count_type, NULL},
+    {0},
+};
+const struct json_type wire_count_answer_type = {
+    "CountTokensResponse", sizeof(struct wire_count_answer), count_answer_fields, false};
+
+static const struct json_field model_fields[] = {
+    {"name",             JSON_STRING, AT(wire_model, name),            0, 0, 0, NULL, NULL},
+    {"baseModelId",      JSON_STRING, AT(wire_model, base),            0, 0, 0, NULL, NULL},
+    {"version",          JSON_STRING, AT(wire_model, version),         0, 0, 0, NULL, NULL},
+    {"displayName",      JSON_STRING, AT(wire_model, display_name),    0, 0, 0, NULL, NULL},
+    {"description",      JSON_STRING, AT(wire_model, description),     0, 0, 0, NULL, NULL},
+    {"inputTokenLimit",  JSON_INT,    AT(wire_model, input_limit),     0, 0, 0, NULL, NULL},
+    {"outputTokenLimit", JSON_INT,    AT(wire_model, output_limit),    0, 0, 0, NULL, NULL},
+    {"supportedGenerationMethods", JSON_STRING, AT(wire_model, methods), JSON_LIST, 0, 0, NULL, NULL},
+    {"temperature",      JSON_NUMBER, AT(wire_model, temperature),     0, 0, 0, NULL, NULL},
+    {"maxTemperature",   JSON_NUMBER, AT(wire_model, max_temperature), 0, 0, 0, NULL, NULL},
+    {"topP",             JSON_NUMBER, AT(wire_model, top_p),           0, 0, 0, NULL, NULL},
+    {"topK",             JSON_INT,    AT(wire_model, top_k),           0, 0, 0, NULL, NULL},
+    {0},
+};
+const struct json_type wire_model_type = {
+    "Model", sizeof(struct wire_model), model_fields, false};
+
+static const struct json_field models_fields[] = {
+    {"models",        JSON_MESSAGE, AT(wire_models, models),    JSON_LIST, 0, 0, &wire_model_type, NULL},
+    {"nextPageToken", JSON_STRING,  AT(wire_models, next_page), 0, 0, 0, NULL, NULL},
+    {0},
+};
+const struct json_type wire_models_type = {
+    "ListModelsResponse", sizeof(struct wire_models), models_fields, false};
+
+/* ---- errors ---- */
+
+static const struct json_field violation_fields[] = {
+    {"field",       JSON_STRING, AT(wire_violation, field),       0, 0, 0, NULL, NULL},
+    {"description", JSON_STRING, AT(wire_violation, description), 0, 0, 0, NULL, NULL},
+    {0},
+};
+static const struct json_type violation_type = {
+    "FieldViolation", sizeof(struct wire_violation), violation_fields, false};
+
+static const struct json_field metadata_fields[] = {
+    {"service", JSON_STRING, AT(wire_metadata, service), 0, 0, 0, NULL, NULL},
+    {0},
+};
+static const struct json_type metadata_type = {
+    "Metadata", sizeof(struct wire_metadata), metadata_fields, false};
+
+static const struct json_field detail_fields[] = {
+    {"@type",           JSON_STRING,   AT(wire_detail, type),       0, 0, 0, NULL, NULL},
+    {"fieldViolations", JSON_MESSAGE,  AT(wire_detail, violations), JSON_LIST, 0, 0, &violation_type, NULL},
+    {"retryDelay",      JSON_DURATION, AT(wire_detail, retry),      0, 0, 0, NULL, NULL},
+    {"reason",          JSON_STRING,   AT(wire_detail, reason),     0, 0, 0, NULL, NULL},
+    {"domain",          JSON_STRING,   AT(wire_detail, domain),     0, 0, 0, NULL, NULL},
+    {"metadata",        JSON_MESSAGE,  AT(wire_detail, metadata),   0, 0, 0, &metadata_type, NULL},
+    {0},
+};
+static const struct json_type detail_type = {
+    "Any", sizeof(struct wire_detail), detail_fields, false};
+
+static const struct json_field status_fields[] = {
+    {"code",    JSON_INT,     AT(wire_status, code),    0, 0, 0, NULL, NULL},
+    {"message", JSON_STRING,  AT(wire_status, message), 0, 0, 0, NULL, NULL},
+    {"status",  JSON_STRING,  AT(wire_status, status),  0, 0, 0, NULL, NULL},
+    {"details", JSON_MESSAGE, AT(wire_status, details), JSON_LIST, 0, 0, &detail_type, NULL},
+    {0},
+};
+static const struct json_type status_type = {
+    "Status", sizeof(struct wire_status), status_fields, false};
+
+static const struct json_field error_fields[] = {
+    {"error", JSON_MESSAGE, AT(wire_error, error), 0, 0, 0, &status_type, NULL},
+    {0},
+};
+const struct json_type wire_error_type = {
+    "Error", sizeof(struct wire_error), error_fields, false};
+/* clang-format on */

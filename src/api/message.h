@@ -1,0 +1,207 @@
+/* message.h - the messages of the wire, as structs and tables.
+ *
+ * One struct and one struct json_type for each message that generateContent, countTokens,
+ * models and errors exchange; message.c has the tables. Nothing here has a meaning: what
+ * a request asks for is content.c's business. Strings point into the request's arena. */
+#ifndef POLLUX_API_MESSAGE_H
+#define POLLUX_API_MESSAGE_H
+
+#include "json/schema.h"
+
+/* Enums: the numbers are the wire's (proto). 0 is unspecified in each. */
+enum wire_finish {
+    WIRE_FINISH_STOP = 1,
+    WIRE_FINISH_MAX_TOKENS = 2,
+    WIRE_FINISH_SAFETY = 3,
+    WIRE_FINISH_OTHER = 5,
+    WIRE_FINISH_MALFORMED_CALL = 10,
+};
+enum { WIRE_CANDIDATES = 8 }; /* at most */
+enum wire_block { WIRE_BLOCK_SAFETY = 1 };
+enum wire_modality { WIRE_MODALITY_TEXT = 1 };
+enum wire_threshold { WIRE_BLOCK_LOW = 1, WIRE_BLOCK_ONLY_HIGH = 3 };
+
+extern const struct json_enum wire_finish_names[], wire_block_names[];
+
+/* Content. */
+struct wire_call {
+    struct text id, name;
+    struct json_object *args;
+};
+
+struct wire_result {
+    struct text id, name;
+    struct json_object *response;
+};
+
+struct wire_part {
+    struct text text;
+    struct wire_call *call;
+    struct wire_result *result;
+    struct json_bool thought;
+    struct text thought_signature; /* decoded */
+};
+
+struct wire_content {
+    struct json_list parts; /* struct wire_part */
+    struct text role;
+};
+
+/* Requests. */
+struct wire_function {
+    struct text name, description;
+    struct json_object *parameters, *parameters_schema;
+    struct json_object *response, *response_schema;
+    int behavior;
+};
+
+struct wire_tool {
+    struct json_list functions; /* struct wire_function */
+};
+
+struct wire_calling_config {
+    int mode;
+    struct json_list allowed; /* struct text */
+};
+
+struct wire_tool_config {
+    struct wire_calling_config *calling;
+};
+
+struct wire_safety_setting {
+    int category, threshold;
+};
+
+struct wire_thinking {
+    struct json_bool include;
+    struct json_int budget;
+    int level;
+};
+
+struct wire_config {
+    struct json_list stops; /* struct text */
+    struct text mime_type;
+    struct json_object *schema, *json_schema, *json_schema_old;
+    struct json_list modalities; /* int */
+    struct json_int candidates, max_tokens, top_k, seed, n_logprobs;
+    struct json_number temperature, top_p, presence, frequency;
+    struct json_bool logprobs;
+    struct wire_thinking *thinking;
+    int media_resolution;
+};
+
+struct wire_generate {
+    struct text model;
+    struct json_list contents; /* struct wire_content */
+    struct wire_content *system;
+    struct json_list tools; /* struct wire_tool */
+    struct wire_tool_config *tool_config;
+    struct json_list safety; /* struct wire_safety_setting */
+    struct wire_config *config;
+    int service_tier;
+};
+
+struct wire_count {
+    struct text model;
+    struct json_list contents; /* struct wire_content */
+    struct wire_generate *request;
+};
+
+extern const struct json_type wire_generate_type, wire_count_type;
+
+/* Answers. */
+struct wire_logprob {
+    struct text token;
+    struct json_int id;
+    struct json_number logprob;
+};
+
+struct wire_top_logprobs {
+    struct json_list candidates; /* struct wire_logprob */
+};
+
+struct wire_logprobs {
+    struct json_list top;    /* struct wire_top_logprobs, one per token */
+    struct json_list chosen; /* struct wire_logprob, one per token */
+};
+
+struct wire_candidate {
+    struct wire_content *content;
+    int finish; /* enum wire_finish */
+    struct json_int index;
+    struct json_number average_logprob;
+    struct wire_logprobs *logprobs;
+};
+
+struct wire_modality_count {
+    int modality;
+    struct json_int n;
+};
+
+struct wire_usage {
+    struct json_int prompt, cached, output, thoughts, total;
+    struct json_list prompt_details, cached_details, output_details;
+};
+
+struct wire_feedback {
+    int block; /* enum wire_block */
+};
+
+struct wire_answer {
+    struct json_list candidates; /* struct wire_candidate */
+    struct wire_feedback *feedback;
+    struct wire_usage *usage;
+    struct text model_version, response_id;
+};
+
+struct wire_count_answer {
+    struct json_int total;
+    struct json_list details; /* struct wire_modality_count */
+};
+
+struct wire_model {
+    struct text name, base, version, display_name, description;
+    struct json_int input_limit, output_limit;
+    struct json_list methods; /* struct text */
+    struct json_number temperature, max_temperature, top_p;
+    struct json_int top_k;
+};
+
+struct wire_models {
+    struct json_list models; /* struct wire_model */
+    struct text next_page;
+};
+
+extern const struct json_type wire_answer_type, wire_count_answer_type, wire_model_type,
+    wire_models_type;
+
+/* Errors: google.rpc. A detail has the fields of the one message that its @type names. */
+struct wire_violation {
+    struct text field, description;
+};
+
+struct wire_metadata {
+    struct text service;
+};
+
+struct wire_detail {
+    struct text type;            /* "type.googleapis.com/google.rpc.BadRequest" */
+    struct json_list violations; /* BadRequest: struct wire_violation */
+    struct json_int retry;       /* RetryInfo: nanoseconds */
+    struct text reason, domain;  /* ErrorInfo */
+    struct wire_metadata *metadata;
+};
+
+struct wire_status {
+    struct json_int code; /* the HTTP status */
+    struct text message, status;
+    struct json_list details; /* struct wire_detail */
+};
+
+struct wire_error {
+    struct wire_status *error;
+};
+
+extern const struct json_type wire_error_type;
+
+#endif

@@ -1,0 +1,196 @@
+/* models.c - which model names are served, and what models.list and models.get say. */
+#include "api/models.h"
+#include "api/message.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Names of the documentation that models.list shows, so that a client that picks from the
+ * list finds the one it was written for. Others of their kind are served just the same.
+ */
+static const char *const documented[] = {
+    "gemini-3.5-flash",    "gemini-3-pro-preview",  "gemini-3-flash-preview",
+    "gemini-2.5-pro",      "gemini-2.5-flash",      "gemini-2.5-flash-lite",
+    "gemini-2.0-flash",    "gemini-2.0-flash-001",  "gemini-2.0-flash-lite",
+    "gemini-1.5-pro",      "gemini-1.5-pro-latest", "gemini-1.5-pro-001",
+    "gemini-1.5-flash",    "gemini-1.5-flash-001",  "gemini-1.5-flash-latest",
+    "gemini-1.5-flash-8b", "gemini-flash-latest",   "gemma-3-27b-it",
+};
+
+static const char *const families[] = {"gemini-", "gemma-"};
+
+static const struct text methods[] = {
+    {"generateContent", 15}, {"streamGenerateContent", 21}, {"countTokens", 11}};
+
+enum {
+    N_DOCUMENTED = sizeof documented / sizeof documented[0],
+    N_METHODS = sizeof methods / sizeof methods[0],
+    PAGE = 50,
+    PAGE_MOST = 1000,
+};
+
+/* ---- names ---- */
+
+static const struct engine_info *info_of(const struct api *api)
+{
+    return engine_info(runner_engine(api->runner));
+}
+
+/* Names go into logs and answers: nothing strange in them. */
+static bool is_plain(struct text name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.at[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        if (!letter && !(c >= '0' && c <= '9') && !strchr("._-", c))
+            return false;
+    }
+    return name.len <= 100;
+}
+
+static bool is_own_name(const struct api *api, struct text name)
+{
+    if (text_same(name, info_of(api)->model) || text_is(name, "default"))
+        return true;
+    for (int i = 0; i < api->options.n_aliases; i++)
+        if (text_same(name, api->options.aliases[i]))
+            return true;
+    return false;
+}
+
+static bool is_served(const struct api *api, struct text name)
+{
+    if (is_own_name(api, name))
+        return true;
+    if (api->options.strict_names || !is_plain(name))
+        return false;
+    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++)
+        if (text_starts(name, families[i]))
+            return true;
+    return false;
+}
+
+bool models_serve(const struct api *api, struct text version, struct text name,
+                  const char *method, struct error *err)
+{
+    return is_served(api, name) ||
+           error_set(err, ERROR_NOT_FOUND,
+                     "models/%.*s is not found for API version %.*s, or is not supported "
+                     "for %s. Call ListModels to see the list of available models and "
+                     "their supported methods.",
+                     TEXT_ARG(text_slice(name, 0, 200)), TEXT_ARG(version), method);
+}
+
+/* ---- what is said of a model ---- */
+
+/* The file's own name is shown as it is; another name says what stands behind it. */
+static struct text display_name(const struct api *api, struct arena *arena,
+                                struct text name)
+{
+    struct text own = info_of(api)->model;
+    struct text shown = api->options.display_name.len ? api->options.display_name : own;
+    if (text_same(name, own))
+        return shown;
+    return arena_printf(arena, "%.*s (%.*s)", TEXT_ARG(name), TEXT_ARG(shown));
+}
+
+static struct wire_model describe(const struct api *api, struct arena *arena,
+                                  struct text name)
+{
+    const struct engine_info *info = info_of(api);
+    const struct api_defaults *defaults = &api->options.defaults;
+    struct text description = api->options.description;
+    return (struct wire_model){
+        .name = arena_printf(arena, "models/%.*s", TEXT_ARG(name)),
+        .base = info->model,
+        .version = TEXT("001"),
+        .display_name = display_name(api, arena, name),
+        .description = description.len ? description : TEXT("Served by Pollux."),
+        .input_limit = {true, info->n_ctx},
+        .output_limit = {true, info->n_ctx},
+        .methods = {(void *)methods, N_METHODS},
+        .temperature = {true, defaults->temperature},
+        .max_temperature = {true, 2},
+        .top_p = {true, defaults->top_p},
+        .top_k = {defaults->top_k > 0, defaults->top_k},
+    };
+}
+
+void models_get(struct call *call)
+{
+    struct error err;
+    if (!models_serve(call->api, call->version, call->name, "generateContent", &err)) {
+        api_error(call, &err);
+        return;
+    }
+    struct wire_model model = describe(call->api, call->rq->arena, call->name);
+    api_reply(call, &wire_model_type, &model);
+}
+
+/* ---- the list ---- */
+
+/* The model's own name, then the documented ones. */
+static int n_listed(const struct api *api)
+{
+    return api->options.strict_names ? 1 : 1 + N_DOCUMENTED;
+}
+
+static struct text listed(const struct api *api, int i)
+{
+    return i == 0 ? info_of(api)->model : text_of(documented[i - 1]);
+}
+
+/* Absent or empty: `otherwise`. */
+static bool read_number(const struct call *call, const char *name, int otherwise,
+                        int *number)
+{
+    struct text value = http_query(call->rq, name);
+    *number = otherwise;
+    if (value.len == 0)
+        return true;
+    if (value.len > 9)
+        return false;
+    *number = 0;
+    for (size_t i = 0; i < value.len; i++) {
+        if (value.at[i] < '0' || value.at[i] > '9')
+            return false;
+        *number = *number * 10 + (value.at[i] - '0');
+    }
+    return true;
+}
+
+/* A page's token is the place of its first model. */
+static bool read_page(const struct call *call, int *from, int *size, struct error *err)
+{
+    if (!read_number(call, "pageSize", PAGE, size))
+        return error_at(err, "page_size",
+                        "pageSize must be a whole number from 0 to %d; 0 means %d.",
+                        PAGE_MOST, PAGE);
+    if (*size == 0)
+        *size = PAGE;
+    if (*size > PAGE_MOST)
+        *size = PAGE_MOST;
+    if (!read_number(call, "pageToken", 0, from) || *from > n_listed(call->api))
+        return error_at(err, "page_token",
+                        "pageToken is not one that an earlier answer gave.");
+    return true;
+}
+
+void models_list(struct call *call)
+{
+    struct error err;
+    int from, size;
+    if (!read_page(call, &from, &size, &err)) {
+        api_error(call, &err);
+        return;
+    }
+    int end = n_listed(call->api);
+    int to = size < end - from ? from + size : end;
+    struct arena *arena = call->rq->arena;
+    struct wire_model models[1 + N_DOCUMENTED];
+    for (int i = from; i < to; i++)
+        models[i - from] = describe(call->api, arena, listed(call->api, i));
+    struct wire_models list = {.models = {models, (size_t)(to - from)}};
+    if (to < end)
+        list.next_page = arena_printf(arena, "%d", to);
+    api_reply(call, &wire_models_type, &list);
+}

@@ -1,0 +1,18 @@
+/* models.h - which model names are served, and what models.list and models.get say.
+ *
+ * One model is loaded. It answers to its own name and aliases, to "default", and, unless
+ * names are strict, to every gemini-* and gemma-* name, so that the documentation's
+ * samples run as they are. */
+#ifndef POLLUX_API_MODELS_H
+#define POLLUX_API_MODELS_H
+
+#include "api/api.h"
+
+/* Whether `name`, without "models/", is served; if not, err says so for `method`. */
+bool models_serve(const struct api *api, struct text version, struct text name,
+                  const char *method, struct error *err);
+
+void models_list(struct call *call);
+void models_get(struct call *call);
+
+#endif

@@ -1,0 +1,448 @@
+/* serve.c - `pollux serve`: opens everything, runs the loop, closes in reverse.
+ *
+ * The port is opened last, when the model is loaded: a client that is let in is answered.
+ *
+ * Stopping has three steps, each a deadline on one timer. At the first SIGINT or SIGTERM
+ * the server listens no more and what is in hand goes on, for GRACE_MS; then, or at the
+ * second signal, what is left is told 503; after HURRY_MS more the loop is left anyway.
+ */
+#include "serve.h"
+#include "api/api.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/queue.h"
+#include "cli/command.h"
+#include "model/catalogue.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum {
+    GRACE_MS = 10000,
+    HURRY_MS = 2000,
+    TICK_MS = 10,
+    WORKERS = 2,
+    MOST_CONNECTIONS = 4096,
+    STREAM_LIMIT = 8 << 20, /* bytes that one slow reader may leave unread */
+};
+
+/* ---- the command line ---- */
+
+struct settings {
+    const char *host, *model, *models_dir, *data_dir, *script;
+    int64_t port, threads, ctx, parallel, queue, request_limit, idle_timeout;
+    struct option_list keys;
+    int log_format, log_level;
+    bool strict_names;
+};
+
+/* clang-format off */
+#define AT(member) offsetof(struct settings, member)
+static const struct option table[] = {
+    {"host", 0, OPTION_STRING, AT(host), "127.0.0.1", 0, 0, "ADDRESS",
+     "where to listen; 0.0.0.0 lets other machines in", NULL},
+    {"port", 'p', OPTION_INT, AT(port), "8080", 0, 65535, "N",
+     "port to listen on; 0 takes any free one", NULL},
+    {"model", 'm', OPTION_STRING, AT(model), NULL, 0, 0, "NAME|FILE",
+     "a model of `pollux models`, or a GGUF file; else the default model", NULL},
+    {"models-dir", 0, OPTION_STRING, AT(models_dir), NULL, 0, 0, "DIR",
+     "where models lie (default ~/.cache/pollux/models)", NULL},
+    {"data-dir", 0, OPTION_STRING, AT(data_dir), NULL, 0, 0, "DIR",
+     "where the server keeps what must survive (default ~/.local/share/pollux)", NULL},
+    {"script", 0, OPTION_STRING, AT(script), NULL, 0, 0, "FILE",
+     "replay answers and faults from a JSON file instead of running a model", NULL},
+    {"threads", 't', OPTION_INT, AT(threads), "0", 0, 1024, "N",
+     "threads that compute; 0: one for each core", NULL},
+    {"ctx", 'c', OPTION_INT, AT(ctx), "0", 0, 1 << 24, "TOKENS",
+     "context of one conversation, prompt and answer together; 0: the model's own, at "
+     "most 8192", NULL},
+    {"parallel", 0, OPTION_INT, AT(parallel), "4", 1, 64, "N",
+     "answers that are made at once; each takes memory for its context", NULL},
+    {"queue", 0, OPTION_INT, AT(queue), "512", 0, 100000, "N",
+     "answers that may wait; more are refused with 429", NULL},
+    {"api-key", 'k', OPTION_LIST, AT(keys), NULL, 0, 0, "KEY",
+     "let in only callers with this key (repeatable); without any, everyone", NULL},
+    {"strict-names", 0, OPTION_SWITCH, AT(strict_names), "false", 0, 0, NULL,
+     "serve the model under its own name only, not as gemini-*", NULL},
+    {"request-limit", 0, OPTION_INT, AT(request_limit), "20971520", 1000, 1 << 30, "BYTES",
+     "longest request body", NULL},
+    {"idle-timeout", 0, OPTION_INT, AT(idle_timeout), "60", 1, 86400, "SECONDS",
+     "a connection that sends nothing for so long is closed", NULL},
+    {"log-format", 0, OPTION_CHOICE, AT(log_format), "text", 0, 0, "FORMAT",
+     "of the lines on standard error", "text json"},
+    {"log-level", 0, OPTION_CHOICE, AT(log_level), "info", 0, 0, "LEVEL",
+     "the least important lines to write", "debug info warn error"},
+    {0},
+};
+#undef AT
+/* clang-format on */
+
+static const struct command command = {
+    "serve",
+    "[OPTION]...",
+    "Starts a Gemini API server. It loads the model, then says where it listens; "
+    "clients\n"
+    "take that address as their base URL. Ctrl-C lets what is under way finish, for up\n"
+    "to 10 seconds; a second one ends at once.\n"
+    "\n"
+    "Exit status: 0 stopped, 1 failed, 2 wrong command line, 3 cannot listen (the port\n"
+    "is taken), 4 the model is not on this machine (pollux pull fetches it).\n",
+    table,
+    "  pollux serve\n"
+    "  pollux serve --model qwen2.5-coder-0.5b-instruct --port 9000\n"
+    "  pollux serve --host 0.0.0.0 --api-key \"$(openssl rand -hex 16)\"\n"
+    "  pollux serve --script replies.json   # for tests of an app, no model needed\n",
+};
+
+/* ---- what is open ---- */
+
+struct server {
+    struct settings settings;
+    struct arena *arena;
+    struct catalogue *catalogue;
+    const struct model_entry *entry; /* NULL: not of the catalogue */
+    struct engine *engine;
+    struct loop *loop;
+    struct watch *signals, *work;
+    struct workers *workers;
+    struct runner *runner;
+    struct api *api;
+    struct http_server *http;
+
+    bool stopping, hurried;
+    int64_t until_ms; /* of the step of stopping */
+};
+
+static int fail(int status, const struct error *err)
+{
+    return command_fail(&command, status, "%s", err->message);
+}
+
+/* ---- signals ---- */
+
+/* The handler's half; -1: still opening, and a signal simply ends the process. */
+static volatile sig_atomic_t signal_fd = -1;
+
+static void on_signal(int number)
+{
+    int saved_errno = errno;
+    uint64_t one = 1;
+    if (signal_fd < 0)
+        _exit(128 + number);
+    ssize_t written = write(signal_fd, &one, sizeof one);
+    (void)written; /* fails only when it is readable already */
+    errno = saved_errno;
+}
+
+static void tick(void *arg);
+
+static void begin_step(struct server *s, int64_t ms)
+{
+    s->until_ms = now_ms() + ms;
+    loop_after(s->loop, 0, tick, s);
+}
+
+static void tick(void *arg)
+{
+    struct server *s = arg;
+    if (api_busy(s->api) == 0) {
+        loop_stop(s->loop);
+    } else if (now_ms() < s->until_ms) {
+        loop_after(s->loop, TICK_MS, tick, s);
+    } else if (!s->hurried) {
+        s->hurried = true;
+        api_cancel(s->api);
+        begin_step(s, HURRY_MS);
+    } else {
+        loop_stop(s->loop);
+    }
+}
+
+static void on_signals(void *arg, uint32_t events)
+{
+    (void)events;
+    struct server *s = arg;
+    uint64_t n = 0;
+    if (read((int)signal_fd, &n, sizeof n) != sizeof n)
+        return;
+    if (s->stopping || n > 1) /* not for the first time: no grace */
+        s->until_ms = 0;
+    if (s->stopping)
+        return;
+    s->stopping = true;
+    log_line(LOG_INFO, "stop", "in_hand=%d", api_busy(s->api));
+    api_stop(s->api);
+    http_server_quiesce(s->http);
+    begin_step(s, n > 1 ? 0 : GRACE_MS);
+}
+
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* ---- opening ---- */
+
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static int open_data_folder(const struct server *s)
+{
+    struct buf path = {0};
+    const char *asked = s->settings.data_dir;
+    int status = SERVE_OK;
+    if (asked && *asked)
+        buf_str(&path, asked);
+    else if (!command_folder("XDG_DATA_HOME", ".local/share", &path))
+        status = command_fail(&command, SERVE_FAILED,
+                              "HOME is not set: say where to keep data with --data-dir");
+    if (status == SERVE_OK && !command_make_folder(path.at))
+        status =
+            command_fail(&command, SERVE_FAILED, "cannot make the data folder %s: %s",
+                         path.at, strerror(errno));
+    buf_free(&path);
+    return status;
+}
+
+/* On a terminal only; the line is overwritten and in the end gone. */
+static void show_progress(float done, void *arg)
+{
+    (void)arg;
+    if (done < 1)
+        fprintf(stderr, "\rLoading the model: %3.0f %%", (double)done * 100);
+    else
+        fputs("\r\033[K", stderr);
+}
+
+static int open_model(struct server *s)
+{
+    struct error err;
+    struct model_file file = {0};
+    const struct settings *settings = &s->settings;
+    s->catalogue = catalogue_open(&err);
+    if (!s->catalogue)
+        return fail(SERVE_FAILED, &err);
+    struct text folder = models_folder(settings->models_dir, s->arena);
+    if (!catalogue_resolve(s->catalogue, text_of(settings->model), folder, s->arena,
+                           &file, &err))
+        return fail(SERVE_NO_MODEL, &err);
+    s->entry = file.entry;
+    struct local_options options = {
+        .path = file.path.at,
+        .name = arena_text(s->arena, file.name).at,
+        .n_threads = (int)settings->threads,
+        .n_ctx = (int)settings->ctx,
+        .n_slots = (int)settings->parallel,
+        .queue_limit = (int)settings->queue,
+        .progress = isatty(STDERR_FILENO) ? show_progress : NULL,
+    };
+    s->engine = local_open(&options, &err);
+    return s->engine ? SERVE_OK : fail(SERVE_FAILED, &err);
+}
+
+static int open_engine(struct server *s)
+{
+    struct error err;
+    int64_t since = now_ms();
+    if (s->settings.script) {
+        s->engine = script_open(s->settings.script, &err);
+        if (!s->engine)
+            return fail(SERVE_FAILED, &err);
+    } else {
+        int status = open_model(s);
+        if (status != SERVE_OK)
+            return status;
+    }
+    const struct engine_info *info = engine_info(s->engine);
+    log_line(LOG_INFO, "load", "model=%.*s ctx=%d parallel=%d ms=%lld",
+             TEXT_ARG(info->model), info->n_ctx, info->n_slots,
+             (long long)(now_ms() - since));
+    return SERVE_OK;
+}
+
+static void on_work(void *arg, uint32_t events)
+{
+    (void)events;
+    workers_finish(arg);
+}
+
+/* The loop, and all that lives on it but the port. */
+static int open_rooms(struct server *s)
+{
+    struct error err;
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    s->loop = loop_open();
+    s->workers = workers_open(WORKERS);
+    if (fd < 0 || !s->loop || !s->workers)
+        return command_fail(&command, SERVE_FAILED, "cannot open the loop: %s",
+                            strerror(errno));
+    signal_fd = fd;
+    s->signals = loop_watch(s->loop, fd, EPOLLIN, on_signals, s);
+    s->work = loop_watch(s->loop, workers_fd(s->workers), EPOLLIN, on_work, s->workers);
+    s->runner = runner_open(s->loop, s->engine, &err);
+    return s->runner ? SERVE_OK : fail(SERVE_FAILED, &err);
+}
+
+static void open_api(struct server *s)
+{
+    const struct settings *settings = &s->settings;
+    struct api_options options = {
+        .keys = settings->keys.at,
+        .n_keys = settings->keys.n,
+        .strict_names = settings->strict_names,
+        .defaults = {.temperature = 1, .top_p = 0.95, .top_k = 40},
+        .request_limit = settings->request_limit,
+    };
+    if (s->entry) {
+        options.aliases = s->entry->aliases;
+        options.n_aliases = s->entry->n_aliases;
+        options.display_name = s->entry->display_name;
+        options.description = s->entry->description;
+        options.defaults =
+            (struct api_defaults){s->entry->defaults.temperature,
+                                  s->entry->defaults.top_p, s->entry->defaults.top_k};
+    }
+    s->api = api_open(s->loop, s->runner, s->workers, &options);
+}
+
+static int open_port(struct server *s)
+{
+    struct error err;
+    struct http_options options = {
+        .host = s->settings.host,
+        .port = (int)s->settings.port,
+        .body_limit = s->settings.request_limit,
+        .idle_timeout_s = (int)s->settings.idle_timeout,
+        .stream_limit = STREAM_LIMIT,
+        .max_connections = MOST_CONNECTIONS,
+    };
+    s->http = http_server_open(s->loop, &options, api_handle, api_refuse, s->api, &err);
+    if (s->http)
+        return SERVE_OK;
+    return command_fail(&command, SERVE_NO_PORT,
+                        "%s.\nAnother port is chosen with --port, another address with "
+                        "--host.",
+                        err.message);
+}
+
+/* ---- saying where ---- */
+
+static bool is_local(const char *host)
+{
+    struct text address = text_of(host);
+    return text_starts(address, "127.") || text_is(address, "::1") ||
+           text_is(address, "localhost");
+}
+
+/* An address to call: one that means all of the machine's is called by the nearest. */
+static struct text base_url(const struct server *s)
+{
+    const char *host = s->settings.host;
+    bool all = strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
+    bool v6 = !all && strchr(host, ':');
+    return arena_printf(s->arena, "http://%s%s%s:%d", v6 ? "[" : "",
+                        all ? "127.0.0.1" : host, v6 ? "]" : "",
+                        http_server_port(s->http));
+}
+
+static void announce(const struct server *s)
+{
+    const struct engine_info *info = engine_info(s->engine);
+    const char *url = base_url(s).at;
+    const char *key = s->settings.keys.n ? "YOUR_KEY" : "any";
+    printf("Pollux %s serves %.*s at %s\n\n"
+           "  curl %s/v1beta/models/gemini-2.5-flash:generateContent -H 'x-goog-api-key: "
+           "%s' -d '{\"contents\":[{\"parts\":[{\"text\":\"Say hello\"}]}]}'\n"
+           "  python:      from google import genai; print(genai.Client(api_key=\"%s\", "
+           "http_options={\"base_url\": \"%s\"}).models.generate_content("
+           "model=\"gemini-2.5-flash\", contents=\"Say hello\").text)\n"
+           "  javascript:  import {GoogleGenAI} from \"@google/genai\"; "
+           "console.log((await new GoogleGenAI({apiKey: \"%s\", httpOptions: {baseUrl: "
+           "\"%s\"}}).models.generateContent({model: \"gemini-2.5-flash\", contents: "
+           "\"Say hello\"})).text)\n\n",
+           POLLUX_VERSION, TEXT_ARG(info->model), url, url, key, key, url, key, url);
+    fflush(stdout);
+    log_line(LOG_INFO, "listen", "url=%s keys=%d", url, s->settings.keys.n);
+    if (!is_local(s->settings.host) && s->settings.keys.n == 0)
+        log_line(LOG_WARN, "listen",
+                 "risk=\"whoever reaches this machine is let in; see --api-key\"");
+}
+
+/* ---- the whole ---- */
+
+static int open_all(struct server *s)
+{
+    log_setup((enum log_level)s->settings.log_level,
+              (enum log_format)s->settings.log_format);
+    catch_signals();
+    raise_file_limit();
+    s->arena = arena_open();
+    int status = open_data_folder(s);
+    if (status == SERVE_OK)
+        status = open_engine(s);
+    if (status == SERVE_OK)
+        status = open_rooms(s);
+    if (status != SERVE_OK)
+        return status;
+    open_api(s);
+    return open_port(s);
+}
+
+/* Clients go first, which ends their calls; what a worker still has comes back before the
+ * api goes. A turn that did not end in time keeps its memory: the process ends now. */
+static void close_all(struct server *s)
+{
+    http_server_close(s->http);
+    workers_close(s->workers);
+    if (s->api && api_busy(s->api) > 0) {
+        log_line(LOG_WARN, "stop", "left=%d", api_busy(s->api));
+        _exit(SERVE_OK);
+    }
+    api_close(s->api);
+    runner_close(s->runner);
+    if (s->engine)
+        engine_close(s->engine);
+    loop_close(s->loop);
+    int fd = (int)signal_fd;
+    signal_fd = -1;
+    if (fd >= 0)
+        close(fd);
+    catalogue_close(s->catalogue);
+    arena_close(s->arena);
+    option_free(table, &s->settings);
+}
+
+int serve(int argc, char **argv)
+{
+    struct server s = {0};
+    int n_words = 0, status = SERVE_OK;
+    const char **words = mem_alloc((size_t)argc * sizeof *words);
+    bool begun =
+        command_begin(&command, argc, argv, &s.settings, words, &n_words, &status);
+    if (begun && n_words > 0)
+        status = command_misuse(&command, "'%s' is one word too many", words[0]);
+    free(words);
+    if (!begun)
+        return status;
+    if (status == SERVE_OK)
+        status = open_all(&s);
+    if (status == SERVE_OK) {
+        announce(&s);
+        loop_run(s.loop);
+    }
+    close_all(&s);
+    return status;
+}
