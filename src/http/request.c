@@ -1,10 +1,10 @@
 /* request.c - one request: received, handed over, left alone until it is answered.
  *
- * MHD does not look at a suspended connection, so its socket is watched by our loop, for
- * the hang-up only: bytes of a next, pipelined request stay unread. A client that shuts
- * down its sending side counts as gone; there is no telling the two apart before writing.
- * The watch ends with the request, and MHD closes a socket only after that, so the number
- * that we watch cannot have got a new owner.
+ * MHD does not look at a suspended connection. So our loop watches every socket, for the
+ * hang-up only: bytes of a next, pipelined request stay unread. A client that shuts down
+ * its sending side counts as gone; there is no telling the two apart before writing. The
+ * watch ends before MHD closes the socket, so the number that we watch cannot have got a
+ * new owner.
  *
  * MHD takes a reply before the body or after it, not while it arrives. So what we refuse
  * is answered past MHD, on the socket, and MHD told to close. */
@@ -44,28 +44,36 @@ void request_lose(struct request *rq)
     request_resume(rq);
 }
 
-static void stop_watching(struct request *rq)
-{
-    loop_unwatch(rq->connection->server->loop, rq->watch);
-    rq->watch = NULL;
-}
-
 static void on_hang_up(void *arg, uint32_t events)
 {
     (void)events;
-    struct request *rq = arg;
-    stop_watching(rq);
-    if (rq->progress == OPEN || rq->progress == STREAM)
+    struct connection *connection = arg;
+    struct request *rq = connection->request;
+    connection_unwatch(connection); /* or it would be told again and again */
+    connection->hung_up = connection->server->hung_up = true;
+    if (rq && (rq->progress == OPEN || rq->progress == STREAM))
         request_lose(rq); /* else the answer is complete, and MHD sees how far it gets */
+}
+
+void connection_watch(struct connection *connection)
+{
+    if (!connection->watch)
+        connection->watch = loop_watch(connection->server->loop, connection->fd,
+                                       EPOLLRDHUP, on_hang_up, connection);
+}
+
+void connection_unwatch(struct connection *connection)
+{
+    loop_unwatch(connection->server->loop, connection->watch);
+    connection->watch = NULL;
 }
 
 void request_suspend(struct request *rq)
 {
     rq->suspended = true;
     MHD_suspend_connection(rq->connection->mhd);
-    if (!rq->watch)
-        rq->watch = loop_watch(rq->connection->server->loop, rq->connection->fd,
-                               EPOLLRDHUP, on_hang_up, rq);
+    connection_watch(
+        rq->connection); /* a hang-up that was seen too early is told again */
 }
 
 /* Receiving. */
@@ -171,18 +179,17 @@ static enum MHD_Result take_body(struct request *rq, const char *bytes, size_t *
     return MHD_YES;
 }
 
-/* Called when the request is complete, and again when it was resumed without an answer.
- */
+/* Called when the request is complete, and again if it was resumed without an answer. */
 static enum MHD_Result hand_over(struct request *rq)
 {
     struct http_server *server = rq->connection->server;
-    if (rq->progress == RECEIVED) {
-        rq->progress = OPEN;
-        rq->public.body = buf_view(&rq->body);
-        server->handle(&rq->public, server->arg);
-        if (rq->progress == OPEN)
-            request_suspend(rq);
-    }
+    if (rq->progress != RECEIVED)
+        return MHD_NO;
+    rq->progress = OPEN;
+    rq->public.body = buf_view(&rq->body);
+    server->handle(&rq->public, server->arg);
+    if (rq->progress == OPEN)
+        request_suspend(rq);
     bool unanswered = rq->progress == CUT && rq->public.status == 0;
     return unanswered ? MHD_NO : MHD_YES;
 }
@@ -195,7 +202,7 @@ enum MHD_Result request_arrived(void *arg, struct MHD_Connection *mhd, const cha
     struct connection *connection = connection_of(mhd);
     if (!connection->request)
         return begin_request(connection, path, method, version, slot);
-    if (*len > 0)
+    if (bytes) /* none of them, maybe: that is not the end yet */
         return take_body(connection->request, bytes, len);
     return hand_over(connection->request);
 }
@@ -210,7 +217,6 @@ void request_over(void *arg, struct MHD_Connection *mhd, void **slot,
     connection->waiting_us = now_us();
     if (!rq)
         return;
-    stop_watching(rq);
     if (how == MHD_REQUEST_TERMINATED_COMPLETED_OK && rq->progress == WHOLE)
         rq->public.n_sent = (int64_t)rq->out.len;
     if (rq->progress != RECEIVED) {

@@ -23,6 +23,7 @@ struct http_server {
     struct watch *watch; /* of MHD's epoll descriptor */
     bool ready;          /* MHD has something to do */
     struct timer *sweep; /* while there is any connection */
+    bool hung_up;        /* some connection may be */
     bool quiet;          /* quiesced: connections close after their reply */
 
     struct connection *connections;
@@ -37,6 +38,8 @@ struct connection {
     int fd;
     struct request *request; /* NULL between two */
     int64_t waiting_us;      /* since when, for the header of the next request */
+    struct watch *watch;     /* for the client's hang-up, until it is seen */
+    bool hung_up;            /* seen, but not told to MHD yet */
     bool refused;            /* we wrote the last reply past MHD */
     char peer[64];
     struct connection *next, **at;
@@ -51,10 +54,9 @@ struct request {
     struct http_request public; /* first: the caller's pointer is also ours */
     struct connection *connection;
     enum progress progress;
-    bool suspended;      /* MHD lets it rest until we resume it */
-    bool gone;           /* the client; the caller was told */
-    bool until_close;    /* HTTP/1.0: the end of a stream is the end of the connection */
-    struct watch *watch; /* for the client's hang-up, once it was suspended */
+    bool suspended;   /* MHD lets it rest until we resume it */
+    bool gone;        /* the client; the caller was told */
+    bool until_close; /* HTTP/1.0: the end of a stream is the end of the connection */
     struct buf body;
     struct buf out; /* the whole answer, or what of a stream was not sent yet */
     size_t n_read;  /* bytes of out that MHD has already */
@@ -81,6 +83,10 @@ enum MHD_Result request_refuse(struct connection *connection, int status,
  * leaves. */
 void request_suspend(struct request *rq);
 void request_resume(struct request *rq);
+
+/* Watches for the client's hang-up, unless it is watched already. */
+void connection_watch(struct connection *connection);
+void connection_unwatch(struct connection *connection);
 
 /* The client is gone, or as good as: the caller is told, the connection broken. */
 void request_lose(struct request *rq);

@@ -84,6 +84,7 @@ static void *connection_open(struct http_server *server, struct MHD_Connection *
     write_peer(
         connection->peer, sizeof(connection->peer),
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr);
+    connection_watch(connection);
     connection->next = server->connections;
     connection->at = &server->connections;
     if (connection->next)
@@ -105,6 +106,7 @@ static bool has_unread(const struct connection *connection)
 static void connection_close(struct connection *connection)
 {
     struct http_server *server = connection->server;
+    connection_unwatch(connection);
     if (connection->refused || has_unread(connection))
         drain_open(&server->drains, connection->fd);
     *connection->at = connection->next;
@@ -151,6 +153,23 @@ static void stop_listening(struct http_server *server)
             shutdown(c->fd, SHUT_RDWR);
 }
 
+/* MHD waits for the next edge of its epoll when it read less than it asked for. If the
+ * client's hang-up came together with its last bytes, there is no next edge, and MHD
+ * would wait until the time-out. So when it has read all there is, we hang up, too: that
+ * is an edge. */
+static void tell_hang_ups(struct http_server *server)
+{
+    server->hung_up = false;
+    for (struct connection *c = server->connections; c; c = c->next) {
+        bool answering = c->request && c->request->progress != RECEIVED;
+        if (c->hung_up && !answering && !has_unread(c)) {
+            shutdown(c->fd, SHUT_RDWR);
+            c->hung_up = false;
+        }
+        server->hung_up |= c->hung_up;
+    }
+}
+
 static int64_t run_daemon(void *arg)
 {
     struct http_server *server = arg;
@@ -162,6 +181,8 @@ static int64_t run_daemon(void *arg)
         MHD_run(server->daemon);
         wait = wait_ms(server);
     }
+    if (wait != 0 && server->hung_up)
+        tell_hang_ups(server);
     return wait;
 }
 
