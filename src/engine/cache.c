@@ -1,8 +1,8 @@
-/* Every edge carries a run of tokens and a bit for each slot whose sequence goes through it.
- * I1  Children of a node begin with different tokens.
- * I2  A node's bits are the union of its children's and of the slots that end in it.
- * I3  No node without bits; no node with one child and no slot of its own ending there (such
- *     a pair is merged when a slot is forgotten), so the tree has at most two nodes a slot. */
+/* Every edge carries a run of tokens and a bit for each slot whose sequence goes through
+ * it. I1  Children of a node begin with different tokens. I2  A node's bits are the union
+ * of its children's and of the slots that end in it. I3  No node without bits; no node
+ * with one child and no slot of its own ending there (such a pair is merged when a slot
+ * is forgotten), so the tree has at most two nodes a slot. */
 #include "engine/cache.h"
 #include "base/arena.h"
 #include <stdlib.h>
@@ -62,15 +62,13 @@ static int common_length(const int32_t *a, int n_a, const int32_t *b, int n_b)
     return i;
 }
 
-
 /* Restores I3 at a node that lost a slot. */
 static void merge_only_child(struct node *node)
 {
     struct node *child = node->child;
     if (!child || child->next || child->slots != node->slots)
         return;
-    node->tokens =
-        mem_grow(node->tokens, sizeof(int32_t) * (size_t)(node->n + child->n));
+    node->tokens = mem_grow(node->tokens, sizeof(int32_t) * (size_t)(node->n + child->n));
     memcpy(node->tokens + node->n, child->tokens, sizeof(int32_t) * (size_t)child->n);
     node->n += child->n;
     node->child = child->child;
@@ -135,8 +133,8 @@ void cache_put(struct cache *cache, int slot, const int32_t *tokens, int n)
         n -= same;
         node = child;
     }
-    /* The sequence ends at this node: it must stay one, even with a single child. That its
-     * bits are more than its children's is what keeps merge_only_child off. */
+    /* The sequence ends at this node: it must stay one, even with a single child. That
+     * its bits are more than its children's is what keeps merge_only_child off. */
 }
 
 void cache_match(const struct cache *cache, const int32_t *tokens, int n, int *common,

@@ -24,7 +24,7 @@ static void on_log(enum ggml_log_level level, const char *text, void *arg)
     (void)arg;
     size_t len = strcspn(text, "\n");
     if (level == GGML_LOG_LEVEL_ERROR)
-        log_line(LOG_WARN, "llama", "message=\"%.*s\"", (int)len, text);
+        log_line(LOG_WARN, "llama", "message=%.*s", (int)len, text);
 }
 
 static bool on_progress(float done, void *arg)
@@ -88,9 +88,9 @@ static bool open_model(struct llm *llm, const struct llm_options *options,
     return true;
 }
 
-/* A KV stream per slot (kv_unified = false): in one shared buffer the rows of the neighbours
- * would change the order of the sums. Only a few rows of a batch want logits, so the buffer
- * for them is small. */
+/* A KV stream per slot (kv_unified = false): in one shared buffer the rows of the
+ * neighbours would change the order of the sums. Only a few rows of a batch want logits,
+ * so the buffer for them is small. */
 static bool open_context(struct llm *llm, const struct llm_options *options,
                          struct error *err)
 {
@@ -100,8 +100,8 @@ static bool open_context(struct llm *llm, const struct llm_options *options,
         n_ctx = trained < LLM_CTX_DEFAULT ? trained : LLM_CTX_DEFAULT;
     if (n_ctx > trained)
         return error_set(err, ERROR_INVALID_ARGUMENT,
-                         "a context of %d tokens was asked for; the model knows %d", n_ctx,
-                         trained);
+                         "a context of %d tokens was asked for; the model knows %d",
+                         n_ctx, trained);
     int n_threads = options->n_threads;
     if (n_threads <= 0)
         n_threads = (int)sysconf(_SC_NPROCESSORS_ONLN);
@@ -177,8 +177,8 @@ int llm_tokenize(const struct llm *llm, struct text text, bool special, int32_t 
 
 struct text llm_piece(struct llm *llm, int32_t token)
 {
-    int n = llama_token_to_piece(llm->vocab, token, llm->piece, sizeof(llm->piece), 0,
-                                 false);
+    int n =
+        llama_token_to_piece(llm->vocab, token, llm->piece, sizeof(llm->piece), 0, false);
     return (struct text){llm->piece, n > 0 ? (size_t)n : 0};
 }
 
@@ -223,8 +223,8 @@ bool llm_truncate(struct llm *llm, int slot, int n)
     return n == 0;
 }
 
-/* Through the serialised state, because libllama copies between streams only whole streams:
- * a slot of 8192 tokens for a prompt of 100. */
+/* Through the serialised state, because libllama copies between streams only whole
+ * streams: a slot of 8192 tokens for a prompt of 100. */
 bool llm_copy(struct llm *llm, int from, int to, int n)
 {
     llama_memory_seq_rm(llama_get_memory(llm->ctx), to, -1, -1);

@@ -1,8 +1,9 @@
-/* llm.h - one model and its KV rows, as the scheduler needs them: the only door to libllama.
+/* llm.h - one model and its KV rows, as the scheduler needs them: the only door to
+ * libllama.
  *
- * A sequence of KV rows is a *slot*, numbered from 0; each has a stream of its own in the KV
- * buffer, so a slot's rows do not depend on its neighbours'. Tokenising is thread-safe; all
- * else belongs to the engine's thread. */
+ * A sequence of KV rows is a *slot*, numbered from 0; each has a stream of its own in the
+ * KV buffer, so a slot's rows do not depend on its neighbours'. Tokenising is
+ * thread-safe; all else belongs to the engine's thread. */
 #ifndef POLLUX_ENGINE_LLM_H
 #define POLLUX_ENGINE_LLM_H
 
@@ -44,8 +45,8 @@ int llm_tokenize(const struct llm *llm, struct text text, bool special, int32_t 
 struct text llm_piece(struct llm *llm, int32_t token);
 bool llm_is_end(const struct llm *llm, int32_t token); /* of a turn or of the text */
 
-/* One row of a batch: `token` at position `pos` of `slot`. Rows of a batch come in order of
- * slots, and of positions in each. */
+/* One row of a batch: `token` at position `pos` of `slot`. Rows of a batch come in order
+ * of slots, and of positions in each. */
 struct llm_row {
     int32_t token;
     int pos;
@@ -55,8 +56,8 @@ struct llm_row {
 
 enum llm_result { LLM_OK, LLM_STOPPED, LLM_FAILED };
 
-/* Adds the rows to the KV buffer. With `stop`, gives up soon after it becomes true; then, and
- * on failure, rows of this batch may or may not be there: truncate. */
+/* Adds the rows to the KV buffer. With `stop`, gives up soon after it becomes true; then,
+ * and on failure, rows of this batch may or may not be there: truncate. */
 enum llm_result llm_decode(struct llm *llm, const struct llm_row *rows, int n,
                            const atomic_bool *stop);
 
@@ -66,7 +67,8 @@ float *llm_logits(struct llm *llm, int row);
 /* Keeps the slot's first n rows. False: this model cannot; the slot is now empty. */
 bool llm_truncate(struct llm *llm, int slot, int n);
 
-/* Makes slot `to` hold the first n rows of slot `from`, bit for bit. False: it holds none. */
+/* Makes slot `to` hold the first n rows of slot `from`, bit for bit. False: it holds
+ * none. */
 bool llm_copy(struct llm *llm, int from, int to, int n);
 
 #endif

@@ -31,7 +31,8 @@ void output_close(struct output *output)
 }
 
 /* The stop sequence that ends first, the longest of those that end together: where it
- * begins, or SIZE_MAX. Judged by ends, because that is what a reader of single bytes sees. */
+ * begins, or SIZE_MAX. Judged by ends, because that is what a reader of single bytes
+ * sees. */
 static size_t find_stop(const struct output *output)
 {
     struct text held = buf_view(&output->held);

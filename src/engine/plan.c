@@ -56,7 +56,8 @@ int plan_unknown(const struct plan *plan)
 static int padded(const struct plan *plan, int n)
 {
     int best = n;
-    for (int more = n + 1; plan->can_pad && more <= plan->n_slots && more <= n + 4; more++)
+    for (int more = n + 1; plan->can_pad && more <= plan->n_slots && more <= n + 4;
+         more++)
         if (plan_cost(plan, more) < plan_cost(plan, best))
             best = more;
     return best;
@@ -69,8 +70,8 @@ static struct run run_over(const struct plan *plan, int from, int to)
     return (struct run){first, n};
 }
 
-/* slots[0..n) speak, ascending. best[i] is the least cost of covering the first i of them;
- * the last run then begins at slots[begin[i]]. */
+/* slots[0..n) speak, ascending. best[i] is the least cost of covering the first i of
+ * them; the last run then begins at slots[begin[i]]. */
 static int cover(const struct plan *plan, const int *slots, int n, struct run *runs)
 {
     double best[PLAN_SLOTS_MAX + 1] = {0};

@@ -1,8 +1,8 @@
-/* A vocabulary has 50,000 to 260,000 entries, so whatever touches all of it is written for
- * vectors: the maximum of each block of 64 (most blocks hold nothing near the top and are
- * then skipped), and, only when somebody asks for logprobs or for a cut by top_p alone, the
- * sum of exponentials. Measured on 151,936 entries: 0.03 ms for a draw with top_k 40,
- * 0.1 ms with logprobs (sample_test.c prints it). */
+/* A vocabulary has 50,000 to 260,000 entries, so whatever touches all of it is written
+ * for vectors: the maximum of each block of 64 (most blocks hold nothing near the top and
+ * are then skipped), and, only when somebody asks for logprobs or for a cut by top_p
+ * alone, the sum of exponentials. Measured on 151,936 entries: 0.03 ms for a draw with
+ * top_k 40, 0.1 ms with logprobs (sample_test.c prints it). */
 #include "engine/sample.h"
 #include "base/arena.h"
 #include <math.h>
@@ -12,12 +12,14 @@
 enum { BLOCK = 64, LANES = 16 };
 
 #if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wpsabi" /* vectors never cross a call: all is inlined */
+#pragma GCC diagnostic ignored "-Wpsabi" /* vectors never cross a call: all is inlined   \
+                                          */
 #endif
 #define INLINE static inline __attribute__((always_inline))
 
 typedef float lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(4)));
-typedef int32_t int_lanes __attribute__((vector_size(LANES * sizeof(int32_t)), aligned(4)));
+typedef int32_t int_lanes
+    __attribute__((vector_size(LANES * sizeof(int32_t)), aligned(4)));
 
 struct choice {
     int32_t token;
@@ -29,8 +31,8 @@ struct sampler {
     uint64_t key; /* of the seed and the candidate */
     uint64_t n_drawn;
     int n_vocab;
-    uint16_t *uses;    /* per token; NULL without penalties */
-    int32_t *used;     /* the tokens with uses > 0 */
+    uint16_t *uses; /* per token; NULL without penalties */
+    int32_t *used;  /* the tokens with uses > 0 */
     int n_used, room_used;
     struct choice *choices; /* n_vocab of them */
     float *block_max;
@@ -148,7 +150,8 @@ static float scan_blocks(struct sampler *sampler, const float *logits)
     return max_of(sampler->block_max, n_blocks);
 }
 
-/* Likelier first; equal logits by token, so that the order never depends on the search. */
+/* Likelier first; equal logits by token, so that the order never depends on the search.
+ */
 static bool before(struct choice a, struct choice b)
 {
     return a.logit > b.logit || (a.logit == b.logit && a.token < b.token);

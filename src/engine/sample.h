@@ -1,12 +1,12 @@
 /* sample.h - one row of logits to one token.
  *
- * In order: penalties for tokens the answer has used (presence once, frequency per use), the
- * top_k likeliest, of those the fewest whose probabilities reach top_p, of those one by
- * temperature. Temperature 0 takes the likeliest. Logprobs are of the model's own
+ * In order: penalties for tokens the answer has used (presence once, frequency per use),
+ * the top_k likeliest, of those the fewest whose probabilities reach top_p, of those one
+ * by temperature. Temperature 0 takes the likeliest. Logprobs are of the model's own
  * distribution: before penalties, cuts and temperature.
  *
- * Randomness is a hash of (seed, candidate, number of the token), so a draw does not depend
- * on anything that ran before. A sampler belongs to one thread. */
+ * Randomness is a hash of (seed, candidate, number of the token), so a draw does not
+ * depend on anything that ran before. A sampler belongs to one thread. */
 #ifndef POLLUX_ENGINE_SAMPLE_H
 #define POLLUX_ENGINE_SAMPLE_H
 

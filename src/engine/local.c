@@ -1,0 +1,864 @@
+/* The scheduler: many answers from one model, on one thread.
+ *
+ * A job has one sequence per candidate. A sequence waits, is admitted to a slot, prefills
+ * its prompt in chunks, speaks one token a step, and ends. One round of the thread is:
+ * take what came in, end what was cancelled, admit, prefill a bounded number of tokens,
+ * decode one token for every slot that speaks. So a long prompt stalls the others by a
+ * chunk at most, and a short answer does not wait for a long one.
+ *
+ *     slot: FREE -> PREFILL -> SPEAKING -> FREE
+ *
+ * I1  A slot's KV rows are those of tokens[0..n_past), free or not: a free slot is a
+ * cache. I2  A slot always has room for one more row (n_past < n_ctx), so that it can
+ * take the pad row of a batch (plan.h). I3  tokens[0..n_exact) were computed in the
+ * canonical shape (below).
+ *
+ * Exact repetition. Kernels round differently for different numbers of rows, so the same
+ * prompt can give other logits when it was prefilled in other pieces, and a token others
+ * when it was decoded in company. Measured with libllama on x86: pieces of 64 rows or a
+ * multiple, starting at a multiple of 64, give the same bits as one another (they take
+ * the same tiled kernels), any other piece may not; a row decoded alone repeats itself;
+ * slots have KV streams of their own, so neighbours do not matter. Hence a job with a
+ * seed
+ *   - prefills in whole multiples of 64 and then the rest as one piece,
+ *   - reuses only rows computed that way, up to a multiple of 64,
+ *   - decodes alone.
+ * Jobs without a seed take the fastest shapes. Both leave n_exact true, so they share. */
+#include "base/buf.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "engine/cache.h"
+#include "engine/engine.h"
+#include "engine/llm.h"
+#include "engine/output.h"
+#include "engine/plan.h"
+#include "engine/sample.h"
+#include <pthread.h>
+#include <stdlib.h>
+
+enum {
+    SLOTS_MAX = 64,
+    EXACT = 64,        /* rows: what makes a piece canonical */
+    CHUNK_ALONE = 512, /* rows of prefill in a round when nobody speaks */
+    CHUNK_SHARED = 64, /* and when somebody does: a stall of one or two steps */
+    LEFT_BEHIND = 64,  /* rows worth less than a copy of the others */
+    CALIBRATIONS = 3,  /* timed steps per batch size; the least counts */
+};
+
+enum slot_state { SLOT_FREE, SLOT_PREFILL, SLOT_SPEAKING };
+
+struct sequence;
+
+struct slot {
+    enum slot_state state;
+    int index;
+    int32_t *tokens; /* n_ctx of them */
+    int n_past;
+    int n_exact;
+    int64_t last_used; /* in rounds */
+    struct sequence *sequence;
+};
+
+enum note_kind { NOTE_SUBMIT, NOTE_CANCEL };
+
+struct local_job;
+
+struct note {
+    struct message message;
+    enum note_kind kind;
+    struct local_job *job;
+};
+
+/* One candidate of a job. */
+struct sequence {
+    struct sequence *next; /* in the waiting list */
+    struct local_job *job;
+    int candidate;
+    struct slot *slot; /* NULL while it waits */
+    struct sampler *sampler;
+    struct output *output;
+    int32_t token; /* sampled, its row not computed yet */
+    int n_cached, n_output;
+    struct buf text;  /* safe to show, not sent yet */
+    struct buf steps; /* struct sampled: not sent yet */
+    int64_t admitted_us, spoke_us;
+    bool over;
+};
+
+struct local_job {
+    struct job job;
+    struct note submit, cancel;
+    struct arena *arena;
+    struct job_spec spec; /* a copy, in the arena */
+    struct queue *to;
+    void *user;
+    int64_t submitted_us;
+    atomic_bool cancelled;
+    atomic_int holders; /* the submitter, the engine while it runs, a cancel note */
+    int n_left;         /* sequences not over */
+    struct sequence *sequences;
+    float *logits;       /* after the prompt, once known; only with several candidates */
+    struct slot *origin; /* whose rows begin with the prompt's, at the time */
+};
+
+struct local {
+    struct engine engine;
+    struct arena *arena;
+    struct llm *llm;
+    struct plan plan;
+    struct cache *cache;
+    struct queue *inbox;
+    pthread_t thread;
+    int queue_limit;
+    atomic_int n_running, n_waiting;
+    atomic_bool closing;
+    /* The rest is the thread's own. */
+    struct slot slots[SLOTS_MAX];
+    struct sequence *waiting, **waiting_end;
+    int64_t round;
+};
+
+static const struct engine_ops local_ops;
+
+/* ---- jobs: made by the submitter, freed by whoever holds them last ---- */
+
+static void job_unhold(struct local_job *job)
+{
+    if (atomic_fetch_sub(&job->holders, 1) > 1)
+        return;
+    free(job->logits);
+    arena_close(job->arena);
+}
+
+static struct local_job *job_new(struct local *local, const struct job_spec *spec,
+                                 struct queue *to, void *user)
+{
+    struct arena *arena = arena_open();
+    struct local_job *job = arena_new(arena, struct local_job);
+    job->arena = arena;
+    job->job.engine = &local->engine;
+    job->submit = (struct note){.kind = NOTE_SUBMIT, .job = job};
+    job->cancel = (struct note){.kind = NOTE_CANCEL, .job = job};
+    job->spec = *spec;
+    size_t size = sizeof(int32_t) * (size_t)spec->n_tokens;
+    int32_t *tokens = arena_alloc(arena, size);
+    memcpy(tokens, spec->tokens, size);
+    job->spec.tokens = tokens;
+    job->to = to;
+    job->user = user;
+    job->submitted_us = now_us();
+    atomic_init(&job->holders, 2);
+    job->n_left = spec->n_candidates;
+    job->sequences = arena_array(arena, struct sequence, (size_t)spec->n_candidates);
+    for (int i = 0; i < spec->n_candidates; i++) {
+        struct sequence *sequence = &job->sequences[i];
+        sequence->job = job;
+        sequence->candidate = i;
+        sequence->sampler = sampler_open(&spec->sampling, i, local->engine.info.n_vocab);
+        sequence->output = output_open(spec->stops, spec->n_stops);
+    }
+    return job;
+}
+
+static struct job *local_submit(struct engine *engine, const struct job_spec *spec,
+                                struct queue *to, void *user, struct error *err)
+{
+    struct local *local = (struct local *)engine;
+    if (spec->n_tokens < 1 || spec->n_tokens >= engine->info.n_ctx) {
+        error_set(
+            err, ERROR_INVALID_ARGUMENT,
+            "The input token count (%d) exceeds the maximum number of tokens allowed "
+            "(%d).",
+            spec->n_tokens, engine->info.n_ctx - 1);
+        return NULL;
+    }
+    int n_running = 0, n_waiting = 0;
+    engine_load(engine, &n_running, &n_waiting);
+    if (n_running + n_waiting + spec->n_candidates >
+        engine->info.n_slots + local->queue_limit) {
+        error_set(err, ERROR_RESOURCE_EXHAUSTED,
+                  "The server is busy: %d requests wait already. Try again later.",
+                  n_waiting);
+        err->retry_ms = 1000;
+        return NULL;
+    }
+    struct local_job *job = job_new(local, spec, to, user);
+    atomic_fetch_add(&local->n_waiting, spec->n_candidates);
+    queue_push(local->inbox, &job->submit.message);
+    return &job->job;
+}
+
+static void local_cancel(struct job *handle)
+{
+    struct local_job *job = (struct local_job *)handle;
+    if (atomic_exchange(&job->cancelled, true))
+        return;
+    atomic_fetch_add(&job->holders, 1);
+    struct local *local = (struct local *)handle->engine;
+    if (!queue_push(local->inbox, &job->cancel.message))
+        job_unhold(job);
+}
+
+static void local_release(struct job *handle)
+{
+    job_unhold((struct local_job *)handle);
+}
+
+/* ---- events: what a sequence tells its submitter ---- */
+
+/* A sampled token with its logprobs as the event will carry them: sizes first, then
+ * bytes. */
+static size_t steps_size(struct local *local, const struct sampled *sampled, int n)
+{
+    size_t size = sizeof(struct token_step) * (size_t)n;
+    for (int i = 0; i < n; i++) {
+        size += sizeof(struct token_prob) * (size_t)sampled[i].n_top;
+        size += llm_piece(local->llm, sampled[i].token).len;
+        for (int j = 0; j < sampled[i].n_top; j++)
+            size += llm_piece(local->llm, sampled[i].top[j].token).len;
+    }
+    return size;
+}
+
+static struct token_prob put_prob(struct local *local, int32_t token, float logprob,
+                                  char **bytes)
+{
+    struct text piece = llm_piece(local->llm, token);
+    memcpy(*bytes, piece.at, piece.len);
+    struct token_prob prob = {token, logprob, {*bytes, piece.len}};
+    *bytes += piece.len;
+    return prob;
+}
+
+static void put_steps(struct local *local, const struct sampled *sampled, int n,
+                      void *room, struct job_event *event)
+{
+    struct token_step *steps = room;
+    struct token_prob *tops = (struct token_prob *)(steps + n);
+    int n_tops = 0;
+    for (int i = 0; i < n; i++)
+        n_tops += sampled[i].n_top;
+    char *bytes = (char *)(tops + n_tops);
+    for (int i = 0; i < n; i++) {
+        steps[i].chosen = put_prob(local, sampled[i].token, sampled[i].logprob, &bytes);
+        steps[i].top = tops;
+        steps[i].n_top = sampled[i].n_top;
+        for (int j = 0; j < sampled[i].n_top; j++)
+            *tops++ = put_prob(local, sampled[i].top[j].token, sampled[i].top[j].logprob,
+                               &bytes);
+    }
+    event->steps = steps;
+    event->n_steps = n;
+}
+
+static struct job_event *event_new(struct local *local, struct sequence *sequence,
+                                   enum job_event_kind kind)
+{
+    const struct sampled *sampled = (const struct sampled *)(void *)sequence->steps.at;
+    int n = (int)(sequence->steps.len / sizeof(*sampled));
+    size_t steps = n ? steps_size(local, sampled, n) : 0;
+    struct job_event *event = mem_alloc(sizeof(*event) + steps + sequence->text.len);
+    if (n)
+        put_steps(local, sampled, n, event + 1, event);
+    char *text = (char *)(event + 1) + steps;
+    memcpy(text, buf_view(&sequence->text).at, sequence->text.len);
+    event->text = (struct text){text, sequence->text.len};
+    event->user = sequence->job->user;
+    event->candidate = sequence->candidate;
+    event->kind = kind;
+    event->n_prompt = sequence->job->spec.n_tokens;
+    event->n_cached = sequence->n_cached;
+    event->n_output = sequence->n_output;
+    buf_clear(&sequence->steps);
+    buf_clear(&sequence->text);
+    return event;
+}
+
+static void send_text(struct local *local, struct sequence *sequence)
+{
+    if (sequence->text.len == 0 && sequence->steps.len == 0)
+        return;
+    struct job_event *event = event_new(local, sequence, JOB_TEXT);
+    queue_push(sequence->job->to, &event->message);
+}
+
+/* ---- the end of a sequence ---- */
+
+static void free_slot(struct local *local, struct slot *slot)
+{
+    slot->state = SLOT_FREE;
+    slot->sequence = NULL;
+    slot->last_used = local->round;
+    cache_put(local->cache, slot->index, slot->tokens, slot->n_past);
+}
+
+static void end_sequence(struct local *local, struct sequence *sequence,
+                         enum finish finish, const struct error *error)
+{
+    struct local_job *job = sequence->job;
+    int64_t now = now_us();
+    if (finish != FINISH_CANCELLED && finish != FINISH_ERROR)
+        output_end(sequence->output, &sequence->text);
+    struct job_event *event = event_new(local, sequence, JOB_END);
+    event->finish = finish;
+    if (error)
+        event->error = *error;
+    int64_t admitted = sequence->admitted_us ? sequence->admitted_us : now;
+    int64_t spoke = sequence->spoke_us ? sequence->spoke_us : now;
+    event->queued_us = admitted - job->submitted_us;
+    event->prefill_us = spoke - admitted;
+    event->decode_us = now - spoke;
+    atomic_fetch_sub(sequence->slot ? &local->n_running : &local->n_waiting, 1);
+    if (sequence->slot)
+        free_slot(local, sequence->slot);
+    sequence->slot = NULL;
+    sequence->over = true;
+    sampler_close(sequence->sampler);
+    output_close(sequence->output);
+    buf_free(&sequence->text);
+    buf_free(&sequence->steps);
+    queue_push(job->to, &event->message);
+    if (--job->n_left == 0)
+        job_unhold(job);
+}
+
+static void fail_slot(struct local *local, struct slot *slot)
+{
+    struct error error = {0};
+    error_set(&error, ERROR_INTERNAL,
+              "The model failed to compute this step; the log says more.");
+    llm_truncate(local->llm, slot->index, 0);
+    slot->n_past = slot->n_exact = 0;
+    end_sequence(local, slot->sequence, FINISH_ERROR, &error);
+}
+
+/* ---- speaking: a row of logits becomes a token, and perhaps the end ---- */
+
+static void speak(struct local *local, struct sequence *sequence, float *logits)
+{
+    struct slot *slot = sequence->slot;
+    const struct job_spec *spec = &sequence->job->spec;
+    struct sampled sampled = sampler_next(sequence->sampler, logits);
+    if (sampled.token < 0) {
+        fail_slot(local, slot);
+        return;
+    }
+    if (slot->state == SLOT_PREFILL) {
+        slot->state = SLOT_SPEAKING;
+        sequence->spoke_us = now_us();
+    }
+    if (llm_is_end(local->llm, sampled.token)) {
+        end_sequence(local, sequence, FINISH_STOP, NULL);
+        return;
+    }
+    sequence->token = sampled.token;
+    sequence->n_output++;
+    if (spec->sampling.n_top >= 0)
+        buf_add(&sequence->steps, &sampled, sizeof(sampled));
+    struct text piece = llm_piece(local->llm, sampled.token);
+    if (output_feed(sequence->output, piece, &sequence->text))
+        end_sequence(local, sequence, FINISH_STOP, NULL);
+    else if (sequence->n_output >= spec->max_tokens ||
+             slot->n_past + 2 > local->engine.info.n_ctx)
+        end_sequence(local, sequence, FINISH_MAX_TOKENS, NULL);
+    else
+        send_text(local, sequence);
+}
+
+/* ---- admission: a slot, and the rows that need not be computed again ---- */
+
+/* How many canonical rows are left of n_exact when n rows are kept. */
+static int exact_rows(int n_exact, int n)
+{
+    int least = n < n_exact ? n : n_exact;
+    return least - least % EXACT;
+}
+
+/* How many of `common` rows of the slot the job may reuse. The prompt's last row is
+ * always computed: its logits are wanted. */
+static int reusable(const struct slot *slot, const struct job_spec *spec, int common)
+{
+    int most = spec->n_tokens - 1;
+    int n = common < most ? common : most;
+    if (!spec->sampling.seeded)
+        return n;
+    return exact_rows(slot->n_exact, n);
+}
+
+/* The free slot that has been idle longest, an empty one before all; NULL: none is free.
+ */
+static struct slot *oldest_free(struct local *local, const struct slot *but)
+{
+    struct slot *oldest = NULL;
+    for (int i = 0; i < local->engine.info.n_slots; i++) {
+        struct slot *slot = &local->slots[i];
+        if (slot->state != SLOT_FREE || slot == but)
+            continue;
+        if (slot->n_past == 0)
+            return slot;
+        if (!oldest || slot->last_used < oldest->last_used)
+            oldest = slot;
+    }
+    return oldest;
+}
+
+static void take_slot(struct local *local, struct slot *slot, struct sequence *sequence,
+                      int n_rows)
+{
+    if (slot->n_past > n_rows && !llm_truncate(local->llm, slot->index, n_rows))
+        n_rows = 0;
+    slot->n_past = n_rows;
+    slot->n_exact = exact_rows(slot->n_exact, n_rows);
+    memcpy(slot->tokens, sequence->job->spec.tokens, sizeof(int32_t) * (size_t)n_rows);
+    cache_put(local->cache, slot->index, slot->tokens, n_rows);
+    slot->state = SLOT_PREFILL;
+    slot->sequence = sequence;
+    sequence->slot = slot;
+    sequence->n_cached = n_rows;
+    sequence->admitted_us = now_us();
+    atomic_fetch_sub(&local->n_waiting, 1);
+    atomic_fetch_add(&local->n_running, 1);
+}
+
+/* Copies the first n rows; slot->n_exact says how good they are. */
+static bool copy_rows(struct local *local, const struct slot *from, struct slot *to,
+                      int n)
+{
+    bool copied = llm_copy(local->llm, from->index, to->index, n);
+    to->n_past = copied ? n : 0;
+    to->n_exact = exact_rows(from->n_exact, to->n_past);
+    return copied;
+}
+
+/* A further candidate: the prompt's rows and logits are there already. */
+static bool fork_sequence(struct local *local, struct sequence *sequence)
+{
+    struct local_job *job = sequence->job;
+    int n = job->spec.n_tokens;
+    if (!job->origin || !job->logits || job->origin->n_past < n ||
+        memcmp(job->origin->tokens, job->spec.tokens, sizeof(int32_t) * (size_t)n) != 0)
+        return false;
+    struct slot *slot = job->origin;
+    if (slot->state != SLOT_FREE) {
+        slot = oldest_free(local, NULL);
+        if (!slot || !copy_rows(local, job->origin, slot, n))
+            return false;
+    }
+    take_slot(local, slot, sequence, n);
+    if (slot->n_past < n) /* a model that cannot truncate */
+        return true;
+    size_t size = sizeof(float) * (size_t)local->engine.info.n_vocab;
+    float *logits = mem_alloc(size);
+    memcpy(logits, job->logits, size);
+    speak(local, sequence, logits);
+    free(logits);
+    return true;
+}
+
+/* Reuses the longest cached prefix: in place when its slot is free and little else is
+ * lost, by a copy otherwise. False: no slot is free. */
+static bool admit_sequence(struct local *local, struct sequence *sequence)
+{
+    const struct job_spec *spec = &sequence->job->spec;
+    struct slot *oldest = oldest_free(local, NULL), *best = NULL;
+    if (!oldest)
+        return false;
+    if (fork_sequence(local, sequence))
+        return true;
+    int common[SLOTS_MAX], n_best = 0;
+    cache_match(local->cache, spec->tokens, spec->n_tokens, common,
+                local->engine.info.n_slots);
+    for (int i = 0; i < local->engine.info.n_slots; i++) {
+        struct slot *slot = &local->slots[i];
+        int n = reusable(slot, spec, common[i]);
+        bool better = n > n_best || (n == n_best && n > 0 && slot->state == SLOT_FREE &&
+                                     best->state != SLOT_FREE);
+        if (better) {
+            best = slot;
+            n_best = n;
+        }
+    }
+    if (!best) {
+        take_slot(local, oldest, sequence, 0);
+        return true;
+    }
+    bool keeps = best->state == SLOT_FREE && best->n_past - n_best <= LEFT_BEHIND;
+    struct slot *other = keeps ? NULL : oldest_free(local, best);
+    if (other && copy_rows(local, best, other, n_best))
+        take_slot(local, other, sequence, n_best);
+    else if (best->state == SLOT_FREE)
+        take_slot(local, best, sequence, n_best);
+    else
+        take_slot(local, oldest, sequence, 0);
+    return true;
+}
+
+/* Candidates after the first wait for its prompt, then fork from it. */
+static bool must_wait(const struct sequence *sequence)
+{
+    const struct sequence *first = &sequence->job->sequences[0];
+    return sequence != first && !first->over && !sequence->job->logits;
+}
+
+static void admit(struct local *local)
+{
+    struct sequence **link = &local->waiting;
+    while (*link) {
+        struct sequence *sequence = *link;
+        if (must_wait(sequence)) {
+            link = &sequence->next;
+            continue;
+        }
+        struct sequence *next = sequence->next;
+        if (!admit_sequence(local, sequence))
+            break;
+        *link = next;
+    }
+    for (local->waiting_end = link; *local->waiting_end;)
+        local->waiting_end = &(*local->waiting_end)->next;
+}
+
+/* ---- prefill ---- */
+
+/* How many rows of the prompt come next, at most `room`. */
+static int next_chunk(const struct slot *slot, int room)
+{
+    const struct job_spec *spec = &slot->sequence->job->spec;
+    int left = spec->n_tokens - slot->n_past;
+    if (spec->sampling.seeded && left > EXACT)
+        left -= left % EXACT;
+    if (left <= room)
+        return left;
+    return room > EXACT ? room - room % EXACT : room;
+}
+
+static void keep_logits(struct local *local, struct slot *slot, const float *logits)
+{
+    struct local_job *job = slot->sequence->job;
+    size_t size = sizeof(float) * (size_t)local->engine.info.n_vocab;
+    if (job->spec.n_candidates == 1 || job->logits)
+        return;
+    job->logits = mem_alloc(size);
+    memcpy(job->logits, logits, size);
+    job->origin = slot;
+}
+
+static int prefill_chunk(struct local *local, struct slot *slot, int room)
+{
+    struct local_job *job = slot->sequence->job;
+    struct llm_row rows[LLM_BATCH_MAX];
+    int n = next_chunk(slot, room), from = slot->n_past;
+    bool last = from + n == job->spec.n_tokens;
+    for (int i = 0; i < n; i++)
+        rows[i] = (struct llm_row){job->spec.tokens[from + i], from + i, slot->index,
+                                   last && i == n - 1};
+    enum llm_result result = llm_decode(local->llm, rows, n, &job->cancelled);
+    if (result == LLM_STOPPED) {
+        if (!llm_truncate(local->llm, slot->index, from))
+            slot->n_past = slot->n_exact = 0;
+        end_sequence(local, slot->sequence, FINISH_CANCELLED, NULL);
+        return n;
+    }
+    if (result == LLM_FAILED) {
+        fail_slot(local, slot);
+        return n;
+    }
+    memcpy(slot->tokens + from, job->spec.tokens + from, sizeof(int32_t) * (size_t)n);
+    slot->n_past += n;
+    if (slot->n_exact == from)
+        slot->n_exact += n - n % EXACT;
+    if (last) {
+        float *logits = llm_logits(local->llm, n - 1);
+        cache_put(local->cache, slot->index, slot->tokens, slot->n_past);
+        keep_logits(local, slot, logits);
+        speak(local, slot->sequence, logits);
+    }
+    return n;
+}
+
+/* The slot that was admitted first of those that prefill. */
+static struct slot *next_prefill(struct local *local)
+{
+    struct slot *first = NULL;
+    for (int i = 0; i < local->engine.info.n_slots; i++) {
+        struct slot *slot = &local->slots[i];
+        if (slot->state == SLOT_PREFILL &&
+            (!first || slot->sequence->admitted_us < first->sequence->admitted_us))
+            first = slot;
+    }
+    return first;
+}
+
+static bool anyone_speaks(const struct local *local)
+{
+    for (int i = 0; i < local->engine.info.n_slots; i++)
+        if (local->slots[i].state == SLOT_SPEAKING)
+            return true;
+    return false;
+}
+
+static void prefill(struct local *local)
+{
+    int room = anyone_speaks(local) ? CHUNK_SHARED : CHUNK_ALONE;
+    struct slot *slot;
+    while (room > 0 && (slot = next_prefill(local))) {
+        /* A canonical piece is never cut to fit what is left of the round. */
+        if (room < EXACT && slot->sequence->job->spec.sampling.seeded)
+            break;
+        room -= prefill_chunk(local, slot, room);
+    }
+}
+
+/* ---- decode ---- */
+
+static int rows_of_run(struct local *local, struct run run, const bool *alone,
+                       const bool *done, struct llm_row *rows, bool *real)
+{
+    for (int i = 0; i < run.n; i++) {
+        struct slot *slot = &local->slots[run.first + i];
+        real[i] = slot->state == SLOT_SPEAKING && !done[slot->index] &&
+                  (run.n == 1 || !alone[slot->index]);
+        rows[i] = (struct llm_row){real[i] ? slot->sequence->token : 0, slot->n_past,
+                                   slot->index, real[i]};
+    }
+    return run.n;
+}
+
+static void decode_run(struct local *local, struct run run, const bool *alone, bool *done)
+{
+    struct llm_row rows[SLOTS_MAX];
+    bool real[SLOTS_MAX];
+    int64_t began = now_us();
+    int n = rows_of_run(local, run, alone, done, rows, real);
+    enum llm_result result = llm_decode(local->llm, rows, n, NULL);
+    if (result == LLM_OK)
+        plan_learn(&local->plan, n, now_us() - began);
+    for (int i = 0; i < n; i++) {
+        struct slot *slot = &local->slots[rows[i].slot];
+        if (!real[i]) {
+            if (!llm_truncate(local->llm, slot->index, slot->n_past))
+                slot->n_past = slot->n_exact = 0;
+            continue;
+        }
+        done[slot->index] = true;
+        if (result != LLM_OK) {
+            fail_slot(local, slot);
+            continue;
+        }
+        slot->tokens[slot->n_past++] = rows[i].token;
+        speak(local, slot->sequence, llm_logits(local->llm, i));
+    }
+}
+
+static void decode(struct local *local)
+{
+    bool speaks[SLOTS_MAX] = {0}, alone[SLOTS_MAX] = {0}, done[SLOTS_MAX] = {0};
+    for (int i = 0; i < local->engine.info.n_slots; i++) {
+        struct slot *slot = &local->slots[i];
+        speaks[i] = slot->state == SLOT_SPEAKING;
+        alone[i] = speaks[i] && slot->sequence->job->spec.sampling.seeded;
+    }
+    struct run runs[SLOTS_MAX];
+    int n_runs = plan_runs(&local->plan, speaks, alone, runs);
+    for (int i = 0; i < n_runs; i++)
+        decode_run(local, runs[i], alone, done);
+}
+
+/* ---- calibration: what a step of each size costs, learned while nobody waits ---- */
+
+static void calibrate(struct local *local, int n)
+{
+    struct llm_row rows[SLOTS_MAX];
+    int64_t least = INT64_MAX;
+    for (int repeat = 0; repeat <= CALIBRATIONS; repeat++) {
+        for (int i = 0; i < n; i++)
+            rows[i] = (struct llm_row){0, local->slots[i].n_past, i, true};
+        int64_t began = now_us();
+        llm_decode(local->llm, rows, n, NULL);
+        int64_t took = now_us() - began;
+        if (repeat > 0 && took < least) /* the first one builds the graph */
+            least = took;
+        for (int i = 0; i < n; i++)
+            if (!llm_truncate(local->llm, i, local->slots[i].n_past))
+                local->slots[i].n_past = local->slots[i].n_exact = 0;
+    }
+    plan_learn(&local->plan, n, least);
+    log_line(LOG_DEBUG, "step", "rows=%d ms=%.1f", n, (double)least / 1000);
+}
+
+/* ---- the thread ---- */
+
+static void take_note(struct local *local, struct note *note)
+{
+    struct local_job *job = note->job;
+    if (note->kind == NOTE_CANCEL) {
+        job_unhold(job); /* the flag is set; the sweep sees it */
+        return;
+    }
+    for (int i = 0; i < job->spec.n_candidates; i++) {
+        *local->waiting_end = &job->sequences[i];
+        local->waiting_end = &job->sequences[i].next;
+    }
+}
+
+static bool is_unwanted(struct local *local, const struct sequence *sequence)
+{
+    return atomic_load(&sequence->job->cancelled) || atomic_load(&local->closing);
+}
+
+/* Ends what was cancelled, in slots and in the waiting list. */
+static void sweep(struct local *local)
+{
+    for (int i = 0; i < local->engine.info.n_slots; i++) {
+        struct sequence *sequence = local->slots[i].sequence;
+        if (sequence && is_unwanted(local, sequence))
+            end_sequence(local, sequence, FINISH_CANCELLED, NULL);
+    }
+    struct sequence **link = &local->waiting;
+    while (*link) {
+        struct sequence *sequence = *link;
+        if (!is_unwanted(local, sequence)) {
+            link = &sequence->next;
+            continue;
+        }
+        *link = sequence->next;
+        end_sequence(local, sequence, FINISH_CANCELLED, NULL);
+    }
+    local->waiting_end = link;
+}
+
+static bool is_busy(const struct local *local)
+{
+    return atomic_load(&local->n_running) > 0 || local->waiting;
+}
+
+static void take_notes(struct local *local, bool wait)
+{
+    struct message *message =
+        wait ? queue_wait(local->inbox, -1) : queue_take(local->inbox);
+    while (message) {
+        struct message *next = message->next;
+        take_note(local, (struct note *)message);
+        message = next;
+    }
+}
+
+static void *run(void *arg)
+{
+    struct local *local = arg;
+    for (;;) {
+        int unknown = local->plan.can_pad ? plan_unknown(&local->plan) : 0;
+        take_notes(local, !is_busy(local) && !unknown);
+        if (atomic_load(&local->closing) && !is_busy(local))
+            return NULL;
+        local->round++;
+        sweep(local);
+        admit(local);
+        if (is_busy(local)) {
+            prefill(local);
+            decode(local);
+        } else if (unknown) {
+            calibrate(local, unknown);
+        }
+    }
+}
+
+/* ---- opening and closing ---- */
+
+static int local_tokenize(struct engine *engine, struct text text, bool special,
+                          int32_t *tokens, int room)
+{
+    return llm_tokenize(((struct local *)engine)->llm, text, special, tokens, room);
+}
+
+static void local_load(struct engine *engine, int *n_running, int *n_waiting)
+{
+    struct local *local = (struct local *)engine;
+    *n_running = atomic_load(&local->n_running);
+    *n_waiting = atomic_load(&local->n_waiting);
+}
+
+static void local_free(struct local *local)
+{
+    llm_close(local->llm);
+    cache_close(local->cache);
+    if (local->inbox)
+        queue_close(local->inbox);
+    for (int i = 0; i < SLOTS_MAX; i++)
+        free(local->slots[i].tokens);
+    arena_close(local->arena);
+}
+
+static void local_close(struct engine *engine)
+{
+    struct local *local = (struct local *)engine;
+    atomic_store(&local->closing, true);
+    queue_shut(local->inbox);
+    pthread_join(local->thread, NULL);
+    local_free(local);
+}
+
+static const struct engine_ops local_ops = {
+    .submit = local_submit,
+    .cancel = local_cancel,
+    .release = local_release,
+    .tokenize = local_tokenize,
+    .load = local_load,
+    .close = local_close,
+};
+
+static void fill_info(struct local *local, const struct local_options *options)
+{
+    const struct llm_info *llm = llm_info(local->llm);
+    local->engine.info = (struct engine_info){
+        .model = arena_text(local->arena, text_of(options->name)),
+        .template = llm->template,
+        .bos = llm->bos,
+        .eos = llm->eos,
+        .specials = llm->specials,
+        .n_specials = llm->n_specials,
+        .n_ctx = llm->n_ctx,
+        .n_slots = options->n_slots,
+        .n_vocab = llm->n_vocab,
+        .add_bos = llm->add_bos,
+    };
+}
+
+struct engine *local_open(const struct local_options *options, struct error *err)
+{
+    struct arena *arena = arena_open();
+    struct local *local = arena_new(arena, struct local);
+    local->arena = arena;
+    local->engine.ops = &local_ops;
+    local->waiting_end = &local->waiting;
+    local->queue_limit = options->queue_limit;
+    struct llm_options llm = {
+        .path = options->path,
+        .n_threads = options->n_threads,
+        .n_ctx = options->n_ctx,
+        .n_slots = options->n_slots,
+        .progress = options->progress,
+        .progress_arg = options->progress_arg,
+    };
+    if (options->n_slots < 1 || options->n_slots > SLOTS_MAX)
+        error_set(err, ERROR_INVALID_ARGUMENT,
+                  "%d sequences at once: 1 to %d are possible", options->n_slots,
+                  SLOTS_MAX);
+    else
+        local->llm = llm_open(&llm, err);
+    if (!local->llm) {
+        local_free(local);
+        return NULL;
+    }
+    fill_info(local, options);
+    plan_init(&local->plan, options->n_slots, llm_info(local->llm)->can_truncate);
+    local->cache = cache_open();
+    local->inbox = queue_open();
+    for (int i = 0; i < options->n_slots; i++) {
+        local->slots[i].index = i;
+        local->slots[i].tokens =
+            mem_alloc(sizeof(int32_t) * (size_t)local->engine.info.n_ctx);
+    }
+    pthread_create(&local->thread, NULL, run, local);
+    return &local->engine;
+}

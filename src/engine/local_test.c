@@ -1,0 +1,373 @@
+/* The scheduler on a real, tiny model: SmolLM2-135M. The words do not matter here;
+ * counts, ends, repetition and cancelling do. */
+#include "base/buf.h"
+#include "base/loop.h"
+#include "engine/engine.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { N_CTX = 768, N_SLOTS = 8, LONGEST = 4096 };
+
+static struct engine *engine;
+static struct queue *events;
+
+/* What a candidate said and how it ended. */
+struct answer {
+    struct buf text;
+    struct job_event end; /* its pointers are not valid */
+    int n_steps;
+    double logprob_sum;
+    int n_texts;
+    int64_t end_us;
+};
+
+struct request {
+    const char *prompt;
+    struct job_spec spec;
+    int32_t tokens[LONGEST];
+    struct answer answers[4];
+    struct job *job;
+    int n_left;
+};
+
+static struct request *request_new(const char *prompt, int max_tokens)
+{
+    struct request *request = mem_alloc(sizeof(*request));
+    request->prompt = prompt;
+    int n = engine_tokenize(engine, text_of(prompt), true, request->tokens, LONGEST);
+    request->spec = (struct job_spec){
+        .tokens = request->tokens,
+        .n_tokens = n,
+        .prompt = text_of(prompt),
+        .n_candidates = 1,
+        .max_tokens = max_tokens,
+        .sampling = {.temperature = 1, .top_p = 1, .top_k = 40, .n_top = -1},
+    };
+    return request;
+}
+
+static struct request *seeded(const char *prompt, int max_tokens, uint64_t seed)
+{
+    struct request *request = request_new(prompt, max_tokens);
+    request->spec.sampling.seeded = true;
+    request->spec.sampling.seed = seed;
+    return request;
+}
+
+static void submit(struct request *request)
+{
+    struct error err = {0};
+    request->job = engine_submit(engine, &request->spec, events, request, &err);
+    if (!request->job)
+        fail_msg("%s", err.message);
+    request->n_left = request->spec.n_candidates;
+}
+
+static void receive(struct job_event *event)
+{
+    struct request *request = event->user;
+    struct answer *answer = &request->answers[event->candidate];
+    assert_true(answer->end_us == 0);
+    assert_true(text_is_utf8(event->text));
+    buf_text(&answer->text, event->text);
+    answer->n_texts += event->text.len > 0;
+    for (int i = 0; i < event->n_steps; i++)
+        answer->logprob_sum += (double)event->steps[i].chosen.logprob;
+    answer->n_steps += event->n_steps;
+    if (event->kind == JOB_END) {
+        assert_int_not_equal(event->finish, FINISH_ERROR);
+        answer->end = *event;
+        answer->end_us = now_us();
+        if (--request->n_left == 0)
+            engine_release(request->job);
+    }
+    free(event);
+}
+
+static void finish(struct request *request)
+{
+    while (request->n_left > 0) {
+        struct message *message = queue_wait(events, 60000);
+        assert_non_null(message);
+        while (message) {
+            struct message *next = message->next;
+            receive((struct job_event *)message);
+            message = next;
+        }
+    }
+}
+
+static void request_free(struct request *request)
+{
+    for (int i = 0; i < 4; i++)
+        buf_free(&request->answers[i].text);
+    free(request);
+}
+
+static const char *story =
+    "<|im_start|>user\nTell me a long story about a lighthouse keeper "
+    "and a storm, with many details.<|im_end|>\n"
+    "<|im_start|>assistant\n";
+
+/* A prompt of several hundred tokens, different for each n. */
+static const char *long_prompt(int n)
+{
+    static struct buf buf;
+    buf_clear(&buf);
+    buf_printf(&buf, "<|im_start|>user\nList %d: ", n);
+    for (int i = 0; i < 60; i++)
+        buf_printf(&buf, "item %d is %d; ", i, i * n);
+    buf_str(&buf, "Say which item is the largest.<|im_end|>\n<|im_start|>assistant\n");
+    return buf.at;
+}
+
+static void max_tokens_is_kept_and_said(void **state)
+{
+    (void)state;
+    struct request *request = request_new(story, 12);
+    submit(request);
+    finish(request);
+    struct answer *answer = &request->answers[0];
+    assert_int_equal(answer->end.finish, FINISH_MAX_TOKENS);
+    assert_int_equal(answer->end.n_output, 12);
+    assert_int_equal(answer->end.n_prompt, request->spec.n_tokens);
+    assert_true(answer->text.len > 12);
+    request_free(request);
+}
+
+static void the_contexts_end_ends_the_answer(void **state)
+{
+    (void)state;
+    struct request *request = request_new(long_prompt(3), 100000);
+    for (int i = request->spec.n_tokens; i < N_CTX; i++)
+        request->tokens[i] = request->tokens[i - 100];
+    request->spec.n_tokens = N_CTX - 5;
+    submit(request);
+    finish(request);
+    assert_true(request->answers[0].end.finish == FINISH_MAX_TOKENS ||
+                request->answers[0].end.finish == FINISH_STOP);
+    assert_true(request->answers[0].end.n_output <= 5);
+    request_free(request);
+}
+
+static void a_prompt_too_long_is_refused_with_both_numbers(void **state)
+{
+    (void)state;
+    struct request *request = request_new(story, 10);
+    struct error err = {0};
+    request->spec.n_tokens = N_CTX;
+    assert_null(engine_submit(engine, &request->spec, events, request, &err));
+    assert_int_equal(err.code, ERROR_INVALID_ARGUMENT);
+    assert_non_null(strstr(err.message, "(768)"));
+    assert_non_null(strstr(err.message, "(767)"));
+    request_free(request);
+}
+
+static struct text answer_alone(struct request *request)
+{
+    submit(request);
+    finish(request);
+    return buf_view(&request->answers[0].text);
+}
+
+static void the_same_seed_gives_the_same_bytes(void **state)
+{
+    (void)state;
+    struct request *cold = seeded(long_prompt(7), 40, 42);
+    struct text first = answer_alone(cold);
+    struct request *warm = seeded(long_prompt(7), 40, 42);
+    warm->spec.sampling.n_top = 5;
+    struct text second = answer_alone(warm);
+    assert_true(text_same(first, second));
+    assert_true(warm->answers[0].end.n_cached >= 64);
+    assert_int_equal(warm->answers[0].n_steps, warm->answers[0].end.n_output);
+    struct request *other = seeded(long_prompt(7), 40, 43);
+    assert_false(text_same(answer_alone(other), first));
+    request_free(warm);
+    request_free(other);
+
+    /* In company: seven others, some seeded, some not, some that share its prefix. */
+    struct request *crowd[8];
+    for (int i = 0; i < 8; i++) {
+        crowd[i] = i == 4   ? seeded(long_prompt(7), 40, 42)
+                   : i == 5 ? request_new(long_prompt(7), 30)
+                   : i % 2  ? seeded(long_prompt(20 + i), 30, 1)
+                            : request_new(long_prompt(20 + i), 50);
+        submit(crowd[i]);
+    }
+    for (int i = 0; i < 8; i++)
+        finish(crowd[i]);
+    assert_true(text_same(buf_view(&crowd[4]->answers[0].text), first));
+    for (int i = 0; i < 8; i++)
+        request_free(crowd[i]);
+    request_free(cold);
+}
+
+static void a_repeated_prompt_is_not_computed_again(void **state)
+{
+    (void)state;
+    struct request *first = request_new(long_prompt(11), 4);
+    answer_alone(first);
+    struct request *again = request_new(long_prompt(11), 4);
+    answer_alone(again);
+    assert_int_equal(again->answers[0].end.n_cached, again->spec.n_tokens - 1);
+    request_free(first);
+    request_free(again);
+}
+
+static void candidates_fork_after_the_prompt(void **state)
+{
+    (void)state;
+    struct request *request = seeded(story, 20, 5);
+    request->spec.n_candidates = 4;
+    submit(request);
+    finish(request);
+    int same = 0;
+    for (int i = 0; i < 4; i++) {
+        assert_true(request->answers[i].text.len > 0);
+        for (int j = 0; j < i; j++)
+            same += text_same(buf_view(&request->answers[i].text),
+                              buf_view(&request->answers[j].text));
+    }
+    assert_int_equal(same, 0);
+    struct request *again = seeded(story, 20, 5);
+    again->spec.n_candidates = 4;
+    submit(again);
+    finish(again);
+    for (int i = 0; i < 4; i++)
+        assert_true(text_same(buf_view(&request->answers[i].text),
+                              buf_view(&again->answers[i].text)));
+    request_free(request);
+    request_free(again);
+}
+
+static void more_than_fit_wait_and_are_all_served(void **state)
+{
+    (void)state;
+    struct request *requests[3 * N_SLOTS];
+    for (int i = 0; i < 3 * N_SLOTS; i++) {
+        requests[i] = request_new(story, 1 + i % 7);
+        submit(requests[i]);
+    }
+    for (int i = 0; i < 3 * N_SLOTS; i++) {
+        finish(requests[i]);
+        assert_int_equal(requests[i]->answers[0].end.n_output, 1 + i % 7);
+        request_free(requests[i]);
+    }
+    int n_running, n_waiting;
+    engine_load(engine, &n_running, &n_waiting);
+    assert_int_equal(n_running + n_waiting, 0);
+}
+
+static void a_full_queue_says_so(void **state)
+{
+    (void)state;
+    struct request *requests[100];
+    int n = 0;
+    struct error err = {0};
+    for (; n < 100; n++) {
+        requests[n] = request_new(story, 2);
+        requests[n]->job =
+            engine_submit(engine, &requests[n]->spec, events, requests[n], &err);
+        if (!requests[n]->job)
+            break;
+        requests[n]->n_left = 1;
+    }
+    assert_true(n < 100);
+    assert_int_equal(err.code, ERROR_RESOURCE_EXHAUSTED);
+    assert_true(err.retry_ms > 0);
+    request_free(requests[n]);
+    for (int i = 0; i < n; i++) {
+        finish(requests[i]);
+        request_free(requests[i]);
+    }
+}
+
+static void a_cancelled_answer_frees_its_slot_soon(void **state)
+{
+    (void)state;
+    struct request *request = request_new(story, 400);
+    request->spec.n_candidates = 2;
+    submit(request);
+    while (request->answers[0].n_texts < 3) {
+        struct message *message = queue_wait(events, 60000);
+        while (message) {
+            struct message *next = message->next;
+            receive((struct job_event *)message);
+            message = next;
+        }
+    }
+    int64_t began = now_us();
+    engine_cancel(request->job);
+    engine_cancel(request->job);
+    finish(request);
+    assert_true(now_us() - began < 200000);
+    assert_int_equal(request->answers[0].end.finish, FINISH_CANCELLED);
+    assert_int_equal(request->answers[1].end.finish, FINISH_CANCELLED);
+    request_free(request);
+}
+
+static void a_stop_sequence_ends_the_answer(void **state)
+{
+    (void)state;
+    struct request *request = request_new(story, 300);
+    struct text stop = TEXT("e");
+    request->spec.stops = &stop;
+    request->spec.n_stops = 1;
+    submit(request);
+    finish(request);
+    assert_int_equal(request->answers[0].end.finish, FINISH_STOP);
+    assert_true(text_find(buf_view(&request->answers[0].text), stop, 0) == SIZE_MAX);
+    request_free(request);
+}
+
+static int open_engine(void **state)
+{
+    (void)state;
+    char path[1024];
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    snprintf(path, sizeof(path), "%s%s/pollux/models/smollm2-135m-instruct-q4_1.gguf",
+             cache ? cache : home, cache ? "" : "/.cache");
+    struct local_options options = {.path = path,
+                                    .name = "smollm2",
+                                    .n_ctx = N_CTX,
+                                    .n_slots = N_SLOTS,
+                                    .queue_limit = 40};
+    struct error err = {0};
+    engine = local_open(&options, &err);
+    if (!engine)
+        print_error("%s\n", err.message);
+    events = queue_open();
+    return engine ? 0 : -1;
+}
+
+static int close_engine(void **state)
+{
+    (void)state;
+    engine_close(engine);
+    queue_close(events);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(max_tokens_is_kept_and_said),
+        cmocka_unit_test(the_contexts_end_ends_the_answer),
+        cmocka_unit_test(a_prompt_too_long_is_refused_with_both_numbers),
+        cmocka_unit_test(the_same_seed_gives_the_same_bytes),
+        cmocka_unit_test(a_repeated_prompt_is_not_computed_again),
+        cmocka_unit_test(candidates_fork_after_the_prompt),
+        cmocka_unit_test(more_than_fit_wait_and_are_all_served),
+        cmocka_unit_test(a_full_queue_says_so),
+        cmocka_unit_test(a_cancelled_answer_frees_its_slot_soon),
+        cmocka_unit_test(a_stop_sequence_ends_the_answer),
+    };
+    return cmocka_run_group_tests(tests, open_engine, close_engine);
+}
