@@ -30,7 +30,7 @@ die() { say "$*"; exit 1; }
 key() {
     {
         echo "${cmake_flags[@]}"
-        "${CXX_ENGINE:-c++}" --version 2>/dev/null | head -n 1
+        c++ --version 2>/dev/null | head -n 1
         uname -m
         grep -m1 -E '^(flags|Features)' /proc/cpuinfo |
             grep -oE '\<(sse[0-9_]+|ssse3|avx[a-z0-9_]*|fma|f16c|bmi[12]|amx_[a-z0-9]+|asimd[a-z]*|sve[a-z0-9]*|i8mm|bf16)\>' |
@@ -97,13 +97,24 @@ PY
 
 has_right_hash() { echo "$sha256  $cache/dl/$sdist" | sha256sum --check --status 2>/dev/null; }
 
-# Ninja draws its own line on a terminal; a log gets a line every tenth of the way.
+# Ninja draws its own line on a terminal; a log gets a line every tenth of the way. (Not by awk:
+# Debian's waits until its buffer is full.)
 progress() {
     if [ -t 2 ]; then
         "$@" >&2
-    else
-        "$@" | awk -F'[[/ ]' '/^\[[0-9]+\//{t = int(10*$2/$3); if (t == last) next; last = t} {print; fflush()}' >&2
+        return
     fi
+    "$@" | {
+        tenth=-1
+        while IFS= read -r line; do
+            if [[ $line =~ ^\[([0-9]+)/([0-9]+)\] ]]; then
+                now=$((10 * BASH_REMATCH[1] / BASH_REMATCH[2]))
+                [ "$now" -ne "$tenth" ] || continue
+                tenth=$now
+            fi
+            printf '%s\n' "$line" >&2
+        done
+    }
 }
 
 if [ ! -f "$prefix/src/unpacked" ]; then
@@ -124,8 +135,7 @@ fi
 # Not cmake's own notion of "configured": an interrupted cmake leaves a cache without build files.
 if [ ! -f "$prefix/tree/configured" ]; then
     say "configuring"
-    cmake -S "$prefix/src" -B "$prefix/tree" -G Ninja -DCMAKE_CXX_COMPILER="${CXX_ENGINE:-c++}" \
-        "${cmake_flags[@]}" >"$prefix/cmake.log" 2>&1 ||
+    cmake -S "$prefix/src" -B "$prefix/tree" -G Ninja "${cmake_flags[@]}" >"$prefix/cmake.log" 2>&1 ||
         { tail -n 20 "$prefix/cmake.log" >&2; die "cmake failed; all of it: $prefix/cmake.log"; }
     touch "$prefix/tree/configured"
 fi
