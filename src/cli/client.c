@@ -173,6 +173,7 @@ static bool take_event(struct text data, void *arg)
     return client->event(data, client->arg);
 }
 
+/* libcurl wants a char pointer. NOLINTNEXTLINE(readability-non-const-parameter) */
 static size_t take_bytes(char *at, size_t size, size_t n, void *arg)
 {
     struct client *client = arg;
@@ -351,6 +352,8 @@ static void say_refusal(const char *name, const struct error *err)
     if (err->http_status)
         fprintf(stderr, ", HTTP %d", err->http_status);
     fputs(")\n", stderr);
+    if (err->code == ERROR_NOT_FOUND)
+        fputs("`pollux models --server` lists the names of models.\n", stderr);
     if (err->code == ERROR_UNAUTHENTICATED || err->code == ERROR_PERMISSION_DENIED)
         fputs("Give a key with --api-key or POLLUX_API_KEY.\n", stderr);
 }

@@ -16,7 +16,7 @@ static const struct option table[] = {
      NULL},
     {"host", 0, OPTION_STRING, offsetof(struct doctor, host), "127.0.0.1", 0, 0, "HOST",
      "where the server listens, or shall listen", NULL},
-    {"port", 'p', OPTION_INT, offsetof(struct doctor, port), "8080", 1, 65535, "N",
+    {"port", 'p', OPTION_INT, offsetof(struct doctor, port), "8080", 0, 65535, "N",
      "its port", NULL},
     {"base-url", 'u', OPTION_STRING, offsetof(struct doctor, base_url), NULL, 0, 0, "URL",
      "a server elsewhere (default: http://HOST:PORT)", NULL},

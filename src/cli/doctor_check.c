@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -149,6 +150,15 @@ static struct text nearest(struct doctor *doctor, struct text folder)
     return path;
 }
 
+static bool can_write_in(const char *path)
+{
+    struct stat is;
+    if (stat(path, &is) != 0)
+        return false;
+    errno = ENOTDIR;
+    return S_ISDIR(is.st_mode) && access(path, W_OK | X_OK) == 0;
+}
+
 static struct finding look_at_folder(struct doctor *doctor, struct text folder,
                                      const char *option)
 {
@@ -157,7 +167,7 @@ static struct finding look_at_folder(struct doctor *doctor, struct text folder,
                                     "give yourself the right to write there, or name "
                                     "another folder with %s",
                                     option);
-    if (access(there.at, W_OK | X_OK) != 0)
+    if (!can_write_in(there.at))
         return found(doctor, LEVEL_FAIL, mend.at, "cannot write to %.*s: %m",
                      TEXT_ARG(there));
     if (there.len < folder.len)

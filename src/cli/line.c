@@ -125,8 +125,9 @@ static void open_editor(struct line_reader *reader)
     el_set(edit, EL_SIGNAL, 1); /* a resized window; a terminal left as it was */
     el_set(edit, EL_HIST, history, reader->history);
     el_set(edit, EL_SETTY, "-d", "-isig", NULL);
-    el_set(edit, EL_ADDFN, "pollux-interrupt", "forgets the line", on_interrupt);
-    el_set(edit, EL_ADDFN, "pollux-complete", "completes a command", on_tab);
+    /* Wide: libedit's narrow names are copies that nobody frees. */
+    el_wset(edit, EL_ADDFN, L"pollux-interrupt", L"forgets the line", on_interrupt);
+    el_wset(edit, EL_ADDFN, L"pollux-complete", L"completes a command", on_tab);
     el_set(edit, EL_BIND, "^C", "pollux-interrupt", NULL);
     el_set(edit, EL_BIND, "^I", "pollux-complete", NULL);
     el_set(edit, EL_BIND, "^R", "em-inc-search-prev", NULL);

@@ -1,0 +1,119 @@
+"""Fixtures of the client's tests: a fake server, the command line, and a terminal."""
+
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import termios
+import time
+from fcntl import ioctl
+
+import pytest
+from fake import Fake
+
+from pollux import BINARY, PATIENCE
+
+COMPLAINT = re.compile(r"(Sanitizer|runtime error:|Assertion .* failed)")
+
+
+def environment(tmp_path, **more):
+    """Nothing of the tester's own: no keys, no history, no colours."""
+    keep = {k: v for k, v in os.environ.items()
+            if k.startswith(("ASAN_", "UBSAN_", "LSAN_", "TSAN_")) or k in ("PATH", "LANG")}
+    return {**keep, "HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path / "state"),
+            "TERM": "xterm", **more}
+
+
+@pytest.fixture
+def fake():
+    server = Fake()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def pollux(tmp_path):
+    """Runs the binary; returns the ended process with texts of both outputs."""
+
+    def run(*args, stdin="", env=None, timeout=30):
+        done = subprocess.run([str(BINARY), *map(str, args)], input=stdin.encode(),
+                              capture_output=True, timeout=timeout * PATIENCE, cwd=tmp_path,
+                              env=environment(tmp_path, **(env or {})))
+        done.out, done.err = done.stdout.decode(), done.stderr.decode()
+        assert not COMPLAINT.search(done.err), done.err
+        assert done.returncode >= 0, done
+        return done
+
+    return run
+
+
+class Terminal:
+    """The binary on a pseudo-terminal of its own."""
+
+    def __init__(self, env, *args):
+        self.seen = ""
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.execve(str(BINARY), [str(BINARY), *args], env)
+        ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
+
+    def send(self, text):
+        os.write(self.fd, text.encode())
+
+    def line(self, text):
+        self.send(text + "\n")
+
+    def more(self, seconds):
+        if not select.select([self.fd], [], [], seconds)[0]:
+            return False
+        try:
+            data = os.read(self.fd, 65536)
+        except OSError:
+            return False
+        self.seen += data.decode(errors="replace")
+        return bool(data)
+
+    def until(self, mark, seconds=10):
+        """What was printed up to and with the mark (a regular expression)."""
+        deadline = time.monotonic() + seconds * PATIENCE
+        while not (found := re.search(mark, self.seen)):
+            assert time.monotonic() < deadline, f"no {mark!r} in {self.seen!r}"
+            self.more(0.1)
+        before, self.seen = self.seen[:found.end()], self.seen[found.end():]
+        return before
+
+    def end(self, seconds=10):
+        """What is left to read, and the exit status."""
+        deadline = time.monotonic() + seconds * PATIENCE
+        while time.monotonic() < deadline:
+            self.more(0.05)
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.pid = 0
+                while self.more(0.05):
+                    pass
+                assert not COMPLAINT.search(self.seen), self.seen
+                return self.seen, os.waitstatus_to_exitcode(status)
+        raise AssertionError(f"it does not end: {self.seen!r}")
+
+    def close(self):
+        if self.pid:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        os.close(self.fd)
+
+
+@pytest.fixture
+def terminal(tmp_path):
+    opened = []
+
+    def start(*args, env=None):
+        opened.append(Terminal(environment(tmp_path, **(env or {})), *map(str, args)))
+        return opened[-1]
+
+    yield start
+    for t in opened:
+        t.close()
