@@ -39,8 +39,8 @@ struct error {
 
 struct error_row {
     enum error_code code;
-    const char *name; /* "INVALID_ARGUMENT" */
     int http_status;  /* 400 */
+    const char *name; /* "INVALID_ARGUMENT" */
 };
 
 /* The row of a code; an unknown code gives the row of ERROR_UNKNOWN. */

@@ -62,7 +62,7 @@ static void a_long_message_is_cut_at_a_character(void **state)
     (void)state;
     char euros[3 * 300 + 1] = "";
     for (int i = 0; i < 300; i++)
-        memcpy(euros + i * 3, "\xe2\x82\xac", 4);
+        memcpy(euros + (size_t)i * 3, "\xe2\x82\xac", 4);
     for (int shift = 0; shift < 3; shift++) {
         struct error err;
         error_at(&err, euros, "%.*s%s", shift, "xx", euros);

@@ -198,7 +198,7 @@ struct timer *loop_after(struct loop *loop, int64_t after_ms, void (*due)(void *
 {
     if (loop->n_timers == loop->room) {
         loop->room = loop->room ? loop->room * 2 : 16;
-        loop->heap = mem_grow(loop->heap, loop->room * sizeof(*loop->heap));
+        loop->heap = mem_grow(loop->heap, loop->room * sizeof(struct timer *));
     }
     if (after_ms < 0)
         after_ms = 0;
@@ -215,10 +215,11 @@ struct timer *loop_after(struct loop *loop, int64_t after_ms, void (*due)(void *
 
 static void take_out(struct loop *loop, struct timer *timer)
 {
-    struct timer *last = loop->heap[--loop->n_timers];
-    if (last == timer)
-        return;
     size_t place = timer->place;
+    assert(loop->heap[place] == timer);
+    struct timer *last = loop->heap[--loop->n_timers];
+    if (place == loop->n_timers)
+        return;
     if (place > 0 && is_sooner(last, loop->heap[(place - 1) / 2]))
         sift_up(loop, place, last);
     else
@@ -239,10 +240,13 @@ static void call_due(struct loop *loop)
 {
     int64_t now = now_us();
     uint64_t n_made = loop->n_made;
-    while (loop->n_timers && loop->heap[0]->due_us <= now &&
-           loop->heap[0]->number < n_made && !loop->stopping) {
-        struct timer due = *loop->heap[0];
-        loop_cancel(loop, loop->heap[0]);
+    while (loop->n_timers && !loop->stopping) {
+        struct timer *first = loop->heap[0];
+        /* The analyzer cannot know that take_out() left no second pointer in the heap. */
+        struct timer due = *first; /* NOLINT(clang-analyzer-unix.Malloc) */
+        if (due.due_us > now || due.number >= n_made)
+            break;
+        loop_cancel(loop, first);
         due.due(due.arg);
     }
 }

@@ -170,14 +170,21 @@ static void set_fallback(const struct option *option, void *into)
     (void)good;
 }
 
+static char variable_letter(char c)
+{
+    if (c >= 'a' && c <= 'z')
+        return (char)(c - 'a' + 'A');
+    if (c == '-')
+        return '_';
+    return c;
+}
+
 /* "api-key" is POLLUX_API_KEY. */
 static void variable_name(const struct option *option, struct buf *out)
 {
     buf_str(out, "POLLUX_");
-    for (const char *c = option->name; *c; c++) {
-        bool small = *c >= 'a' && *c <= 'z';
-        buf_char(out, *c == '-' ? '_' : (char)(small ? *c - 'a' + 'A' : *c));
-    }
+    for (const char *c = option->name; *c; c++)
+        buf_char(out, variable_letter(*c));
 }
 
 static const char *variable_value(const char *name)

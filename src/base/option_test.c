@@ -2,7 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -38,7 +38,7 @@ static int n_words;
 static bool read_line(const char *line)
 {
     static char copy[256];
-    char *argv[16] = {(char *)"pollux"};
+    char *argv[16] = {"pollux"};
     int argc = 1;
     option_free(table, &settings);
     settings = (struct settings){.model = "none"};
@@ -49,13 +49,13 @@ static bool read_line(const char *line)
     return option_read(table, argc, argv, &settings, words, &n_words, &err);
 }
 
+static char *no_variables[] = {NULL};
+
 static int forget(void **state)
 {
     (void)state;
     option_free(table, &settings);
-    unsetenv("POLLUX_PORT");
-    unsetenv("POLLUX_JSON");
-    unsetenv("POLLUX_API_KEY");
+    environ = no_variables;
     return 0;
 }
 
@@ -108,9 +108,9 @@ static void other_words_are_left_in_order(void **state)
 static void the_command_line_wins_over_the_environment(void **state)
 {
     (void)state;
-    setenv("POLLUX_PORT", "90", 1);
-    setenv("POLLUX_JSON", "true", 1);
-    setenv("POLLUX_API_KEY", "a,,b", 1);
+    char *variables[] = {"POLLUX_PORT=90", "POLLUX_JSON=true", "POLLUX_API_KEY=a,,b",
+                         "POLLUX_PORTER=1", NULL};
+    environ = variables;
     assert_true(read_line(""));
     assert_int_equal(settings.port, 90);
     assert_true(settings.json);
@@ -122,7 +122,7 @@ static void the_command_line_wins_over_the_environment(void **state)
     assert_int_equal(settings.keys.n, 2);
     assert_string_equal(settings.keys.at[0], "x,y");
     assert_string_equal(settings.keys.at[1], "z");
-    setenv("POLLUX_PORT", "", 1);
+    variables[0] = "POLLUX_PORT=";
     assert_true(read_line(""));
     assert_int_equal(settings.port, 8080);
 }
@@ -149,7 +149,8 @@ static void a_wrong_value_is_told_with_what_is_allowed(void **state)
         assert_false(read_line(cases[i].line));
         assert_string_equal(err.message, cases[i].message);
     }
-    setenv("POLLUX_PORT", "x", 1);
+    char *variables[] = {"POLLUX_PORT=x", NULL};
+    environ = variables;
     assert_false(read_line(""));
     assert_string_equal(err.message,
                         "POLLUX_PORT is 'x'; it must be a whole number from 1 to 65535");
@@ -171,6 +172,7 @@ static void help_says_names_default_and_range_in_80_columns(void **state)
 
 int main(void)
 {
+    environ = no_variables;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(an_empty_line_gives_the_defaults, forget),
         cmocka_unit_test_teardown(every_way_of_writing_an_option_is_read, forget),

@@ -142,11 +142,16 @@ static void order_is_kept_for_each_pushing_thread(void **state)
     queue_close(queue);
 }
 
+/* Jobs must be done on this thread, and count themselves. */
+struct tally {
+    pthread_t thread;
+    int n_done;
+};
+
 struct job {
     struct work work;
     int result;
-    pthread_t *finisher;
-    int *n_done;
+    struct tally *tally;
 };
 
 static void run_job(struct work *work)
@@ -158,15 +163,15 @@ static void job_done(struct work *work)
 {
     struct job *job = (struct job *)work;
     assert_int_equal(job->result, 7);
-    assert_true(pthread_equal(pthread_self(), *job->finisher));
-    ++*job->n_done;
+    assert_true(pthread_equal(pthread_self(), job->tally->thread));
+    job->tally->n_done++;
     free(job);
 }
 
-static void push_job(struct workers *workers, pthread_t *finisher, int *n_done)
+static void push_job(struct workers *workers, struct tally *tally)
 {
     struct job *job = malloc(sizeof(*job));
-    *job = (struct job){{{NULL}, run_job, job_done}, 0, finisher, n_done};
+    *job = (struct job){{{NULL}, run_job, job_done}, 0, tally};
     workers_push(workers, &job->work);
 }
 
@@ -174,17 +179,16 @@ static void work_is_run_elsewhere_and_finished_here(void **state)
 {
     (void)state;
     struct workers *workers = workers_open(3);
-    pthread_t here = pthread_self();
-    int n_done = 0;
+    struct tally tally = {pthread_self(), 0};
     for (int i = 0; i < 500; i++)
-        push_job(workers, &here, &n_done);
-    while (n_done < 500) {
+        push_job(workers, &tally);
+    while (tally.n_done < 500) {
         struct pollfd one = {.fd = workers_fd(workers), .events = POLLIN};
         assert_int_equal(poll(&one, 1, 10000), 1);
         workers_finish(workers);
     }
     workers_close(workers);
-    assert_int_equal(n_done, 500);
+    assert_int_equal(tally.n_done, 500);
 }
 
 static struct workers *closing;
@@ -192,7 +196,7 @@ static struct workers *closing;
 static void push_one_more(struct work *work)
 {
     struct job *job = (struct job *)work;
-    push_job(closing, job->finisher, job->n_done);
+    push_job(closing, job->tally);
     job_done(work);
 }
 
@@ -200,15 +204,14 @@ static void closing_runs_and_finishes_what_is_queued(void **state)
 {
     (void)state;
     closing = workers_open(2);
-    pthread_t here = pthread_self();
-    int n_done = 0;
+    struct tally tally = {pthread_self(), 0};
     for (int i = 0; i < 100; i++)
-        push_job(closing, &here, &n_done);
+        push_job(closing, &tally);
     struct job *job = malloc(sizeof(*job));
-    *job = (struct job){{{NULL}, run_job, push_one_more}, 0, &here, &n_done};
+    *job = (struct job){{{NULL}, run_job, push_one_more}, 0, &tally};
     workers_push(closing, &job->work);
     workers_close(closing);
-    assert_int_equal(n_done, 102);
+    assert_int_equal(tally.n_done, 102);
 }
 
 int main(void)

@@ -69,8 +69,7 @@ enum {
 struct json_field {
     const char *name; /* camelCase; for tables with JSON_SNAKE the snake_case name */
     enum json_kind kind;
-    size_t offset;
-    unsigned flags;
+    unsigned offset, flags;
     double least, most; /* numbers: range; strings: length; lists: count. Both 0: any */
     const void *of;     /* struct json_type or struct json_enum[] */
     const char *note;   /* documentation; for JSON_REFUSED what is not supported */

@@ -135,8 +135,7 @@ static void nesting_is_limited(void **state)
 static void a_text_need_not_end_in_a_nul(void **state)
 {
     (void)state;
-    char exact[2];
-    memcpy(exact, "42", 2);
+    const char exact[] = {'4', '2'};
     struct json_object *value = json_parse(arena, (struct text){exact, 2}, &err);
     assert_int_equal(json_object_get_int64(value), 42);
 }

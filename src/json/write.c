@@ -58,29 +58,6 @@ void json_end(struct json_writer *w, char bracket)
 
 /* Strings. */
 
-/* Bytes that cannot stand in a string as they are, and what is written after a backslash;
- * 'u' means \u00XX, '8' that a character of several bytes begins here. */
-static char escape_of(unsigned char c)
-{
-    switch (c) {
-    case '"':
-    case '\\':
-        return (char)c;
-    case '\b':
-        return 'b';
-    case '\f':
-        return 'f';
-    case '\n':
-        return 'n';
-    case '\r':
-        return 'r';
-    case '\t':
-        return 't';
-    default:
-        return c < 0x20 ? 'u' : c >= 0x80 ? '8' : '\0';
-    }
-}
-
 /* How many bytes from `from` on can be copied as they are. */
 static size_t plain_run(struct text value, size_t from)
 {
@@ -101,14 +78,15 @@ static size_t plain_run(struct text value, size_t from)
 
 static void add_escaped(struct buf *out, unsigned char c)
 {
-    char escape = escape_of(c);
-    if (escape == '8') {
+    static const char special[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
+    const char *found = c ? strchr(special, c) : NULL;
+    if (c >= 0x80) {
         buf_str(out, "\xef\xbf\xbd"); /* not UTF-8: U+FFFD */
-    } else if (escape == 'u') {
-        buf_printf(out, "\\u%04x", c);
-    } else {
+    } else if (found) {
         buf_char(out, '\\');
-        buf_char(out, escape);
+        buf_char(out, letters[found - special]);
+    } else {
+        buf_printf(out, "\\u%04x", c);
     }
 }
 
@@ -301,9 +279,11 @@ void json_base64(struct json_writer *w, struct text bytes)
             bits = bits << 8 | (i + j < bytes.len ? (unsigned char)bytes.at[i + j] : 0);
         *at++ = alphabet[bits >> 18];
         *at++ = alphabet[bits >> 12 & 63];
-        *at++ = i + 1 < bytes.len ? alphabet[bits >> 6 & 63] : '=';
-        *at++ = i + 2 < bytes.len ? alphabet[bits & 63] : '=';
+        *at++ = alphabet[bits >> 6 & 63];
+        *at++ = alphabet[bits & 63];
     }
+    for (size_t i = 0; i < (3 - bytes.len % 3) % 3; i++)
+        at[-1 - (ptrdiff_t)i] = '=';
     *at++ = '"';
     *at = '\0';
     w->out->len += (size_t)(at - to);
