@@ -78,6 +78,8 @@ void drains_sweep(struct drains *drains)
 
 void drains_close(struct drains *drains)
 {
-    while (drains->first)
-        drain_close(drains->first);
+    for (struct drain *drain = drains->first, *next; drain; drain = next) {
+        next = drain->next;
+        drain_close(drain);
+    }
 }

@@ -37,7 +37,6 @@ void request_lose(struct request *rq)
     rq->progress = CUT;
     buf_free(&rq->out);
     rq->n_read = 0;
-    rq->gone = true;
     if (rq->public.gone)
         rq->public.gone(&rq->public);
     shutdown(rq->connection->fd, SHUT_RDWR); /* wakes MHD when it waits to write */
@@ -72,8 +71,8 @@ void request_suspend(struct request *rq)
 {
     rq->suspended = true;
     MHD_suspend_connection(rq->connection->mhd);
-    connection_watch(
-        rq->connection); /* a hang-up that was seen too early is told again */
+    /* If it was told before there was anyone to tell: it will be told again. */
+    connection_watch(rq->connection);
 }
 
 /* Receiving. */

@@ -55,7 +55,6 @@ struct request {
     struct connection *connection;
     enum progress progress;
     bool suspended;   /* MHD lets it rest until we resume it */
-    bool gone;        /* the client; the caller was told */
     bool until_close; /* HTTP/1.0: the end of a stream is the end of the connection */
     struct buf body;
     struct buf out; /* the whole answer, or what of a stream was not sent yet */
@@ -74,13 +73,11 @@ enum MHD_Result request_arrived(void *arg, struct MHD_Connection *mhd, const cha
 void request_over(void *arg, struct MHD_Connection *mhd, void **slot,
                   enum MHD_RequestTerminationCode how);
 
-/* Writes an error reply past MHD; the connection must be closed after it (MHD_NO says
- * so). */
+/* Writes an error reply past MHD. Gives MHD_NO, which is how to tell MHD to close. */
 enum MHD_Result request_refuse(struct connection *connection, int status,
                                const char *why);
 
-/* Rest and go on. A request that rests is watched: `gone` is called when its client
- * leaves. */
+/* Rest and go on. */
 void request_suspend(struct request *rq);
 void request_resume(struct request *rq);
 

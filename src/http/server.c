@@ -232,7 +232,7 @@ static int open_socket(const struct http_options *options, struct error *err)
     int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0 || !set_up_socket(fd, address)) {
         error_set(err, ERROR_UNAVAILABLE, "cannot listen on %s port %d: %s",
-                  options->host, options->port, strerror(errno));
+                  options->host, options->port, strerrordesc_np(errno));
         if (fd >= 0)
             close(fd);
         fd = -1;
@@ -295,13 +295,15 @@ struct http_server *http_server_open(struct loop *loop,
 
 int http_server_port(const struct http_server *server)
 {
-    struct sockaddr_storage address;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in in;
+        struct sockaddr_in6 in6;
+    } address = {0};
     socklen_t len = sizeof(address);
-    if (getsockname(server->listen_fd, (struct sockaddr *)&address, &len) < 0)
-        return 0;
-    return address.ss_family == AF_INET6
-               ? ntohs(((const struct sockaddr_in6 *)&address)->sin6_port)
-               : ntohs(((const struct sockaddr_in *)&address)->sin_port);
+    getsockname(server->listen_fd, &address.any, &len);
+    bool is_six = address.any.sa_family == AF_INET6;
+    return ntohs(is_six ? address.in6.sin6_port : address.in.sin_port);
 }
 
 /* Only marks it: the caller may be a handler, inside of MHD. */

@@ -7,9 +7,13 @@
  * milliseconds in streaming and in plain calls alike.
  *
  * It refuses to know: JSON, keys, routes, what an answer means. What it must refuse
- * itself (body too large, header too large, bad request line, time-out) it phrases with
- * the `refuse` callback, so that those errors, too, have the API's shape where HTTP still
- * allows a reply.
+ * itself it phrases with the `refuse` callback, so that those errors, too, have the API's
+ * shape: a target with a NUL in it or a body of unclear length (400), a body that is too
+ * large (413) or took too long to arrive (408), a header that is too large (431). What is
+ * not HTTP at all, and a header of more than some 28 KB, libmicrohttpd answers with a
+ * page of its own.
+ *
+ * A client that closes its sending side before its answer is complete counts as gone.
  *
  * Everything here is called on the loop's thread. A request lives until its `done` was
  * called: exactly once, when the last byte was handed to the kernel or the client was
@@ -44,17 +48,21 @@ struct http_request {
 struct http_options {
     const char *host;     /* "127.0.0.1", "::1", "0.0.0.0" */
     int port;             /* 0: any free one; http_server_port tells */
-    int64_t body_limit;   /* bytes; a longer body is refused with 413-like `too_large` */
-    int idle_timeout_s;   /* silent or half-sent requests are closed after this */
-    int64_t stream_limit; /* unsent bytes of one stream; beyond it the client is too slow
-                           * and is dropped (gone is called) */
+    int64_t body_limit;   /* bytes; a longer body is refused with 413 */
+    int idle_timeout_s;   /* a header must be complete so long after the connection was
+                           * opened or the last answer ended; a body may take a second
+                           * more for each KB; an answer may take for ever */
+    int64_t stream_limit; /* unsent bytes of one stream; a write that finds some and would
+                           * go beyond is the end: the client is too slow and is dropped
+                           * (gone is called). What is written in one turn of the loop is
+                           * sent after it, so a burst counts whole. */
     int max_connections;
 };
 
 /* Called for each complete request. Must reply now or keep rq and reply later. */
 typedef void http_handler(struct http_request *rq, void *arg);
 
-/* Fills `body` with an error reply for what the server itself refuses: 400, 413, 431. */
+/* Fills `body` with an error reply, which is JSON, for what the server itself refuses. */
 typedef void http_refuser(int status, const char *why, struct buf *body, void *arg);
 
 struct http_server *http_server_open(struct loop *loop,
@@ -66,25 +74,27 @@ int http_server_connections(const struct http_server *server);
 
 /* Stops accepting. Requests in hand go on; http_server_connections falls to 0. */
 void http_server_quiesce(struct http_server *server);
+
+/* Breaks off what is left: gone and done are called. The loop must not run any more. */
 void http_server_close(struct http_server *server);
 
 /* Absent text when the request has none. Header names in any case. A query value is
- * decoded
- * (+ and %XX); `name` is compared with the decoded key. */
+ * decoded (+ and %XX); `name` is compared with the decoded key. */
 struct text http_header(const struct http_request *rq, const char *name);
 struct text http_query(const struct http_request *rq, const char *name);
 
 /* Adds a header to the coming reply; before http_reply or http_stream. */
 void http_set(struct http_request *rq, const char *name, const char *value);
 
-/* The whole answer. The body is copied or compressed here (gzip when the client asks for
- * it and the body is longer than one network packet). */
+/* The whole answer. The body is copied, or compressed: text of more than one network
+ * packet and at most 256 KB, for a client that takes gzip. */
 void http_reply(struct http_request *rq, int status, const char *content_type,
                 struct text body);
 
 /* An answer that grows: begin, any number of writes, end. Writes never block and may be
- * called after the client is gone (they do nothing). http_drop breaks the connection
- * without ending the answer properly. */
+ * called after the client is gone (they do nothing). It is not compressed, which would
+ * delay it. http_drop sends what was written and breaks the connection without ending the
+ * answer; before http_stream it closes without any. */
 void http_stream(struct http_request *rq, int status, const char *content_type);
 void http_write(struct http_request *rq, struct text bytes);
 void http_end(struct http_request *rq);
