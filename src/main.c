@@ -1,7 +1,10 @@
 /* main.c - `pollux COMMAND`: looks the first word up and calls what it names. */
 #include "cli/cli.h"
 #include "serve.h"
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int help(int argc, char **argv)
 {
@@ -9,6 +12,22 @@ static int help(int argc, char **argv)
     (void)argv;
     cli_usage(stdout);
     return CLI_OK;
+}
+
+/* libgomp's threads spin at every barrier, by default for about a millisecond; with another
+ * busy process on the machine that makes the model 15 to 30 times slower (figures:
+ * docs/benchmarks.md). How long they spin is read from the environment before main runs, so
+ * the server starts itself anew, once. What the owner has set wins. */
+static void spin_briefly(char **argv)
+{
+    char path[PATH_MAX];
+    if (getenv("GOMP_SPINCOUNT") || getenv("OMP_WAIT_POLICY"))
+        return;
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (n <= 0 || setenv("GOMP_SPINCOUNT", "1000", 1) != 0)
+        return;
+    path[n] = '\0';
+    execv(path, argv); /* returns only when it cannot: then we run as we are */
 }
 
 static const struct {
@@ -34,6 +53,8 @@ int main(int argc, char **argv)
         cli_usage(stderr);
         return CLI_USAGE;
     }
+    if (strcmp(argv[1], "serve") == 0)
+        spin_briefly(argv);
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
         if (strcmp(argv[1], commands[i].name) == 0)
             return commands[i].run(argc - 1, argv + 1);
