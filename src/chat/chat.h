@@ -1,8 +1,8 @@
 /* chat.h - one model of a conversation, whatever dialect it came in.
  *
  * A chat is a system instruction, turns of parts, tools and settings. Dialects build it,
- * prompt.c turns it into text by the model's template, turn.c runs it. Nothing here knows the
- * wire or the engine. All of it lives in the request's arena. */
+ * prompt.c turns it into text by the model's template, turn.c runs it. Nothing here knows
+ * the wire or the engine. All of it lives in the request's arena. */
 #ifndef POLLUX_CHAT_CHAT_H
 #define POLLUX_CHAT_CHAT_H
 

@@ -147,19 +147,19 @@ struct saying {
     int n;
 };
 
-static struct text join(struct arena *arena, struct text a, const char *between,
-                        struct text b)
+/* As paragraphs, if both say something. */
+static struct text join(struct arena *arena, struct text a, struct text b)
 {
+    static const struct text gap = {"\n\n", 2};
     if (a.len == 0)
         return b;
     if (b.len == 0)
         return a;
-    size_t gap = strlen(between);
-    char *both = arena_alloc(arena, a.len + gap + b.len + 1);
+    char *both = arena_alloc(arena, a.len + gap.len + b.len + 1);
     memcpy(both, a.at, a.len);
-    memcpy(both + a.len, between, gap);
-    memcpy(both + a.len + gap, b.at, b.len);
-    return (struct text){both, a.len + gap + b.len};
+    memcpy(both + a.len, gap.at, gap.len);
+    memcpy(both + a.len + gap.len, b.at, b.len);
+    return (struct text){both, a.len + gap.len + b.len};
 }
 
 /* All texts of one kind in parts [from, to), put together. One part is not copied. */
@@ -260,8 +260,8 @@ static void merge_neighbours(struct saying *say, struct arena *arena)
             say->at[n++] = *it;
             continue;
         }
-        last->content = join(arena, last->content, "\n\n", it->content);
-        last->thought = join(arena, last->thought, "\n\n", it->thought);
+        last->content = join(arena, last->content, it->content);
+        last->thought = join(arena, last->thought, it->thought);
         last->to_turn = it->to_turn;
     }
     say->n = n;
@@ -277,7 +277,7 @@ static void fold_system(struct saying *say, struct arena *arena)
         say->at[0].role = "user";
         return;
     }
-    say->at[1].content = join(arena, system, "\n\n", say->at[1].content);
+    say->at[1].content = join(arena, system, say->at[1].content);
     memmove(say->at, say->at + 1, sizeof *say->at * (size_t)--say->n);
 }
 

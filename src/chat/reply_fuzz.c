@@ -57,7 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t n_cuts = data[1];
     struct text text = {(const char *)data + 2 + n_cuts, size - 2 - n_cuts};
     struct notes whole = {.last = PART_RESULT}, cut = {.last = PART_RESULT};
-    bool good = read_reply(flags, text, NULL, 0, &whole);
+    bool good = read_reply(flags, text, data, 0, &whole);
     assert(read_reply(flags, text, data + 2, n_cuts, &cut) == good);
     assert(text_same(buf_view(&whole.text), buf_view(&cut.text)));
     if (!(flags & 3) && text_find(text, TEXT("<think>"), 0) == SIZE_MAX && text.len > 0)

@@ -11,7 +11,6 @@
 #include "chat/turn.h"
 #include "chat/reply.h"
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 
@@ -181,7 +180,7 @@ struct runner *runner_open(struct loop *loop, struct engine *engine, struct erro
     r->watch =
         r->queue ? loop_watch(loop, queue_fd(r->queue), EPOLLIN, on_ready, r) : NULL;
     if (!r->watch) {
-        error_set(err, ERROR_INTERNAL, "no queue for the engine: %s", strerror(errno));
+        error_set(err, ERROR_INTERNAL, "no queue for the engine: %m");
         runner_close(r);
         return NULL;
     }

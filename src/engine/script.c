@@ -6,39 +6,18 @@
  * submission. Each candidate is a sequence, and WAITING, SPEAKING, ENDED, as on a real
  * engine: at most `slots` of them speak, in order of submission. Only the thread touches
  * jobs and replies; n_held alone is shared.
- *
- * What the user said last is found in the prompt by our own template's marks. A user may
- * write such a mark, but then it is not a control token in spec.tokens; that is why the
- * text and the tokens are walked side by side. */
+ */
 #include "base/loop.h"
 #include "engine/engine.h"
 #include "engine/output.h"
-#include "engine/script_file.h"
+#include "engine/script_match.h"
 #include "engine/words.h"
-#include <errno.h>
-#include <fnmatch.h>
 #include <pthread.h>
-#include <regex.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 enum { MOST_FILE = 16 << 20, MOST_TOP = 20, RETRY_MS = 1000, SHOWN = 200 };
-
-/* clang-format off */
-static const char template_source[] =
-    "{%- if tools %}{{ '<|im_start|>tools\\n' + (tools | tojson) + '<|im_end|>\\n' }}{% endif %}"
-    "{%- for m in messages %}"
-    "{{- '<|im_start|>' + m.role + '\\n' }}"
-    "{%- if m.reasoning_content %}{{ '<think>' + m.reasoning_content + '</think>' }}{% endif %}"
-    "{{- m.content }}"
-    "{%- for call in m.tool_calls or [] %}"
-    "{{- '<tool_call>' + (call.function | tojson) + '</tool_call>' }}"
-    "{%- endfor %}"
-    "{{- '<|im_end|>\\n' }}"
-    "{%- endfor %}"
-    "{%- if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
-/* clang-format on */
 
 struct sequence {
     struct script_job *job;
@@ -83,84 +62,6 @@ struct script_engine {
     atomic_int n_held; /* sequences that have not ended */
 };
 
-/* ---- what was asked ---- */
-
-struct asked {
-    struct text model, system;
-    struct text user;    /* what the user said last */
-    struct text results; /* of functions, when they come last; absent otherwise */
-};
-
-static void note_message(struct asked *asked, struct text message)
-{
-    struct text content, role = text_cut(message, '\n', &content);
-    if (text_is(role, "system"))
-        asked->system = content;
-    else if (text_is(role, "user"))
-        asked->user = content;
-    if (!text_is(role, "tool"))
-        asked->results = (struct text){0};
-    else if (asked->results.at)
-        asked->results.len = (size_t)(content.at + content.len - asked->results.at);
-    else
-        asked->results = content;
-}
-
-static struct asked read_prompt(const struct job_spec *spec)
-{
-    struct asked asked = {.model = spec->model, .user = spec->prompt, .system = TEXT("")};
-    struct text rest = spec->prompt, message = {0};
-    for (int i = 0; i < spec->n_tokens && rest.len > 0; i++) {
-        int32_t id = spec->tokens[i];
-        struct text token = words_next(rest, id < WORDS_SPECIALS);
-        rest = text_slice(rest, token.len, rest.len);
-        if (id == WORDS_START) {
-            message = rest;
-        } else if (id == WORDS_END && message.at) {
-            message.len = (size_t)(rest.at - message.at) - token.len;
-            note_message(&asked, message);
-            message = (struct text){0};
-        }
-    }
-    return asked;
-}
-
-static bool glob_matches(struct arena *arena, struct text glob, struct text text)
-{
-    return fnmatch(arena_text(arena, glob).at, arena_text(arena, text).at, 0) == 0;
-}
-
-static bool has(struct text pattern, struct text text)
-{
-    return !pattern.at || text_find(text, pattern, 0) != SIZE_MAX;
-}
-
-static bool regex_matches(const regex_t *regex, struct text text)
-{
-    regmatch_t range = {.rm_so = 0, .rm_eo = (regoff_t)text.len};
-    return regexec(regex, text.at, 1, &range, REG_STARTEND) == 0;
-}
-
-/* Words about the prompt are about one that ends with words; results are asked for by
- * name. Otherwise the reply that calls a function would also answer the function's
- * result. */
-static bool matches(const struct script_reply *reply, const struct asked *asked,
-                    struct arena *arena)
-{
-    const struct script_match *match = reply->match;
-    if (reply->times.set && reply->n_used >= reply->times.is)
-        return false;
-    if (!match)
-        return true;
-    bool about_words = match->prompt.at || match->prompt_regex.at;
-    if (match->result.at ? !asked->results.at : about_words && asked->results.at)
-        return false;
-    return (!match->model.at || glob_matches(arena, match->model, asked->model)) &&
-           has(match->prompt, asked->user) && has(match->system, asked->system) &&
-           has(match->result, asked->results) &&
-           (!match->regex || regex_matches(match->regex, asked->user));
-}
-
 static struct text shown(struct text text)
 {
     struct text start = text_slice(text, 0, SHOWN);
@@ -170,14 +71,9 @@ static struct text shown(struct text text)
 
 static void choose_reply(struct script_engine *e, struct script_job *job)
 {
-    struct asked asked = read_prompt(&job->spec);
-    struct script_reply *replies = e->script->replies.at;
+    struct asked asked = script_asked(&job->spec);
     job->said = asked.user;
-    for (size_t i = 0; i < e->script->replies.n && !job->reply; i++)
-        if (matches(&replies[i], &asked, job->arena))
-            job->reply = &replies[i];
-    if (!job->reply)
-        job->reply = e->script->fallback;
+    job->reply = script_choose(e->script, &asked);
     if (job->reply) {
         job->reply->n_used++;
         return;
@@ -447,9 +343,10 @@ static void cancel(struct script_job *job)
 static void forget(struct script_engine *e, struct script_job *job)
 {
     struct script_job **at = &e->first;
-    while (*at != job)
+    while (*at && *at != job)
         at = &(*at)->next;
-    *at = job->next;
+    if (*at)
+        *at = job->next;
     if (e->end == &job->next)
         e->end = at;
     arena_close(job->arena);
@@ -614,7 +511,7 @@ static bool read_file(const char *path, struct arena *arena, struct text *text,
 {
     FILE *file = fopen(path, "rb");
     if (!file)
-        return error_set(err, ERROR_NOT_FOUND, "%s: %s", path, strerror(errno));
+        return error_set(err, ERROR_NOT_FOUND, "%s: %m", path);
     struct buf all = {0};
     size_t n;
     do {
@@ -632,44 +529,14 @@ static bool read_file(const char *path, struct arena *arena, struct text *text,
     return good;
 }
 
-static void free_regex(void *what)
-{
-    regfree(what);
-}
-
-static bool compile(struct script_engine *e, struct script_match *match,
-                    struct error *err)
-{
-    if (!match || !match->prompt_regex.at)
-        return true;
-    regex_t *regex = arena_new(e->arena, regex_t);
-    const char *source = arena_text(e->arena, match->prompt_regex).at;
-    int failed = regcomp(regex, source, REG_EXTENDED);
-    if (failed) {
-        char words[200];
-        regerror(failed, regex, words, sizeof words);
-        return error_set(err, ERROR_INVALID_ARGUMENT, "%s: prompt_regex \"%s\": %s",
-                         e->path, source, words);
-    }
-    arena_defer(e->arena, free_regex, regex);
-    match->regex = regex;
-    return true;
-}
-
 static bool load(struct script_engine *e, const char *path, struct error *err)
 {
-    struct text json;
+    struct text json = {0};
     e->path = arena_text(e->arena, text_of(path)).at;
     if (!read_file(path, e->arena, &json, err))
         return false;
     e->script = script_read(json, e->path, e->arena, err);
-    if (!e->script)
-        return false;
-    struct script_reply *replies = e->script->replies.at;
-    for (size_t i = 0; i < e->script->replies.n; i++)
-        if (!compile(e, replies[i].match, err))
-            return false;
-    return !e->script->fallback || compile(e, e->script->fallback->match, err);
+    return e->script && script_compile(e->script, e->path, e->arena, err);
 }
 
 struct engine *script_open(const char *path, struct error *err)
@@ -684,7 +551,7 @@ struct engine *script_open(const char *path, struct error *err)
     e->engine.ops = &script_ops;
     e->engine.info = (struct engine_info){
         .model = e->script->model,
-        .template = {template_source, sizeof template_source - 1},
+        .template = script_template,
         .bos = TEXT(""),
         .eos = words_specials[WORDS_END],
         .specials = words_specials,
@@ -696,7 +563,7 @@ struct engine *script_open(const char *path, struct error *err)
     };
     e->inbox = queue_open();
     if (!e->inbox || pthread_create(&e->thread, NULL, run, e) != 0) {
-        error_set(err, ERROR_INTERNAL, "no thread for the script: %s", strerror(errno));
+        error_set(err, ERROR_INTERNAL, "no thread for the script: %m");
         script_free(e);
         return NULL;
     }

@@ -232,6 +232,13 @@ static void add_text(struct script_answer *answer, bool by_words)
         add_piece(answer, text);
 }
 
+static void add_chunks(struct script_answer *answer)
+{
+    const struct text *chunks = answer->chunks.at;
+    for (size_t i = 0; chunks && i < answer->chunks.n; i++)
+        add_piece(answer, chunks[i]);
+}
+
 /* As chat/reply.c reads it in the end. */
 static struct text call_text(struct arena *arena, const struct script_call *call)
 {
@@ -257,8 +264,7 @@ static bool make_answer(struct reader *r, struct script_answer *answer, bool by_
                         struct text where)
 {
     const struct script_call *calls = answer->calls.at;
-    const struct text *chunks = answer->chunks.at;
-    if ((answer->text.at != NULL) + (chunks != NULL) + answer->echo.is > 1)
+    if ((answer->text.at != NULL) + (answer->chunks.n > 0) + answer->echo.is > 1)
         return refuse(r, where, "has more than one of text, chunks and echo");
     for (size_t i = 0; i < answer->calls.n; i++)
         if (calls[i].args && !json_object_is_type(calls[i].args, json_type_object))
@@ -269,8 +275,7 @@ static bool make_answer(struct reader *r, struct script_answer *answer, bool by_
         add_piece(answer, arena_printf(r->arena, "<think>%.*s</think>",
                                        TEXT_ARG(answer->thought)));
     add_text(answer, by_words);
-    for (size_t i = 0; i < answer->chunks.n; i++)
-        add_piece(answer, chunks[i]);
+    add_chunks(answer);
     if (answer->echo.is)
         add_piece(answer, (struct text){0});
     for (size_t i = 0; i < answer->calls.n; i++)

@@ -1,7 +1,6 @@
 #include "base/loop.h"
 #include "engine/engine.h"
 #include "engine/words.h"
-#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -414,23 +413,15 @@ static void tokens_are_whole_characters_and_add_up(void **state)
 static void the_examples_can_be_opened(void **state)
 {
     (void)state;
-    DIR *dir = opendir("tests/scripts");
-    assert_non_null(dir);
-    int n = 0;
-    for (struct dirent *entry; (entry = readdir(dir));) {
-        char path[300];
+    static const char *const examples[] = {"tests/scripts/app.json",
+                                           "tests/scripts/echo.json"};
+    for (size_t i = 0; i < sizeof examples / sizeof *examples; i++) {
         struct error err = {0};
-        if (!text_ends(text_of(entry->d_name), ".json"))
-            continue;
-        snprintf(path, sizeof path, "tests/scripts/%.200s", entry->d_name);
-        struct engine *engine = script_open(path, &err);
+        struct engine *engine = script_open(examples[i], &err);
         if (!engine)
             fail_msg("%s", err.message);
         engine_close(engine);
-        n++;
     }
-    closedir(dir);
-    assert_true(n > 0);
 }
 
 int main(void)
