@@ -429,7 +429,11 @@ void answer_usage(const struct answer *answer, struct buf *out)
         buf_printf(out, " and %lld thought", (long long)answer->thought_tokens);
     double speaking_s = answer->whole_s - answer->first_s;
     int64_t after_first = answer->answer_tokens + answer->thought_tokens - 1;
-    buf_printf(out, ", %.2f s to the first word", answer->first_s);
-    if (after_first > 0 && speaking_s > 0.001)
-        buf_printf(out, ", %.0f tokens/s", (double)after_first / speaking_s);
+    if (after_first < 1 || speaking_s < 0.001) { /* it came whole */
+        buf_printf(out, ", in %.2f s", answer->whole_s);
+        return;
+    }
+    double rate = (double)after_first / speaking_s;
+    buf_printf(out, ", %.2f s to the first word, %.*f tokens/s", answer->first_s,
+               rate < 10 ? 1 : 0, rate);
 }

@@ -30,7 +30,8 @@ int cli_version(int argc, char **argv);
 /* All subcommands, serve included: what `pollux --help` prints. */
 void cli_usage(FILE *out);
 
-/* What `pollux version` says about the engine, and "" until main.c sets it. */
+/* What `pollux version` says about the engine: POLLUX_ENGINE, where the build defines it.
+ */
 extern const char *cli_engine_version;
 
 #endif

@@ -15,7 +15,6 @@ struct doctor {
     struct catalogue *catalogue;
     struct text folder;     /* of models */
     struct model_file file; /* path absent: not installed */
-    bool server_answers;
 };
 
 enum level { LEVEL_OK, LEVEL_WARN, LEVEL_FAIL };

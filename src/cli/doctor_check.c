@@ -294,16 +294,24 @@ static struct finding look_at_python(struct doctor *doctor)
 
 /* The server. */
 
-enum { PATIENCE_S = 5 };
+enum { PATIENCE_S = 3 };
 
-static const char *base_url(struct doctor *doctor)
+static const char *local_url(struct doctor *doctor)
 {
     bool six = strchr(doctor->host, ':') != NULL;
-    if (doctor->base_url)
-        return doctor->base_url;
     return arena_printf(doctor->arena, "http://%s%s%s:%lld", six ? "[" : "", doctor->host,
                         six ? "]" : "", (long long)doctor->port)
         .at;
+}
+
+static enum client_end ask_server(struct doctor *doctor, struct client *client, size_t *n,
+                                  struct error *err)
+{
+    struct served_model *models;
+    client_set_timeout(client, PATIENCE_S);
+    enum client_end end = served_list(client, doctor->arena, &models, n, err);
+    client_close(client);
+    return end;
 }
 
 static struct finding judge_server(struct doctor *doctor, const char *url,
@@ -311,10 +319,8 @@ static struct finding judge_server(struct doctor *doctor, const char *url,
 {
     switch (end) {
     case CLIENT_DONE:
-        doctor->server_answers = true;
         return found(doctor, LEVEL_OK, NULL, "answers at %s with %zu models", url, n);
     case CLIENT_REFUSED:
-        doctor->server_answers = true;
         return found(doctor, LEVEL_WARN, "give a key with --api-key or POLLUX_API_KEY",
                      "%s refuses: %s", url, err->message);
     case CLIENT_NO_SERVER:
@@ -329,16 +335,13 @@ static struct finding judge_server(struct doctor *doctor, const char *url,
 static struct finding look_at_server(struct doctor *doctor)
 {
     struct error err;
-    struct served_model *models;
     size_t n = 0;
-    const char *url = base_url(doctor);
+    const char *url = doctor->base_url ? doctor->base_url : local_url(doctor);
     struct client *client = client_open(url, doctor->api_key, NULL, &err);
     if (!client)
         return found(doctor, LEVEL_FAIL, "name it like http://127.0.0.1:8080", "%s",
                      err.message);
-    client_set_timeout(client, PATIENCE_S);
-    enum client_end end = served_list(client, doctor->arena, &models, &n, &err);
-    client_close(client);
+    enum client_end end = ask_server(doctor, client, &n, &err);
     return judge_server(doctor, url, end, n, &err);
 }
 
@@ -356,6 +359,26 @@ static int try_to_listen(const struct addrinfo *address)
     return why;
 }
 
+static struct finding judge_port(struct doctor *doctor, int why)
+{
+    struct error err;
+    size_t n;
+    struct client *client;
+    int port = (int)doctor->port;
+    if (why == 0)
+        return found(doctor, LEVEL_OK, NULL, "%d is free", port);
+    if (why == EADDRINUSE &&
+        (client = client_open(local_url(doctor), doctor->api_key, NULL, &err))) {
+        enum client_end end = ask_server(doctor, client, &n, &err);
+        if (end == CLIENT_DONE || end == CLIENT_REFUSED)
+            return found(doctor, LEVEL_OK, NULL, "%d is the server's", port);
+    }
+    return found(doctor, LEVEL_FAIL,
+                 "find who has it with `ss -ltnp`, or serve on another: --port 8081",
+                 "cannot listen at %s port %d: %s", doctor->host, port,
+                 strerrordesc_np(why));
+}
+
 static struct finding look_at_port(struct doctor *doctor)
 {
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
@@ -363,22 +386,15 @@ static struct finding look_at_port(struct doctor *doctor)
     struct addrinfo *address = NULL;
     char port[16];
     snprintf(port, sizeof(port), "%d", (int)doctor->port);
-    if (doctor->server_answers && !doctor->base_url)
-        return found(doctor, LEVEL_OK, NULL, "%s is the server's", port);
     if (getaddrinfo(doctor->host, port, &hints, &address) != 0)
         return found(doctor, LEVEL_FAIL, "name an address of this machine with --host",
                      "'%s' is no address", doctor->host);
-    errno = try_to_listen(address);
+    int why = try_to_listen(address);
     freeaddrinfo(address);
-    if (errno == 0)
-        return found(doctor, LEVEL_OK, NULL, "%s is free", port);
-    return found(doctor, LEVEL_FAIL,
-                 "find who has it with `ss -ltnp`, or serve on another: --port 8081",
-                 "cannot listen at %s port %s: %m", doctor->host, port);
+    return judge_port(doctor, why);
 }
 
-/* Later ones use what earlier ones found: the model before memory and disk, the server
- * before the port. */
+/* Memory and disk use what the look at the model found. */
 const struct check doctor_checks[] = {
     {"cpu", look_at_cpu},          {"open files", look_at_descriptors},
     {"data folder", look_at_data}, {"models folder", look_at_models},

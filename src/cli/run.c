@@ -82,7 +82,7 @@ static void finish_output(const struct run *run, const struct answer *answer)
     if (!run->json && answer->text.len && !text_ends(buf_view(&answer->text), "\n"))
         putchar('\n');
     fflush(stdout);
-    if (!run->usage)
+    if (!run->usage || !answer->total_tokens)
         return;
     struct buf usage = {0};
     answer_usage(answer, &usage);

@@ -5,7 +5,10 @@
 #include <curl/curl.h>
 #include <stdlib.h>
 
-const char *cli_engine_version = "";
+#ifndef POLLUX_ENGINE /* the Makefile knows which one it links */
+#define POLLUX_ENGINE ""
+#endif
+const char *cli_engine_version = POLLUX_ENGINE;
 
 struct version {
     bool json;

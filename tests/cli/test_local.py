@@ -169,6 +169,8 @@ def test_a_server_that_answers(pollux, fake):
     found = doctor(pollux, "--port", fake.server_port)
     assert found["server"]["status"] == found["port"]["status"] == "ok"
     assert "2 models" in found["server"]["message"]
+    found = doctor(pollux, "--port", fake.server_port, "--base-url", fake.base + "/")
+    assert found["server"]["status"] == found["port"]["status"] == "ok"
     found = doctor(pollux, "--port", free_port())
     assert found["server"]["fix"] == "pollux serve" and found["port"]["status"] == "ok"
 
