@@ -24,15 +24,11 @@
  *   - reuses only rows computed that way, up to a multiple of 64,
  *   - decodes alone.
  * Jobs without a seed take the fastest shapes. Both leave n_exact true, so they share. */
-#include "base/buf.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "engine/cache.h"
-#include "engine/engine.h"
-#include "engine/llm.h"
-#include "engine/output.h"
+#include "engine/job.h"
 #include "engine/plan.h"
-#include "engine/sample.h"
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -47,8 +43,6 @@ enum {
 
 enum slot_state { SLOT_FREE, SLOT_PREFILL, SLOT_SPEAKING };
 
-struct sequence;
-
 struct slot {
     enum slot_state state;
     int index;
@@ -57,48 +51,6 @@ struct slot {
     int n_exact;
     int64_t last_used; /* in rounds */
     struct sequence *sequence;
-};
-
-enum note_kind { NOTE_SUBMIT, NOTE_CANCEL };
-
-struct local_job;
-
-struct note {
-    struct message message;
-    enum note_kind kind;
-    struct local_job *job;
-};
-
-/* One candidate of a job. */
-struct sequence {
-    struct sequence *next; /* in the waiting list */
-    struct local_job *job;
-    int candidate;
-    struct slot *slot; /* NULL while it waits */
-    struct sampler *sampler;
-    struct output *output;
-    int32_t token; /* sampled, its row not computed yet */
-    int n_cached, n_output;
-    struct buf text;  /* safe to show, not sent yet */
-    struct buf steps; /* struct sampled: not sent yet */
-    int64_t admitted_us, spoke_us;
-    bool over;
-};
-
-struct local_job {
-    struct job job;
-    struct note submit, cancel;
-    struct arena *arena;
-    struct job_spec spec; /* a copy, in the arena */
-    struct queue *to;
-    void *user;
-    int64_t submitted_us;
-    atomic_bool cancelled;
-    atomic_int holders; /* the submitter, the engine while it runs, a cancel note */
-    int n_left;         /* sequences not over */
-    struct sequence *sequences;
-    float *logits;       /* after the prompt, once known; only with several candidates */
-    struct slot *origin; /* whose rows begin with the prompt's, at the time */
 };
 
 struct local {
@@ -118,47 +70,7 @@ struct local {
     int64_t round;
 };
 
-static const struct engine_ops local_ops;
-
-/* ---- jobs: made by the submitter, freed by whoever holds them last ---- */
-
-static void job_unhold(struct local_job *job)
-{
-    if (atomic_fetch_sub(&job->holders, 1) > 1)
-        return;
-    free(job->logits);
-    arena_close(job->arena);
-}
-
-static struct local_job *job_new(struct local *local, const struct job_spec *spec,
-                                 struct queue *to, void *user)
-{
-    struct arena *arena = arena_open();
-    struct local_job *job = arena_new(arena, struct local_job);
-    job->arena = arena;
-    job->job.engine = &local->engine;
-    job->submit = (struct note){.kind = NOTE_SUBMIT, .job = job};
-    job->cancel = (struct note){.kind = NOTE_CANCEL, .job = job};
-    job->spec = *spec;
-    size_t size = sizeof(int32_t) * (size_t)spec->n_tokens;
-    int32_t *tokens = arena_alloc(arena, size);
-    memcpy(tokens, spec->tokens, size);
-    job->spec.tokens = tokens;
-    job->to = to;
-    job->user = user;
-    job->submitted_us = now_us();
-    atomic_init(&job->holders, 2);
-    job->n_left = spec->n_candidates;
-    job->sequences = arena_array(arena, struct sequence, (size_t)spec->n_candidates);
-    for (int i = 0; i < spec->n_candidates; i++) {
-        struct sequence *sequence = &job->sequences[i];
-        sequence->job = job;
-        sequence->candidate = i;
-        sequence->sampler = sampler_open(&spec->sampling, i, local->engine.info.n_vocab);
-        sequence->output = output_open(spec->stops, spec->n_stops);
-    }
-    return job;
-}
+/* ---- what the submitter calls ---- */
 
 static struct job *local_submit(struct engine *engine, const struct job_spec *spec,
                                 struct queue *to, void *user, struct error *err)
@@ -182,7 +94,7 @@ static struct job *local_submit(struct engine *engine, const struct job_spec *sp
         err->retry_ms = 1000;
         return NULL;
     }
-    struct local_job *job = job_new(local, spec, to, user);
+    struct local_job *job = job_open(engine, spec, to, user);
     atomic_fetch_add(&local->n_waiting, spec->n_candidates);
     queue_push(local->inbox, &job->submit.message);
     return &job->job;
@@ -193,8 +105,8 @@ static void local_cancel(struct job *handle)
     struct local_job *job = (struct local_job *)handle;
     if (atomic_exchange(&job->cancelled, true))
         return;
-    atomic_fetch_add(&job->holders, 1);
     struct local *local = (struct local *)handle->engine;
+    job_hold(job);
     if (!queue_push(local->inbox, &job->cancel.message))
         job_unhold(job);
 }
@@ -202,84 +114,6 @@ static void local_cancel(struct job *handle)
 static void local_release(struct job *handle)
 {
     job_unhold((struct local_job *)handle);
-}
-
-/* ---- events: what a sequence tells its submitter ---- */
-
-/* A sampled token with its logprobs as the event will carry them: sizes first, then
- * bytes. */
-static size_t steps_size(struct local *local, const struct sampled *sampled, int n)
-{
-    size_t size = sizeof(struct token_step) * (size_t)n;
-    for (int i = 0; i < n; i++) {
-        size += sizeof(struct token_prob) * (size_t)sampled[i].n_top;
-        size += llm_piece(local->llm, sampled[i].token).len;
-        for (int j = 0; j < sampled[i].n_top; j++)
-            size += llm_piece(local->llm, sampled[i].top[j].token).len;
-    }
-    return size;
-}
-
-static struct token_prob put_prob(struct local *local, int32_t token, float logprob,
-                                  char **bytes)
-{
-    struct text piece = llm_piece(local->llm, token);
-    memcpy(*bytes, piece.at, piece.len);
-    struct token_prob prob = {token, logprob, {*bytes, piece.len}};
-    *bytes += piece.len;
-    return prob;
-}
-
-static void put_steps(struct local *local, const struct sampled *sampled, int n,
-                      void *room, struct job_event *event)
-{
-    struct token_step *steps = room;
-    struct token_prob *tops = (struct token_prob *)(steps + n);
-    int n_tops = 0;
-    for (int i = 0; i < n; i++)
-        n_tops += sampled[i].n_top;
-    char *bytes = (char *)(tops + n_tops);
-    for (int i = 0; i < n; i++) {
-        steps[i].chosen = put_prob(local, sampled[i].token, sampled[i].logprob, &bytes);
-        steps[i].top = tops;
-        steps[i].n_top = sampled[i].n_top;
-        for (int j = 0; j < sampled[i].n_top; j++)
-            *tops++ = put_prob(local, sampled[i].top[j].token, sampled[i].top[j].logprob,
-                               &bytes);
-    }
-    event->steps = steps;
-    event->n_steps = n;
-}
-
-static struct job_event *event_new(struct local *local, struct sequence *sequence,
-                                   enum job_event_kind kind)
-{
-    const struct sampled *sampled = (const struct sampled *)(void *)sequence->steps.at;
-    int n = (int)(sequence->steps.len / sizeof(*sampled));
-    size_t steps = n ? steps_size(local, sampled, n) : 0;
-    struct job_event *event = mem_alloc(sizeof(*event) + steps + sequence->text.len);
-    if (n)
-        put_steps(local, sampled, n, event + 1, event);
-    char *text = (char *)(event + 1) + steps;
-    memcpy(text, buf_view(&sequence->text).at, sequence->text.len);
-    event->text = (struct text){text, sequence->text.len};
-    event->user = sequence->job->user;
-    event->candidate = sequence->candidate;
-    event->kind = kind;
-    event->n_prompt = sequence->job->spec.n_tokens;
-    event->n_cached = sequence->n_cached;
-    event->n_output = sequence->n_output;
-    buf_clear(&sequence->steps);
-    buf_clear(&sequence->text);
-    return event;
-}
-
-static void send_text(struct local *local, struct sequence *sequence)
-{
-    if (sequence->text.len == 0 && sequence->steps.len == 0)
-        return;
-    struct job_event *event = event_new(local, sequence, JOB_TEXT);
-    queue_push(sequence->job->to, &event->message);
 }
 
 /* ---- the end of a sequence ---- */
@@ -295,31 +129,11 @@ static void free_slot(struct local *local, struct slot *slot)
 static void end_sequence(struct local *local, struct sequence *sequence,
                          enum finish finish, const struct error *error)
 {
-    struct local_job *job = sequence->job;
-    int64_t now = now_us();
-    if (finish != FINISH_CANCELLED && finish != FINISH_ERROR)
-        output_end(sequence->output, &sequence->text);
-    struct job_event *event = event_new(local, sequence, JOB_END);
-    event->finish = finish;
-    if (error)
-        event->error = *error;
-    int64_t admitted = sequence->admitted_us ? sequence->admitted_us : now;
-    int64_t spoke = sequence->spoke_us ? sequence->spoke_us : now;
-    event->queued_us = admitted - job->submitted_us;
-    event->prefill_us = spoke - admitted;
-    event->decode_us = now - spoke;
     atomic_fetch_sub(sequence->slot ? &local->n_running : &local->n_waiting, 1);
     if (sequence->slot)
         free_slot(local, sequence->slot);
     sequence->slot = NULL;
-    sequence->over = true;
-    sampler_close(sequence->sampler);
-    output_close(sequence->output);
-    buf_free(&sequence->text);
-    buf_free(&sequence->steps);
-    queue_push(job->to, &event->message);
-    if (--job->n_left == 0)
-        job_unhold(job);
+    sequence_end(sequence, local->llm, finish, error);
 }
 
 static void fail_slot(struct local *local, struct slot *slot)
@@ -362,7 +176,7 @@ static void speak(struct local *local, struct sequence *sequence, float *logits)
              slot->n_past + 2 > local->engine.info.n_ctx)
         end_sequence(local, sequence, FINISH_MAX_TOKENS, NULL);
     else
-        send_text(local, sequence);
+        sequence_tell(sequence, local->llm);
 }
 
 /* ---- admission: a slot, and the rows that need not be computed again ---- */

@@ -1,0 +1,78 @@
+/* job.h - what the scheduler (local.c) knows of a job: its sequences, and what they have
+ * to tell.
+ *
+ * A job is made by its submitter and freed by whoever lets go last: the submitter, the
+ * engine while a sequence of it is not over, a cancellation under way. */
+#ifndef POLLUX_ENGINE_JOB_H
+#define POLLUX_ENGINE_JOB_H
+
+#include "base/buf.h"
+#include "engine/engine.h"
+#include "engine/llm.h"
+#include "engine/output.h"
+#include "engine/sample.h"
+#include <stdatomic.h>
+
+struct slot;
+struct local_job;
+
+enum note_kind { NOTE_SUBMIT, NOTE_CANCEL };
+
+/* What lies in the engine's inbox. */
+struct note {
+    struct message message;
+    enum note_kind kind;
+    struct local_job *job;
+};
+
+/* One candidate of a job. */
+struct sequence {
+    struct sequence *next; /* in the waiting list */
+    struct local_job *job;
+    int candidate;
+    struct slot *slot; /* NULL while it waits */
+    struct sampler *sampler;
+    struct output *output;
+    int32_t token; /* sampled, its row not computed yet */
+    int n_cached, n_output;
+    struct buf text;               /* safe to show, not sent yet */
+    struct buf steps;              /* struct sampled: not sent yet */
+    int64_t admitted_us, spoke_us; /* 0: not yet */
+    bool over;
+};
+
+struct local_job {
+    struct job job;
+    struct note submit, cancel;
+    struct arena *arena;
+    struct job_spec
+        spec; /* a copy, in the arena; tokens are copied, prompt is not kept */
+    struct queue *to;
+    void *user;
+    int64_t submitted_us;
+    atomic_bool cancelled;
+    atomic_int holders;
+    int n_left; /* sequences not over */
+    struct sequence *sequences;
+    float *logits;       /* after the prompt, once known; only with several candidates */
+    struct slot *origin; /* whose rows began with the prompt's when logits were kept */
+};
+
+/* Held twice: for the submitter and for the engine. */
+struct local_job *job_open(struct engine *engine, const struct job_spec *spec,
+                           struct queue *to, void *user);
+void job_hold(struct local_job *job);
+void job_unhold(struct local_job *job);
+
+/* An event with what the sequence has not sent yet. Engine's thread. */
+struct job_event *sequence_event(struct sequence *sequence, struct llm *llm,
+                                 enum job_event_kind kind);
+
+/* Sends what there is to see; nothing when there is nothing. */
+void sequence_tell(struct sequence *sequence, struct llm *llm);
+
+/* Sends JOB_END and lets go of the job, which may be gone afterwards. */
+void sequence_end(struct sequence *sequence, struct llm *llm, enum finish finish,
+                  const struct error *error);
+
+#endif
