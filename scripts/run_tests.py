@@ -45,9 +45,11 @@ def report(name, passed, failed, seconds):
     say(f"  {name:<28} {words:<24} {seconds:6.2f} s", "31" if failed else None)
 
 
-def run_binary(path):
+def run_binary(path, options):
     """Returns (rc, output); its whole process group is ended if it takes too long."""
     env = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP")
+    if options.no_model:
+        env["POLLUX_TEST_NO_MODEL"] = "1"  # such tests skip() themselves
     with subprocess.Popen([path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env,
                           cwd=ROOT, start_new_session=True) as child:
         try:
@@ -60,6 +62,15 @@ def run_binary(path):
     return child.returncode, output.decode(errors="replace")
 
 
+def count_cmocka(output):
+    """Of TAP; of cmocka's own format where a test hides the environment that asks for TAP."""
+    skipped = len(re.findall(r"^ok \d+ .*# SKIP|^\[  SKIPPED \] \w+$", output, re.M))
+    passed = len(re.findall(r"^ok \d+|^\[       OK \] ", output, re.M))
+    failed = len(re.findall(r"^not ok \d+", output, re.M))
+    failed += len(set(re.findall(r"^\[  FAILED  \] (\w+)$", output, re.M)))
+    return passed - len(re.findall(r"^ok \d+ .*# SKIP", output, re.M)), failed, skipped
+
+
 def unit(tally, options):
     tests = ROOT / options.build / "test"
     binaries = [p for p in sorted(tests.rglob("*_test")) if os.access(p, os.X_OK) and p.is_file()
@@ -69,11 +80,9 @@ def unit(tally, options):
         if options.names and name not in options.names:
             continue
         start = time.monotonic()
-        rc, output = run_binary(path)
-        passed = len(re.findall(r"^ok \d+(?! - .*# SKIP)", output, re.M))
-        skipped = len(re.findall(r"^ok \d+ .*# SKIP", output, re.M))
-        failed = len(re.findall(r"^not ok \d+", output, re.M))
-        if rc != 0 and failed == 0:
+        rc, output = run_binary(path, options)
+        passed, failed, skipped = count_cmocka(output)
+        if failed == 0 and (rc != 0 or passed + skipped == 0):
             failed = 1  # it died outside of a test, or a sanitizer ended it
         report(name, passed, failed, time.monotonic() - start)
         if failed:
