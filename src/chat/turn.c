@@ -139,7 +139,8 @@ static void on_event(const struct job_event *from)
 {
     struct turn *turn = from->user;
     struct voice *v = &turn->voices[from->candidate];
-    turn->n_cached = from->n_cached;
+    if (from->candidate == 0) /* the others copy its rows: those were not cached before */
+        turn->n_cached = from->n_cached;
     v->n_undecided += from->n_output - v->n_output;
     v->n_output = from->n_output;
     if (!turn->cancelled) {
