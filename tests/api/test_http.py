@@ -419,42 +419,6 @@ def test_a_slow_reader_slows_nobody(server):
         wire.close()
 
 
-def test_the_queue_has_an_end(scripted):
-    """proves: E010; one runs, one waits, the third is told when to come back."""
-    server = scripted(slots=1, queue=1)
-    wires = [server.wire() for _ in range(2)]
-    for i, wire in enumerate(wires):
-        wire.send(request_bytes("POST", SSE, asking("for ever")))
-        assert wait_for(lambda: sum(load(server)) == i + 1)
-    for verb in ("generateContent", "streamGenerateContent?alt=sse", "streamGenerateContent"):
-        answer = server.generate("Say hello", verb=verb)
-        assert answer.status in (429, 503), answer
-        assert answer.error["status"] in ("RESOURCE_EXHAUSTED", "UNAVAILABLE")
-        retry = [d for d in answer.error["details"] if d["@type"].endswith("RetryInfo")]
-        assert retry and float(retry[0]["retryDelay"].rstrip("s")) > 0
-        assert int(answer.headers["retry-after"]) >= 1
-    assert server.get("/v1beta/models").status == 200
-    assert server.count("hello") > 0
-    for wire in wires:
-        wire.close()
-    assert wait_for(lambda: load(server) == (0, 0))
-    assert says_hello(server.post(PATH, SAY))
-
-
-def test_a_waiting_client_that_leaves_leaves_the_queue(scripted):
-    """proves: H028"""
-    server = scripted(slots=1, queue=4)
-    first, second = server.wire(), server.wire()
-    first.send(request_bytes("POST", SSE, asking("for ever")))
-    assert wait_for(lambda: load(server) == (1, 0))
-    second.send(request_bytes("POST", PATH, asking("for ever")))
-    assert wait_for(lambda: load(server) == (1, 1))
-    second.close()
-    assert wait_for(lambda: load(server) == (1, 0))
-    first.close()
-    assert wait_for(lambda: load(server) == (0, 0))
-
-
 def test_memory_and_descriptors_stay_flat(server):
     """After warming up, five hundred requests of all kinds leave nothing behind."""
     def work(n):

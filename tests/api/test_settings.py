@@ -42,7 +42,7 @@ def snake(name):
 def test_in_range(server, field, value):
     answer = server.generate("Say hello", {field: value})
     assert answer.status == 200, answer
-    assert answer.said.startswith("Hello there.") or field == "stopSequences"
+    assert "Hello there.".startswith(answer.said)
 
 
 @pytest.mark.parametrize("field, value", BAD, ids=str)
@@ -51,7 +51,10 @@ def test_out_of_range_is_named(server, field, value):
         answer = server.generate("Say hello", {name: value})
         assert answer.status == 400, answer
         assert answer.error["status"] == "INVALID_ARGUMENT"
-        assert f"generation_config.{snake(field)}" in answer.error["message"], answer
+        at = f"generation_config.{snake(field)}"
+        if value == []:  # said of the name, as the public service does
+            at = f"Unknown name \"{name}\" at 'generation_config': Proto field is not repeating"
+        assert at in answer.error["message"], answer
 
 
 @pytest.mark.parametrize("text", ["1e400", "-1e400", "9" * 400, "1" + "0" * 5000, "0." + "0" * 5000 + "1",

@@ -10,6 +10,7 @@ import com.google.genai.types.Content;
 import com.google.genai.types.GenerateContentConfig;
 import com.google.genai.types.GenerateContentResponse;
 import com.google.genai.types.HttpOptions;
+import com.google.genai.types.HttpRetryOptions;
 import com.google.genai.types.Part;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -22,7 +23,11 @@ public final class Runner {
     private static final List<String> TURNS = List.of("I own 2 dogs.", "How many paws is that?");
     private static final Client client = Client.builder()
             .apiKey("test")
-            .httpOptions(HttpOptions.builder().baseUrl(System.getenv("BASE")).build())
+            .httpOptions(HttpOptions.builder()
+                    .baseUrl(System.getenv("BASE"))
+                    // By default it tries four times more, for half a minute.
+                    .retryOptions(HttpRetryOptions.builder().attempts(1).build())
+                    .build())
             .build();
 
     private static GenerateContentResponse ask(String prompt, GenerateContentConfig config) {

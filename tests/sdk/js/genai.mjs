@@ -35,14 +35,14 @@ await run({
     const texts = [];
     for (const message of ["I own 2 dogs.", "How many paws is that?"])
       texts.push((await chat.sendMessage({ message })).text);
-    return { texts, history: chat.getHistory().length };
+    return { texts, history: chat.getHistory(true).length };
   },
   chat_stream: async () => {
     const chat = ai.chats.create({ model });
     const texts = [];
     for (const message of ["I own 2 dogs.", "How many paws is that?"])
       texts.push((await joined(await chat.sendMessageStream({ message }))).text);
-    return { texts, history: chat.getHistory(true).filter((c) => c.parts?.some((p) => p.text)).length };
+    return { texts, history: chat.getHistory(true).filter((c, i, all) => c.role !== all[i - 1]?.role).length };
   },
   config: async () => {
     const got = await ask("count to five", {

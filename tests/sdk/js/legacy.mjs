@@ -43,8 +43,12 @@ await run({
   chat_stream: async () => {
     const chat = model().startChat();
     const texts = [];
-    for (const message of ["I own 2 dogs.", "How many paws is that?"])
-      texts.push((await joined(await chat.sendMessageStream(message))).text);
+    for (const message of ["I own 2 dogs.", "How many paws is that?"]) {
+      const result = await chat.sendMessageStream(message);
+      texts.push((await joined(result)).text);
+      await result.response;
+      await new Promise(setImmediate); // the client adds to its history after that
+    }
     return { texts, history: (await chat.getHistory()).length };
   },
   config: async () => {

@@ -40,14 +40,15 @@ def stream():
 def chat():
     chat = client.chats.create(model=MODEL)
     texts = [chat.send_message(m).text for m in ("I own 2 dogs.", "How many paws is that?")]
-    return {"texts": texts, "history": len(chat.get_history())}
+    return {"texts": texts, "history": len(chat.get_history(curated=True))}
 
 
 def chat_stream():
     chat = client.chats.create(model=MODEL)
     texts = [joined(chat.send_message_stream(m))["text"]
              for m in ("I own 2 dogs.", "How many paws is that?")]
-    return {"texts": texts, "history": len(chat.get_history())}
+    roles = [c.role for c in chat.get_history(curated=True)]  # each chunk is an entry of its own
+    return {"texts": texts, "history": 1 + sum(a != b for a, b in zip(roles, roles[1:]))}
 
 
 def config():

@@ -56,7 +56,7 @@ def config():
     got = model(safety_settings={"HATE": "BLOCK_NONE"}).generate_content(
         "count to five", generation_config=genai.GenerationConfig(
             temperature=0.5, top_p=0.9, top_k=40, candidate_count=1, max_output_tokens=800,
-            stop_sequences=["three"], seed=7, presence_penalty=0.1, frequency_penalty=-0.2))
+            stop_sequences=["three"], presence_penalty=0.1, frequency_penalty=-0.2))
     return {"text": got.text, "finish": finish(got)}
 
 
@@ -110,7 +110,7 @@ def failed():
 
 
 def smoke():
-    config = {"max_output_tokens": 12, "seed": 7, "temperature": 1}
+    config = {"max_output_tokens": 12, "temperature": 0}  # it knows no seed
 
     def go(**more):
         return model().generate_content("Name three rivers.", generation_config=config, **more)
