@@ -10,6 +10,7 @@
 # the same cache on another machine builds again instead of crashing. The stamp is written last,
 # so an interrupted build goes on where it was. LLAMA_PREFIX names a libllama of your own.
 set -euo pipefail
+{ # read whole before it runs: a build takes minutes, and a checkout may change meanwhile
 
 version=0.3.36
 sha256=832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e
@@ -158,3 +159,5 @@ if [ "$mode" = --peer ] && [ ! -f "$prefix/peer-stamp" ]; then
     touch "$prefix/peer-stamp"
 fi
 answer
+exit
+}
