@@ -27,7 +27,7 @@ struct voice {
     double sum_logprobs;
     int n_logprobs;
     int finish; /* enum wire_finish; 0: goes on */
-    bool written;
+    bool end_written;
 };
 
 struct answer {
@@ -210,8 +210,9 @@ void answer_add(struct answer *answer, const struct turn_event *event)
     struct voice *v = &answer->voices[event->candidate];
     bool thought = event->kind == TURN_PART && event->part->kind == PART_THOUGHT;
     bool shown = !thought || answer->options.thoughts;
+    if (!answer->n_prompt || event->n_cached < answer->n_cached)
+        answer->n_cached = event->n_cached; /* a fork finds all of its prompt there */
     answer->n_prompt = event->n_prompt;
-    answer->n_cached = event->n_cached;
     v->n_output = event->n_output;
     v->n_thought = event->n_thought;
     if (!v->arena)
@@ -230,7 +231,7 @@ void answer_add(struct answer *answer, const struct turn_event *event)
 bool answer_has(const struct answer *answer, int candidate)
 {
     const struct voice *v = &answer->voices[candidate];
-    return v->n_parts > 0 || (v->finish && !v->written);
+    return v->n_parts > 0 || (v->finish && !v->end_written);
 }
 
 /* ---- writing ---- */
@@ -315,7 +316,7 @@ static struct wire_candidate candidate_of(struct answer *answer, int i)
     if (v->finish && v->n_logprobs > 0)
         candidate.average_logprob =
             (struct json_number){true, v->sum_logprobs / v->n_logprobs};
-    v->written = true;
+    v->end_written = v->finish != 0;
     return candidate;
 }
 

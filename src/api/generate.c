@@ -10,9 +10,10 @@
  * own, and is over when the call is closed, the turn is over and no worker has it. From
  * the moment it is `silent` nothing more is written.
  *
- * A stream's first words go out at once. After that each piece is held until the next
- * one, for HOLD_MS at most: the client's chat classes want the finishReason together with
- * text, and the engine learns that an answer is complete only one token later. */
+ * A stream's first words go out as soon as the events at hand are read. After that each
+ * piece is held until the next one, for HOLD_MS at most: the client's chat classes want
+ * the finishReason together with text, and the engine learns that an answer is complete
+ * only one token later. */
 #include "api/generate.h"
 #include "api/answer.h"
 #include "api/content.h"
@@ -52,6 +53,7 @@ struct generation {
     bool spoken[WIRE_CANDIDATES];
     int64_t first_us; /* when the first event came */
     struct timer *deadline, *hold;
+    bool hold_short; /* the timer is for somebody's first words */
     int deadline_s;
 
     struct generation *next, **at; /* in api->generations */
@@ -177,7 +179,8 @@ static void write_candidates(struct generation *g, int from, int to)
 
 static void write_held(struct generation *g)
 {
-    for (int i = 0; i < g->chat.n_candidates && !g->silent; i++)
+    bool streamed = g->answer && g->form != FORM_WHOLE;
+    for (int i = 0; streamed && !g->silent && i < g->chat.n_candidates; i++)
         if (answer_has(g->answer, i))
             write_candidates(g, i, i + 1);
 }
@@ -198,9 +201,9 @@ static void fail(struct generation *g, const struct error *err)
 {
     if (g->silent)
         return;
+    write_held(g);
     if (g->begun) {
         struct buf json = {0};
-        write_held(g);
         api_error_text(err, false, &json);
         write_chunk(g, &json);
         buf_free(&json);
@@ -217,13 +220,17 @@ static void on_hold(void *arg)
 {
     struct generation *g = arg;
     g->hold = NULL;
+    g->hold_short = false;
     write_held(g);
 }
 
-static void hold(struct generation *g)
+static void hold(struct generation *g, int ms)
 {
+    if (g->hold_short)
+        return;
     loop_cancel(g->api->loop, g->hold);
-    g->hold = loop_after(g->api->loop, HOLD_MS, on_hold, g);
+    g->hold = loop_after(g->api->loop, ms, on_hold, g);
+    g->hold_short = ms == 0;
 }
 
 static void stream_event(struct generation *g, const struct turn_event *event)
@@ -234,10 +241,10 @@ static void stream_event(struct generation *g, const struct turn_event *event)
     answer_add(g->answer, event);
     if (g->silent || !answer_has(g->answer, i))
         return;
-    if (event->kind == TURN_END || !g->spoken[i])
+    if (event->kind == TURN_END)
         write_candidates(g, i, i + 1);
     else
-        hold(g);
+        hold(g, g->spoken[i] || event->part->kind == PART_CALL ? HOLD_MS : 0);
     g->spoken[i] = true;
 }
 
@@ -291,8 +298,7 @@ static void handle(struct generation *g, const struct turn_event *event)
         end_badly(g, event);
         break;
     case FINISH_DROP:
-        if (g->begun)
-            write_held(g);
+        write_held(g);
         http_drop(g->call->rq);
         conclude(g, "DROP");
         break;

@@ -1,0 +1,298 @@
+#include "api/content.h"
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+static struct arena *arena;
+static struct wire_generate request;
+static struct chat chat;
+static struct error err;
+
+static int open_arena(void **state)
+{
+    (void)state;
+    arena = arena_open();
+    return 0;
+}
+
+static int shut_arena(void **state)
+{
+    (void)state;
+    arena_close(arena);
+    return 0;
+}
+
+static bool reads(const char *json, bool scripted)
+{
+    const struct content_rules rules = {scripted, {0.7, 0.9, 20}};
+    chat = (struct chat){0};
+    err = (struct error){0};
+    return json_read(&wire_generate_type, text_of(json), &request, arena, &err) &&
+           content_chat(&request, &rules, arena, &chat, &err);
+}
+
+static void assert_reads(const char *json, bool scripted)
+{
+    if (!reads(json, scripted))
+        fail_msg("%s: %s", json, err.message);
+}
+
+#define SAY "\"contents\":[{\"parts\":[{\"text\":\"hi\"}]}]"
+
+static const char *with_config(const char *config)
+{
+    return arena_printf(arena, "{" SAY ",\"generationConfig\":{%s}}", config).at;
+}
+
+static const char *with_part(const char *part)
+{
+    return arena_printf(arena, "{\"contents\":[{\"parts\":[{\"text\":\"a\"},%s]}]}", part)
+        .at;
+}
+
+struct refusal {
+    const char *json, *field, *says; /* part of the message; NULL: "not supported" */
+};
+
+static void assert_refused(const struct refusal *row, bool scripted)
+{
+    if (reads(row->json, scripted))
+        fail_msg("%s was taken", row->json);
+    assert_int_equal(err.code, ERROR_INVALID_ARGUMENT);
+    const char *says = row->says ? row->says : "is not supported by Pollux yet";
+    if (strcmp(err.field, row->field) != 0 || !strstr(err.message, says))
+        fail_msg("%s: %s: %s", row->json, err.field, err.message);
+}
+
+static void turns_and_parts_keep_their_order(void **state)
+{
+    (void)state;
+    assert_reads(
+        "{\"contents\":[{\"role\":\"user\",\"parts\":[{\"text\":\"a\"},{\"text\":"
+        "\"\"}]},{\"role\":\"model\",\"parts\":{\"text\":\"b\",\"thought\":true}}"
+        ",{\"parts\":[{\"text\":\"c\",\"thoughtSignature\":\"AQL_-w\"}]}]}",
+        false);
+    assert_int_equal(chat.n_turns, 3);
+    assert_int_equal(chat.turns[0].role, ROLE_USER);
+    assert_int_equal(chat.turns[0].n_parts, 2);
+    assert_true(text_is(chat.turns[0].parts[0].text, "a"));
+    assert_int_equal(chat.turns[1].role, ROLE_MODEL);
+    assert_int_equal(chat.turns[1].parts[0].kind, PART_THOUGHT);
+    assert_int_equal(chat.turns[2].role, ROLE_USER);
+    assert_int_equal(chat.turns[2].parts[0].kind, PART_TEXT);
+}
+
+static void a_system_instruction_is_one_text(void **state)
+{
+    (void)state;
+    assert_reads("{" SAY
+                 ",\"systemInstruction\":{\"role\":\"system\",\"parts\":[{\"text\":"
+                 "\"You are\"},{\"text\":\"a cat.\"}]}}",
+                 false);
+    assert_true(text_is(chat.system, "You are\na cat."));
+    assert_reads("{" SAY ",\"systemInstruction\":{\"parts\":[]}}", false);
+    assert_null(chat.system.at);
+}
+
+static void what_is_left_out_is_the_models_default(void **state)
+{
+    (void)state;
+    assert_reads("{" SAY "}", false);
+    assert_true(fabs(chat.sampling.temperature - 0.7) < 1e-9);
+    assert_true(fabs(chat.sampling.top_p - 0.9) < 1e-9);
+    assert_int_equal(chat.sampling.top_k, 20);
+    assert_int_equal(chat.sampling.n_top, -1);
+    assert_false(chat.sampling.seeded);
+    assert_int_equal(chat.n_candidates, 1);
+    assert_int_equal(chat.max_tokens, 0);
+}
+
+static void settings_reach_the_chat(void **state)
+{
+    (void)state;
+    assert_reads(
+        with_config("\"temperature\":0,\"topP\":0,\"topK\":3.0,\"seed\":-7,"
+                    "\"presencePenalty\":1,\"frequency_penalty\":-0.5,"
+                    "\"candidateCount\":8,\"maxOutputTokens\":\"12\","
+                    "\"stopSequences\":[\"x\",\"yz\"],\"responseLogprobs\":true"),
+        false);
+    assert_true(chat.sampling.temperature == 0);
+    assert_true(chat.sampling.top_p > 0 && chat.sampling.top_p < 1e-100);
+    assert_int_equal(chat.sampling.top_k, 3);
+    assert_true(chat.sampling.seeded);
+    assert_int_equal((int64_t)chat.sampling.seed, -7);
+    assert_int_equal(chat.n_candidates, 8);
+    assert_int_equal(chat.max_tokens, 12);
+    assert_int_equal(chat.n_stops, 2);
+    assert_true(text_is(chat.stops[1], "yz"));
+    assert_int_equal(chat.sampling.n_top, 0);
+}
+
+static void contents_are_checked(void **state)
+{
+    (void)state;
+    const struct refusal rows[] = {
+        {"{}", "contents",
+         "* GenerateContentRequest.contents: contents is not specified"},
+        {"{\"contents\":[]}", "contents", "contents is not specified"},
+        {"{\"contents\":{}}", "contents[0].parts", "contents.parts must not be empty"},
+        {"{\"contents\":{\"parts\":{}}}", "contents[0].parts[0]",
+         "required oneof field 'data' must have one initialized field"},
+        {"{\"contents\":[{\"parts\":{\"text\":\"a\"}},{\"role\":\"pirate\",\"parts\":{"
+         "\"text\":\"a\"}}]}",
+         "contents[1].role", "Please use a valid role: user, model."},
+        {"{\"contents\":{\"role\":\"system\",\"parts\":{\"text\":\"a\"}}}",
+         "contents[0].role", "Please use a valid role"},
+        {with_part("{\"text\":\"a\",\"functionCall\":{\"name\":\"f\"}}"),
+         "contents[0].parts[1]", "Cannot set 'functionCall'"},
+        {with_part("{\"functionCall\":{\"name\":\"f\"},\"functionResponse\":{\"name\":"
+                   "\"f\"}}"),
+         "contents[0].parts[1]", "Cannot set 'functionResponse'"},
+        {with_part("{\"functionCall\":{\"name\":\"f\",\"args\":[1]}}"),
+         "contents[0].parts[1].function_call.args",
+         "(type.googleapis.com/google.protobuf"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        assert_refused(&rows[i], true);
+}
+
+static void settings_are_checked(void **state)
+{
+    (void)state;
+    const struct refusal rows[] = {
+        {with_config("\"stopSequences\":[\"a\",\"\"]"),
+         "generation_config.stop_sequences", "must not be empty"},
+        {with_config("\"stopSequences\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\"]"),
+         "generation_config.stop_sequences", "a count of 6"},
+        {with_config("\"logprobs\":1"), "generation_config.logprobs",
+         "response_logprobs"},
+        {with_config("\"logprobs\":1,\"responseLogprobs\":false"),
+         "generation_config.logprobs", "response_logprobs"},
+        {with_config("\"logprobs\":21,\"responseLogprobs\":true"),
+         "generation_config.logprobs", "21 is outside of 0 to 20"},
+        {with_config("\"candidateCount\":9"), "generation_config.candidate_count", "9"},
+        {with_config("\"maxOutputTokens\":0"), "generation_config.max_output_tokens",
+         "0"},
+        {with_config("\"topK\":0"), "generation_config.top_k", "0 is outside of 1"},
+        {with_config("\"responseMimeType\":\"image/png\""),
+         "generation_config.response_mime_type", "allowed mimetypes are"},
+        {with_config("\"responseSchema\":{},\"responseJsonSchema\":{}"),
+         "generation_config.response_json_schema", "response_schema is set, too"},
+        {with_config("\"responseModalities\":[\"TEXT\",\"AUDIO\"]"),
+         "generation_config.response_modalities", NULL},
+        {"{" SAY ",\"safetySettings\":[{\"category\":7,\"threshold\":5},{\"category\":"
+         "\"harm_category_harassment\",\"threshold\":\"off\"}]}",
+         "safety_settings[1]", "another setting of this category"},
+        {"{" SAY ",\"safetySettings\":{\"category\":3,\"threshold\":5}}",
+         "safety_settings[0]", "element predicate failed"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        assert_refused(&rows[i], true);
+}
+
+/* What a script takes and a real model does not yet. */
+static void only_a_script_takes_what_is_not_built_yet(void **state)
+{
+    (void)state;
+    const struct refusal rows[] = {
+        {with_part("{\"functionCall\":{\"name\":\"f\",\"args\":{\"a\":1}}}"),
+         "contents[0].parts[1].function_call", NULL},
+        {with_part("{\"functionResponse\":{\"name\":\"f\",\"response\":{}}}"),
+         "contents[0].parts[1].function_response", NULL},
+        {"{" SAY ",\"tools\":{\"functionDeclarations\":{\"name\":\"f\"}}}", "tools",
+         NULL},
+        {"{" SAY ",\"toolConfig\":{\"functionCallingConfig\":{\"mode\":\"none\"}}}",
+         "tool_config", NULL},
+        {with_config("\"responseMimeType\":\"application/json\""),
+         "generation_config.response_mime_type", NULL},
+        {with_config("\"responseSchema\":{\"type\":6}"),
+         "generation_config.response_schema", NULL},
+        {with_config("\"_responseJsonSchema\":{}"),
+         "generation_config.response_json_schema", NULL},
+        {with_config("\"thinkingConfig\":{\"thinkingBudget\":0}"),
+         "generation_config.thinking_config", NULL},
+        {"{" SAY ",\"safetySettings\":{\"category\":8,\"threshold\":2}}",
+         "safety_settings[0]", NULL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_refused(&rows[i], false);
+        assert_reads(rows[i].json, true);
+    }
+}
+
+static void no_engine_takes_media_or_built_in_tools(void **state)
+{
+    (void)state;
+    const struct refusal rows[] = {
+        {with_part("{\"inlineData\":{\"data\":\"AA==\"}}"),
+         "contents[0].parts[1].inline_data", NULL},
+        {with_part("{\"image\":{\"data\":\"AA==\"}}"), "contents[0].parts[1].image",
+         NULL},
+        {with_part("{\"file_data\":{\"file_uri\":\"x\"}}"),
+         "contents[0].parts[1].file_data", NULL},
+        {"{" SAY ",\"tools\":[{\"googleSearch\":{}}]}", "tools[0].google_search", NULL},
+        {"{" SAY ",\"cachedContent\":\"cachedContents/c\"}", "cached_content", NULL},
+        {with_config("\"speechConfig\":{\"languageCode\":\"de\"}"),
+         "generation_config.speech_config", NULL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        assert_refused(&rows[i], true);
+}
+
+static void what_asks_for_nothing_is_taken(void **state)
+{
+    (void)state;
+    static const char *const rows[] = {
+        "\"tools\":[]",
+        "\"tools\":[{}]",
+        "\"toolConfig\":{}",
+        "\"safetySettings\":[]",
+        "\"labels\":{\"a\":\"b\"},\"store\":true,\"serviceTier\":\"flex\"",
+        "\"safetySettings\":{\"category\":8,\"threshold\":\"BLOCK_NONE\"}",
+        "\"generationConfig\":{\"thinkingConfig\":{\"includeThoughts\":false}}",
+        "\"generationConfig\":{\"responseMimeType\":\"text/plain\"}",
+        "\"generationConfig\":{\"responseModalities\":[\"text\"]}",
+        "\"generationConfig\":{\"mediaResolution\":\"MEDIA_RESOLUTION_LOW\"}",
+        "\"cachedContent\":null",
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        assert_reads(arena_printf(arena, "{" SAY ",%s}", rows[i]).at, false);
+}
+
+static void functions_of_all_tools_are_one_list(void **state)
+{
+    (void)state;
+    assert_reads("{" SAY
+                 ",\"tools\":[{\"functionDeclarations\":[{\"name\":\"f\"},{\"name\":"
+                 "\"g\",\"description\":\"d\",\"parameters\":{\"type\":\"object\"}}]},{"
+                 "\"function_declarations\":{\"name\":\"h\",\"parameters_json_schema\":{"
+                 "\"a_b\":[1.0]}}}]}",
+                 true);
+    assert_int_equal(chat.n_functions, 3);
+    assert_null(chat.functions[0].parameters.at);
+    assert_true(text_is(chat.functions[1].parameters, "{\"type\":\"object\"}"));
+    assert_true(text_is(chat.functions[2].parameters, "{\"a_b\":[1.0]}"));
+}
+
+#define TEST(test) cmocka_unit_test_setup_teardown(test, open_arena, shut_arena)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(turns_and_parts_keep_their_order),
+        TEST(a_system_instruction_is_one_text),
+        TEST(what_is_left_out_is_the_models_default),
+        TEST(settings_reach_the_chat),
+        TEST(contents_are_checked),
+        TEST(settings_are_checked),
+        TEST(only_a_script_takes_what_is_not_built_yet),
+        TEST(no_engine_takes_media_or_built_in_tools),
+        TEST(what_asks_for_nothing_is_taken),
+        TEST(functions_of_all_tools_are_one_list),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
