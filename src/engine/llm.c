@@ -196,7 +196,7 @@ enum llm_result llm_decode(struct llm *llm, const struct llm_row *rows, int n,
         batch->pos[i] = rows[i].pos;
         batch->n_seq_id[i] = 1;
         batch->seq_id[i][0] = rows[i].slot;
-        batch->logits[i] = rows[i].want_logits;
+        batch->logits[i] = rows[i].want_logits ? 1 : 0;
     }
     batch->n_tokens = n;
     llm->stop = stop;

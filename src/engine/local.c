@@ -206,7 +206,7 @@ static struct slot *oldest_free(struct local *local, const struct slot *but)
     struct slot *oldest = NULL;
     for (int i = 0; i < local->engine.info.n_slots; i++) {
         struct slot *slot = &local->slots[i];
-        if (slot->state != SLOT_FREE || slot == but)
+        if (slot == but || slot->state != SLOT_FREE)
             continue;
         if (slot->n_past == 0)
             return slot;

@@ -38,6 +38,8 @@ struct request {
 
 static struct request *request_new(const char *prompt, int max_tokens)
 {
+    if (!engine)
+        skip(); /* no models where sanitizers make them take minutes */
     struct request *request = mem_alloc(sizeof(*request));
     request->prompt = prompt;
     int n = engine_tokenize(engine, text_of(prompt), true, request->tokens, LONGEST);
@@ -146,7 +148,7 @@ static void the_contexts_end_ends_the_answer(void **state)
     (void)state;
     struct request *request = request_new(long_prompt(3), 100000);
     for (int i = request->spec.n_tokens; i < N_CTX; i++)
-        request->tokens[i] = request->tokens[i - 100];
+        request->tokens[i] = request->tokens[i % 100];
     request->spec.n_tokens = N_CTX - 5;
     submit(request);
     finish(request);
@@ -340,6 +342,8 @@ static int open_engine(void **state)
                                     .n_slots = N_SLOTS,
                                     .queue_limit = 40};
     struct error err = {0};
+    if (getenv("POLLUX_TEST_NO_MODEL"))
+        return 0;
     engine = local_open(&options, &err);
     if (!engine)
         print_error("%s\n", err.message);
@@ -350,6 +354,8 @@ static int open_engine(void **state)
 static int close_engine(void **state)
 {
     (void)state;
+    if (!engine)
+        return 0;
     engine_close(engine);
     queue_close(events);
     return 0;

@@ -16,7 +16,7 @@ static struct plan plan_of(int n_slots, bool can_pad)
     struct plan plan;
     plan_init(&plan, n_slots, can_pad);
     for (int n = 1; n <= n_slots && n < (int)(sizeof(measured) / sizeof(*measured)); n++)
-        plan_learn(&plan, n, measured[n] * 1000);
+        plan_learn(&plan, n, (int64_t)measured[n] * 1000);
     return plan;
 }
 

@@ -145,7 +145,7 @@ static float scan_blocks(struct sampler *sampler, const float *logits)
     int n = sampler->n_vocab, n_blocks = (n + BLOCK - 1) / BLOCK;
     for (int b = 0; b < n_blocks; b++) {
         int size = n - b * BLOCK < BLOCK ? n - b * BLOCK : BLOCK;
-        sampler->block_max[b] = max_of(logits + b * BLOCK, size);
+        sampler->block_max[b] = max_of(logits + (size_t)b * BLOCK, size);
     }
     return max_of(sampler->block_max, n_blocks);
 }
