@@ -10,8 +10,10 @@ import pytest
 
 from pollux import PATIENCE, SMALL_MODEL, Server, request_bytes, text_of
 
-STORY = "Tell me a short story about a lighthouse."
-SEEDED = {"seed": 7, "temperature": 1.0, "maxOutputTokens": 20}
+pytestmark = pytest.mark.timeout(300)  # for when the machine is busy; idle, the file takes a minute
+
+STORY = "Once upon a time there was a lighthouse keeper. What happened then? Write at length."
+SEEDED = {"seed": 7, "temperature": 1.0, "maxOutputTokens": 16}
 GREEDY = {"temperature": 0, "maxOutputTokens": 16}
 
 
@@ -70,11 +72,11 @@ def test_alone_or_with_seven_others(real):
     """proves: G075"""
     prompts = [STORY, "Name the planets.", "def fib(n):", "Write a haiku.", "What is rust?",
                "Count from ten to one.", "Translate 'good morning' to French.", "Why is the sky blue?"]
-    alone = [said(real, p) for p in prompts]
+    short = {**SEEDED, "maxOutputTokens": 12}
+    alone = [said(real, p, short) for p in prompts]
     with ThreadPoolExecutor(8) as pool:
-        for _ in range(2):
-            together = list(pool.map(lambda p: said(real, p, verb="streamGenerateContent?alt=sse"), prompts))
-            assert together == alone
+        together = list(pool.map(lambda p: said(real, p, short, "streamGenerateContent?alt=sse"), prompts))
+    assert together == alone
 
 
 def test_seeded_among_seven_that_are_not(real):
@@ -82,7 +84,7 @@ def test_seeded_among_seven_that_are_not(real):
     wanted = said(real)
     with ThreadPoolExecutor(8) as pool:
         others = [pool.submit(said, real, f"Write about the number {i}.",
-                              {"temperature": 1, "maxOutputTokens": 24}) for i in range(7)]
+                              {"temperature": 1, "maxOutputTokens": 16}) for i in range(7)]
         time.sleep(0.2)
         assert said(real) == wanted
         for other in others:
@@ -91,13 +93,14 @@ def test_seeded_among_seven_that_are_not(real):
 
 def test_candidates_repeat_and_differ(real):
     """proves: G070 T008 T011 G075"""
-    config = {**SEEDED, "candidateCount": 3, "maxOutputTokens": 12}
+    config = {**SEEDED, "candidateCount": 3, "maxOutputTokens": 8, "responseLogprobs": True}
     first, second = (ask(real, STORY, config).json for _ in range(2))
     texts = [text_of(first, i) for i in range(3)]
     assert texts == [text_of(second, i) for i in range(3)]
     assert len(set(texts)) > 1
-    assert first["usageMetadata"]["candidatesTokenCount"] == 36
-    one = ask(real, STORY, {**SEEDED, "maxOutputTokens": 12}).json
+    n = sum(len(c["logprobsResult"]["chosenCandidates"]) for c in first["candidates"])
+    assert first["usageMetadata"]["candidatesTokenCount"] == n <= 24
+    one = ask(real, STORY, {**SEEDED, "maxOutputTokens": 8}).json
     assert first["usageMetadata"]["promptTokenCount"] == one["usageMetadata"]["promptTokenCount"]
     assert text_of(one) == texts[0]
 
@@ -128,7 +131,8 @@ def test_logprobs_are_probabilities(real):
     """proves: T026 T027 T049 T050 T051"""
     answer = ask(real, STORY, {**SEEDED, "responseLogprobs": True, "logprobs": 5}).json
     result = answer["candidates"][0]["logprobsResult"]
-    assert len(result["topCandidates"]) == len(result["chosenCandidates"]) == 20
+    n = answer["usageMetadata"]["candidatesTokenCount"]
+    assert len(result["topCandidates"]) == len(result["chosenCandidates"]) == n > 5
     for step, chosen in zip(result["topCandidates"], result["chosenCandidates"]):
         probs = [c["logProbability"] for c in step["candidates"]]
         assert len(probs) == 5 and probs == sorted(probs, reverse=True)
@@ -201,16 +205,16 @@ def test_too_long_a_prompt_is_refused_with_both_numbers(narrow):
         answer = narrow.generate(prompt, verb=verb)
         assert answer.status == 400, answer
         assert answer.error["status"] == "INVALID_ARGUMENT"
-        assert str(n) in answer.error["message"] and "512" in answer.error["message"], answer
+        assert str(n) in answer.error["message"] and "511" in answer.error["message"], answer
     assert said(narrow, "hi", {"maxOutputTokens": 1})
 
 
 def test_the_end_of_the_context_ends_the_answer(narrow):
     """proves: T032"""
-    prompt = "Write the numbers from 1 to 1000, one after the other.\n" + "1 2 3 4 5 6 7 8 9 " * 22
+    prompt = "Write the numbers from 1 to 1000, one after the other.\n" + "1 2 3 4 5 6 7 8 9 " * 24
     n = narrow.count(prompt)
-    assert 400 < n < 500
-    answer = ask(narrow, prompt, {"temperature": 0, "maxOutputTokens": 4000, "stopSequences": ["\0"]})
+    assert 400 < n < 512
+    answer = ask(narrow, prompt, {"temperature": 0, "maxOutputTokens": 4000})
     u = usage(answer)
     assert u["totalTokenCount"] <= 512
     if answer.json["candidates"][0]["finishReason"] == "MAX_TOKENS":
@@ -223,10 +227,13 @@ def test_a_client_that_leaves_frees_the_only_slot(narrow, verb):
     body = {"contents": [{"parts": [{"text": "Count to one thousand."}]}],
             "generationConfig": {"maxOutputTokens": 400, "temperature": 0}}
     quick = {"maxOutputTokens": 1}
-    said(narrow, "hi", quick)
-    start = time.monotonic()
-    said(narrow, "hi", quick)
-    alone = time.monotonic() - start
+
+    def one_word():  # of a prompt that is never in the cache
+        start = time.monotonic()
+        said(narrow, f"{time.monotonic_ns()}: how are you?", quick)
+        return time.monotonic() - start
+    one_word()
+    alone = max(one_word() for _ in range(2))
     wire = narrow.wire(60)
     wire.send(request_bytes("POST", f"/v1/models/{SMALL_MODEL}:{verb}", body))
     if verb == "generateContent":
@@ -234,9 +241,7 @@ def test_a_client_that_leaves_frees_the_only_slot(narrow, verb):
     else:
         assert wire.head()[0] == 200 and wire.more()
     wire.close()
-    start = time.monotonic()
-    said(narrow, "hi", quick)
-    assert time.monotonic() - start < alone + 0.2 * PATIENCE
+    assert one_word() < alone + 0.2 * PATIENCE
 
 
 # ---- prompts ----
