@@ -332,8 +332,10 @@ static void on_done(struct http_request *rq)
 {
     struct call *call = rq->user;
     call->api->n_calls--;
+    bool trouble = rq->status >= 500 || rq->status == 429;
     if (!call->logged)
-        log_line(LOG_DEBUG, "http", "method=%.*s path=%.*s status=%d bytes=%lld ms=%.1f",
+        log_line(trouble ? LOG_WARN : LOG_DEBUG, "http",
+                 "method=%.*s path=%.*s status=%d bytes=%lld ms=%.1f",
                  TEXT_ARG(rq->method), TEXT_ARG(rq->path), rq->status,
                  (long long)rq->n_sent, (double)(now_us() - rq->since_us) / 1000);
     if (call->closed)
