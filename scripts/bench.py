@@ -121,6 +121,14 @@ class Server:
         stat = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(stat[11]) + int(stat[12])) / TICKS
 
+    def computes(self):
+        """Whether a thread runs or wants to."""
+        try:
+            return any(stat.read_text().rpartition(")")[2].split()[0] == "R"
+                       for stat in Path(f"/proc/{self.process.pid}/task").glob("*/stat"))
+        except OSError:  # a thread ended just now
+            return True
+
     def memory(self):
         """MiB: all that is resident, and of it what is not a mapped file."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
@@ -328,14 +336,24 @@ class Bench:
             server.stop()
 
     def settle(self):
-        """Waits until no server computes: one may still be warming up or calibrating."""
+        """Waits until no server computes: one may still be warming up or calibrating.
+
+        Idle is 0.3 s in which no thread is seen running or waiting for a core (on a busy
+        machine little CPU used says little)."""
         began = time.monotonic()
-        while time.monotonic() - began < 60:
-            before = [s.cpu_seconds() for s in self.resident]
-            time.sleep(0.25)
-            if sum(s.cpu_seconds() for s in self.resident) - sum(before) <= 1.5 / TICKS:
+        calm, before = 0, self.cpu_of_all()
+        while calm < 6:
+            if time.monotonic() - began > 60:
+                self.table.note("a server was not idle after 60 s; figures are disturbed")
                 return
-        self.table.note("a server was never idle for 60 s; figures are disturbed")
+            time.sleep(0.05)
+            now = self.cpu_of_all()
+            quiet = now - before <= 1.5 / TICKS and not any(s.computes() for s in self.resident)
+            calm = calm + 1 if quiet else 0
+            before = now
+
+    def cpu_of_all(self):
+        return sum(s.cpu_seconds() for s in self.resident)
 
     def turns(self, prepare, measure, rounds=None):
         """prepare() makes what both get in a round, measure(server, that) uses it."""
@@ -719,8 +737,8 @@ def end(*_):
 
 def main():
     options = parse()
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGHUP, end)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end)
     folder = Path(tempfile.mkdtemp(prefix="pollux-bench-"))
     bench = Bench(options, folder)
     try:
@@ -746,7 +764,8 @@ def main():
         say("bench: interrupted")
         return 130
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)  # ending what was started is short
         bench.close()
         shutil.rmtree(folder, ignore_errors=True)
     return 0
