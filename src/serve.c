@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
@@ -90,7 +91,7 @@ static const struct command command = {
     "to 10 seconds; a second one ends at once.\n"
     "\n"
     "Exit status: 0 stopped, 1 failed, 2 wrong command line, 3 cannot listen (the port\n"
-    "is taken), 4 the model is not on this machine (pollux pull fetches it).\n",
+    "is taken), 4 the model is not on this machine (pollux pull fetches it).",
     table,
     "  pollux serve\n"
     "  pollux serve --model qwen2.5-coder-0.5b-instruct --port 9000\n"
@@ -149,16 +150,15 @@ static void begin_step(struct server *s, int64_t ms)
 static void tick(void *arg)
 {
     struct server *s = arg;
-    if (api_busy(s->api) == 0) {
+    bool late = now_ms() >= s->until_ms;
+    if (api_busy(s->api) == 0 || (late && s->hurried)) {
         loop_stop(s->loop);
-    } else if (now_ms() < s->until_ms) {
-        loop_after(s->loop, TICK_MS, tick, s);
-    } else if (!s->hurried) {
+    } else if (late) {
         s->hurried = true;
         api_cancel(s->api);
         begin_step(s, HURRY_MS);
     } else {
-        loop_stop(s->loop);
+        loop_after(s->loop, TICK_MS, tick, s);
     }
 }
 
@@ -212,7 +212,7 @@ static int open_data_folder(const struct server *s)
     if (status == SERVE_OK && !command_make_folder(path.at))
         status =
             command_fail(&command, SERVE_FAILED, "cannot make the data folder %s: %s",
-                         path.at, strerror(errno));
+                         path.at, strerrordesc_np(errno));
     buf_free(&path);
     return status;
 }
@@ -288,7 +288,7 @@ static int open_rooms(struct server *s)
     s->workers = workers_open(WORKERS);
     if (fd < 0 || !s->loop || !s->workers)
         return command_fail(&command, SERVE_FAILED, "cannot open the loop: %s",
-                            strerror(errno));
+                            strerrordesc_np(errno));
     signal_fd = fd;
     s->signals = loop_watch(s->loop, fd, EPOLLIN, on_signals, s);
     s->work = loop_watch(s->loop, workers_fd(s->workers), EPOLLIN, on_work, s->workers);

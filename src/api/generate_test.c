@@ -341,9 +341,7 @@ static void what_cannot_be_counted_is_refused(void **state)
         "{}",
         "{'generateContentRequest':{}}",
         "{'contents':[]}",
-        "{'contents':{'parts':{'text':'a'}},'generateContentRequest':{'contents':{'parts'"
-        ":"
-        "{'text':'a'}}}}",
+        "{'contents':{'parts':{'text':'a'}},'generateContentRequest':{}}",
         "{'contents':{'parts':{'text':'a'}},'model':'models/other'}",
         "{'generateContentRequest':{'model':'x','contents':{'parts':{'text':'a'}}}}",
     };

@@ -178,7 +178,7 @@ static bool read_page(const struct call *call, int *from, int *size, struct erro
 void models_list(struct call *call)
 {
     struct error err;
-    int from, size;
+    int from = 0, size = 0;
     if (!read_page(call, &from, &size, &err)) {
         api_error(call, &err);
         return;

@@ -8,7 +8,6 @@
 #include "json/tree.h"
 #include <stdint.h>
 
-int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define MODEL "/v1beta/models/gemini-2.0-flash:"
@@ -40,14 +39,13 @@ static const char script[] =
     "{\"match\":{\"prompt\":\"call\"},\"calls\":[{\"name\":\"f\",\"args\":{\"a\":1}}]}],"
     "\"default\":{\"echo\":true}}";
 
-int LLVMFuzzerInitialize(int *argc, char ***argv)
+static void open_once(void)
 {
-    (void)argc;
-    (void)argv;
     static const struct api_options options = {.defaults = {1, 0.95, 40}};
+    if (fake_world.api)
+        return;
     log_setup(LOG_ERROR, LOG_TEXT);
     fake_open(script, &options);
-    return 0;
 }
 
 /* ---- what an answer must be ---- */
@@ -129,6 +127,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 2)
         return 0;
+    open_once();
     struct text rest, body = {(const char *)data + 2, size - 2};
     struct text line = text_cut(body, '\n', &rest);
     char own[300] = "";
