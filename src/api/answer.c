@@ -210,9 +210,8 @@ void answer_add(struct answer *answer, const struct turn_event *event)
     struct voice *v = &answer->voices[event->candidate];
     bool thought = event->kind == TURN_PART && event->part->kind == PART_THOUGHT;
     bool shown = !thought || answer->options.thoughts;
-    if (!answer->n_prompt || event->n_cached < answer->n_cached)
-        answer->n_cached = event->n_cached; /* a fork finds all of its prompt there */
     answer->n_prompt = event->n_prompt;
+    answer->n_cached = event->n_cached;
     v->n_output = event->n_output;
     v->n_thought = event->n_thought;
     if (!v->arena)

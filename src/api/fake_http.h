@@ -25,6 +25,7 @@ struct fake {
     struct buf set;      /* headers of the answer, the same way */
     struct buf body;
     int n_writes;
+    int lost_at; /* the client is found gone in this write; 0: never */
     bool streaming, complete, dropped, gone, closed;
 };
 
@@ -115,12 +116,17 @@ void http_write(struct http_request *rq, struct text bytes)
         return;
     assert(fake->streaming && !fake->complete);
     buf_text(&fake->body, bytes);
-    fake->n_writes++;
+    if (++fake->n_writes == fake->lost_at) {
+        fake->gone = true;
+        fake->rq.gone(rq);
+    }
     fake_wake();
 }
 
 void http_end(struct http_request *rq)
 {
+    if (((struct fake *)rq)->gone)
+        return;
     assert(((struct fake *)rq)->streaming);
     fake_complete((struct fake *)rq);
 }
@@ -175,9 +181,9 @@ static void fake_close(struct fake *fake)
 /* The client hangs up. */
 UNUSED static void fake_leave(struct fake *fake)
 {
-    fake->gone = true;
-    if (!fake->complete && fake->rq.gone)
+    if (!fake->complete && !fake->gone && fake->rq.gone)
         fake->rq.gone(&fake->rq);
+    fake->gone = true;
     fake_close(fake);
 }
 

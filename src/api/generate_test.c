@@ -186,6 +186,22 @@ static void a_client_that_leaves_ends_the_turn(void **state)
     }
 }
 
+/* A reader who is too slow is dropped from within a write, the last one, too. */
+static void a_client_may_be_lost_in_any_write(void **state)
+{
+    (void)state;
+    static const char *const prompts[] = {"count", "midway"};
+    for (int n = 1; n <= 4; n++)
+        for (size_t i = 0; i < 2; i++) {
+            struct fake *fake = send_prompt(ARRAY, prompts[i], "", NULL);
+            fake->lost_at = n;
+            fake_wait_writes(fake, n);
+            assert_true(fake->gone);
+            fake_leave(fake);
+            assert_true(fake_settle());
+        }
+}
+
 static void an_error_before_the_first_words_is_an_ordinary_reply(void **state)
 {
     (void)state;
@@ -401,6 +417,7 @@ int main(void)
         TEST(the_first_words_of_a_stream_do_not_wait),
         TEST(a_held_piece_goes_out_after_a_while),
         TEST(a_client_that_leaves_ends_the_turn),
+        TEST(a_client_may_be_lost_in_any_write),
         TEST(an_error_before_the_first_words_is_an_ordinary_reply),
         TEST(an_error_midway_is_the_streams_last_element),
         TEST(a_blocked_prompt_has_no_candidates),
