@@ -48,6 +48,82 @@ static struct text token_text(struct llm *llm, llama_token token)
     return arena_text(llm->arena, text_of(llama_vocab_get_text(llm->vocab, token)));
 }
 
+struct special {
+    struct text text;
+    llama_token token;
+};
+
+static int by_text(const void *a, const void *b)
+{
+    struct text x = ((const struct special *)a)->text,
+                y = ((const struct special *)b)->text;
+    int order = memcmp(x.at, y.at, x.len < y.len ? x.len : y.len);
+    return order ? order : (x.len > y.len) - (x.len < y.len);
+}
+
+static void read_specials(struct llm *llm)
+{
+    struct llm_info *info = &llm->info;
+    struct special *found = mem_alloc(sizeof(*found) * ((size_t)info->n_vocab + 1));
+    int n = 0;
+    for (int i = 0; i < info->n_vocab; i++)
+        if (llama_vocab_is_control(llm->vocab, i))
+            found[n++] = (struct special){token_text(llm, i), i};
+    qsort(found, (size_t)n, sizeof(*found), by_text);
+    info->n_specials = n;
+    info->specials = arena_array(llm->arena, struct text, (size_t)n);
+    info->special_ids = arena_array(llm->arena, int32_t, (size_t)n);
+    for (int i = 0; i < n; i++) {
+        info->specials[i] = found[i].text;
+        info->special_ids[i] = found[i].token;
+    }
+    free(found);
+}
+
+/* Whether a control token's text is the beginning of this one, and not all of it. */
+static bool begins_with_special(const struct llm_info *info, struct text text)
+{
+    for (int i = 0; i < info->n_specials; i++) {
+        struct text special = info->specials[i];
+        if (special.len < text.len && memcmp(special.at, text.at, special.len) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Whether tokenising the pieces between control tokens gives what tokenising the whole
+ * does. It does in BPE vocabularies (others put a space before a text's first word),
+ * unless a control token strips the white space at its side, or one that libllama would
+ * look for first overlaps another: begins with it, or holds a byte that one begins with.
+ */
+static bool specials_part(const struct llm *llm)
+{
+    const struct llm_info *info = &llm->info;
+    bool begins[256] = {false};
+    if (llama_vocab_type(llm->vocab) != LLAMA_VOCAB_TYPE_BPE)
+        return false;
+    for (int i = 0; i < info->n_specials; i++) {
+        if (info->specials[i].len == 0)
+            return false;
+        begins[(unsigned char)info->specials[i].at[0]] = true;
+    }
+    for (int i = 0; i < info->n_vocab; i++) {
+        enum llama_token_attr attr = llama_vocab_get_attr(llm->vocab, i);
+        if (!(attr & (LLAMA_TOKEN_ATTR_CONTROL | LLAMA_TOKEN_ATTR_USER_DEFINED |
+                      LLAMA_TOKEN_ATTR_UNKNOWN)))
+            continue;
+        if (attr & (LLAMA_TOKEN_ATTR_LSTRIP | LLAMA_TOKEN_ATTR_RSTRIP))
+            return false;
+        struct text text = text_of(llama_vocab_get_text(llm->vocab, i));
+        if (begins_with_special(info, text))
+            return false;
+        for (size_t at = 1; at < text.len; at++)
+            if (begins[(unsigned char)text.at[at]])
+                return false;
+    }
+    return true;
+}
+
 static void read_vocab(struct llm *llm)
 {
     struct llm_info *info = &llm->info;
@@ -57,13 +133,8 @@ static void read_vocab(struct llm *llm)
     info->eos = token_text(llm, llama_vocab_eos(llm->vocab));
     const char *template = llama_model_chat_template(llm->model, NULL);
     info->template = arena_text(llm->arena, text_of(template));
-    int n = 0;
-    for (int i = 0; i < info->n_vocab; i++)
-        n += llama_vocab_is_control(llm->vocab, i);
-    info->specials = arena_array(llm->arena, struct text, (size_t)n);
-    for (int i = 0; i < info->n_vocab; i++)
-        if (llama_vocab_is_control(llm->vocab, i))
-            info->specials[info->n_specials++] = token_text(llm, i);
+    read_specials(llm);
+    info->parts = specials_part(llm);
 }
 
 static bool open_model(struct llm *llm, const struct llm_options *options,

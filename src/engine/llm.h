@@ -27,8 +27,11 @@ enum { LLM_CTX_DEFAULT = 8192, LLM_BATCH_MAX = 512 };
 
 struct llm_info {
     struct text template, bos, eos;
-    struct text *specials;
+    struct text *specials; /* texts of the control tokens, sorted */
+    int32_t *special_ids;  /* and the tokens */
     int n_specials;
+    bool parts; /* control tokens part a text into pieces that are tokenised each by
+                   itself */
     int n_ctx, n_vocab;
     bool add_bos;
     bool can_truncate; /* rows can be taken off the end (not so in recurrent models) */

@@ -29,6 +29,7 @@
 #include "engine/cache.h"
 #include "engine/job.h"
 #include "engine/plan.h"
+#include "engine/tokens.h"
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -38,6 +39,7 @@ enum {
     CHUNK_ALONE = 512, /* rows of prefill in a round when nobody speaks */
     CHUNK_SHARED = 64, /* and when somebody does: a stall of one or two steps */
     LEFT_BEHIND = 64,  /* rows worth less than a copy of the others */
+    QUIET_MS = 300,    /* idle time before a batch size is timed */
     CALIBRATIONS = 3,  /* timed steps per batch size; the least counts */
 };
 
@@ -57,6 +59,7 @@ struct local {
     struct engine engine;
     struct arena *arena;
     struct llm *llm;
+    struct tokens *tokens;
     struct plan plan;
     struct cache *cache;
     struct queue *inbox;
@@ -546,10 +549,13 @@ static bool is_busy(const struct local *local)
     return atomic_load(&local->n_running) > 0 || local->waiting;
 }
 
-static void take_notes(struct local *local, bool wait)
+/* Returns at once, or, while idle, when there is something to do: a note, or the quiet
+ * that calibration waits for. */
+static void take_notes(struct local *local, bool idle, bool calibrating)
 {
+    int wait_ms = !idle ? 0 : calibrating ? QUIET_MS : -1;
     struct message *message =
-        wait ? queue_wait(local->inbox, -1) : queue_take(local->inbox);
+        wait_ms ? queue_wait(local->inbox, wait_ms) : queue_take(local->inbox);
     while (message) {
         struct message *next = message->next;
         take_note(local, (struct note *)message);
@@ -562,7 +568,7 @@ static void *run(void *arg)
     struct local *local = arg;
     for (;;) {
         int unknown = local->plan.can_pad ? plan_unknown(&local->plan) : 0;
-        take_notes(local, !is_busy(local) && !unknown);
+        take_notes(local, !is_busy(local), unknown != 0);
         if (atomic_load(&local->closing) && !is_busy(local))
             return NULL;
         local->round++;
@@ -582,7 +588,7 @@ static void *run(void *arg)
 static int local_tokenize(struct engine *engine, struct text text, bool special,
                           int32_t *tokens, int room)
 {
-    return llm_tokenize(((struct local *)engine)->llm, text, special, tokens, room);
+    return tokens_of(((struct local *)engine)->tokens, text, special, tokens, room);
 }
 
 static void local_load(struct engine *engine, int *n_running, int *n_waiting)
@@ -594,6 +600,7 @@ static void local_load(struct engine *engine, int *n_running, int *n_waiting)
 
 static void local_free(struct local *local)
 {
+    tokens_close(local->tokens);
     llm_close(local->llm);
     cache_close(local->cache);
     if (local->inbox)
@@ -666,6 +673,7 @@ struct engine *local_open(const struct local_options *options, struct error *err
     }
     fill_info(local, options);
     plan_init(&local->plan, options->n_slots, llm_info(local->llm)->can_truncate);
+    local->tokens = tokens_open(local->llm);
     local->cache = cache_open();
     local->inbox = queue_open();
     for (int i = 0; i < options->n_slots; i++) {
