@@ -102,6 +102,13 @@ def smoke(got):
     assert got["chunks"] > 1
 
 
+def remembers(got):
+    """On the real model: a streamed chat, whose second answer needs the first turn. proves: S014"""
+    assert got["history"] == 4
+    assert "Ingeborg" in got["texts"][1]
+
+
+REAL = [smoke, remembers]
 SCRIPTED = [text, system, stream, chat, chat_stream, config, max_tokens, usage, count, models_list,
             models_get, not_found, bad_argument, exhausted, failed]
 

@@ -62,7 +62,8 @@ def test_scripted(server, client, case):
         assert re.fullmatch(cases.ERRORS[client][error["code"]], error["type"]), error
 
 
+@pytest.mark.parametrize("case", cases.REAL, ids=lambda c: c.__name__)
 @pytest.mark.parametrize("client", CLIENTS)
-def test_real_model(real, client):
-    """proves: H023 G075"""
-    cases.smoke(result(client, real.base, SMALL_MODEL, ("smoke",), "smoke"))
+def test_real_model(real, client, case):
+    """proves: H023 G015 G075"""
+    case(result(client, real.base, SMALL_MODEL, tuple(c.__name__ for c in cases.REAL), case.__name__))

@@ -191,7 +191,9 @@ def scripted_server(pollux):
 
 
 def model_server(pollux):
-    return pollux.Server("--model", pollux.SMALL_MODEL, "--parallel", 8, "--log-level", "warn", start_s=120)
+    """With a small context: its memory is all in use soon, so that what grows is a leak."""
+    return pollux.Server("--model", pollux.SMALL_MODEL, "--parallel", 8, "--ctx", 512,
+                         "--log-level", "warn", start_s=120)
 
 
 def main():

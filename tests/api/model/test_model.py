@@ -184,6 +184,15 @@ def test_the_end_of_a_turn_is_a_stop(real):
     assert "<|" not in answer.said
 
 
+def test_the_last_chunk_of_a_stream_is_not_empty(real):
+    """proves: S008; clients drop a turn from a chat's history for that (test_stream.py)."""
+    answer = ask(real, "Answer with the single word yes.", {"temperature": 0, "maxOutputTokens": 40},
+                 "streamGenerateContent?alt=sse")
+    assert answer.events[-1]["candidates"][0]["finishReason"] == "STOP"
+    for event in answer.events:
+        assert all(part["text"] for part in event["candidates"][0]["content"]["parts"])
+
+
 def test_stop_sequences_never_leak(real):
     """proves: G064 T031; wherever the tokens of the model cut them."""
     config = {"temperature": 0, "maxOutputTokens": 24}

@@ -89,8 +89,8 @@ func chat() (got, error) {
 	return got{"texts": texts, "history": len(c.History(true))}, nil
 }
 
-func chatStream() (got, error) {
-	c, err := client.Chats.Create(ctx, model, nil, nil)
+func chatStream(turns []string, config *genai.GenerateContentConfig) (got, error) {
+	c, err := client.Chats.Create(ctx, model, config, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -196,7 +196,12 @@ func smoke() (got, error) {
 }
 
 var cases = map[string]func() (got, error){
-	"text": text, "system": system, "stream": stream, "chat": chat, "chat_stream": chatStream,
+	"text": text, "system": system, "stream": stream, "chat": chat,
+	"chat_stream": func() (got, error) { return chatStream(turns, nil) },
+	"remembers": func() (got, error) {
+		return chatStream([]string{"My name is Ingeborg. Say hi.", "What is my name?"},
+			&genai.GenerateContentConfig{Temperature: genai.Ptr[float32](0)})
+	},
 	"config": config, "max_tokens": maxTokens, "usage": usage, "count": count,
 	"models_list": modelsList, "models_get": modelsGet,
 	"not_found": func() (got, error) { return refused(ask("no-such-model", "hi", nil)) },

@@ -66,10 +66,10 @@ public final class Runner {
         return Map.of("texts", texts, "history", chat.getHistory(true).size());
     }
 
-    private static Map<String, Object> chatStream() {
-        Chat chat = client.chats.create(MODEL);
+    private static Map<String, Object> chatStream(List<String> turns, GenerateContentConfig config) {
+        Chat chat = client.chats.create(MODEL, config);
         List<Object> texts = new ArrayList<>();
-        for (String message : TURNS) {
+        for (String message : turns) {
             texts.add(joined(chat.sendMessageStream(message)).get("text"));
         }
         int said = 0;
@@ -134,7 +134,9 @@ public final class Runner {
                     .systemInstruction(Content.fromParts(Part.fromText("You are a parrot."))).build()).text());
             case "stream" -> joined(client.models.generateContentStream(MODEL, "count to five", null));
             case "chat" -> chat();
-            case "chat_stream" -> chatStream();
+            case "chat_stream" -> chatStream(TURNS, null);
+            case "remembers" -> chatStream(List.of("My name is Ingeborg. Say hi.", "What is my name?"),
+                    GenerateContentConfig.builder().temperature(0f).build());
             case "config" -> config();
             case "max_tokens" -> maxTokens();
             case "usage" -> usage();

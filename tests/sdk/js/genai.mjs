@@ -17,6 +17,17 @@ async function joined(stream) {
   return { text, chunks, finish };
 }
 
+const turns = ["I own 2 dogs.", "How many paws is that?"];
+
+async function chatStream(messages, config) {
+  const chat = ai.chats.create({ model, config });
+  const texts = [];
+  for (const message of messages)
+    texts.push((await joined(await chat.sendMessageStream({ message }))).text);
+  const said = chat.getHistory(true).filter((c, i, all) => c.role !== all[i - 1]?.role);
+  return { texts, history: said.length }; // each chunk is an entry of its own
+}
+
 async function refused(call) {
   try {
     await call;
@@ -33,17 +44,12 @@ await run({
   chat: async () => {
     const chat = ai.chats.create({ model });
     const texts = [];
-    for (const message of ["I own 2 dogs.", "How many paws is that?"])
+    for (const message of turns)
       texts.push((await chat.sendMessage({ message })).text);
     return { texts, history: chat.getHistory(true).length };
   },
-  chat_stream: async () => {
-    const chat = ai.chats.create({ model });
-    const texts = [];
-    for (const message of ["I own 2 dogs.", "How many paws is that?"])
-      texts.push((await joined(await chat.sendMessageStream({ message }))).text);
-    return { texts, history: chat.getHistory(true).filter((c, i, all) => c.role !== all[i - 1]?.role).length };
-  },
+  chat_stream: () => chatStream(turns),
+  remembers: () => chatStream(["My name is Ingeborg. Say hi.", "What is my name?"], { temperature: 0 }),
   config: async () => {
     const got = await ask("count to five", {
       temperature: 0.5, topP: 0.9, topK: 40, candidateCount: 1, maxOutputTokens: 800,

@@ -19,6 +19,20 @@ async function joined(result) {
   return { text, chunks, finish };
 }
 
+const turns = ["I own 2 dogs.", "How many paws is that?"];
+
+async function chatStream(messages, generationConfig) {
+  const chat = model({ generationConfig }).startChat();
+  const texts = [];
+  for (const message of messages) {
+    const result = await chat.sendMessageStream(message);
+    texts.push((await joined(result)).text);
+    await result.response;
+    await new Promise(setImmediate); // the client adds to its history after that
+  }
+  return { texts, history: (await chat.getHistory()).length };
+}
+
 async function refused(call) {
   try {
     await call;
@@ -36,21 +50,12 @@ await run({
   chat: async () => {
     const chat = model().startChat();
     const texts = [];
-    for (const message of ["I own 2 dogs.", "How many paws is that?"])
+    for (const message of turns)
       texts.push((await chat.sendMessage(message)).response.text());
     return { texts, history: (await chat.getHistory()).length };
   },
-  chat_stream: async () => {
-    const chat = model().startChat();
-    const texts = [];
-    for (const message of ["I own 2 dogs.", "How many paws is that?"]) {
-      const result = await chat.sendMessageStream(message);
-      texts.push((await joined(result)).text);
-      await result.response;
-      await new Promise(setImmediate); // the client adds to its history after that
-    }
-    return { texts, history: (await chat.getHistory()).length };
-  },
+  chat_stream: () => chatStream(turns),
+  remembers: () => chatStream(["My name is Ingeborg. Say hi.", "What is my name?"], { temperature: 0 }),
   config: async () => {
     const got = await ask("count to five", {
       temperature: 0.5, topP: 0.9, topK: 40, candidateCount: 1, maxOutputTokens: 800,

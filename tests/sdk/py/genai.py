@@ -43,10 +43,9 @@ def chat():
     return {"texts": texts, "history": len(chat.get_history(curated=True))}
 
 
-def chat_stream():
-    chat = client.chats.create(model=MODEL)
-    texts = [joined(chat.send_message_stream(m))["text"]
-             for m in ("I own 2 dogs.", "How many paws is that?")]
+def chat_stream(turns=("I own 2 dogs.", "How many paws is that?"), **config):
+    chat = client.chats.create(model=MODEL, config=types.GenerateContentConfig(**config))
+    texts = [joined(chat.send_message_stream(m))["text"] for m in turns]
     roles = [c.role for c in chat.get_history(curated=True)]  # each chunk is an entry of its own
     return {"texts": texts, "history": 1 + sum(a != b for a, b in zip(roles, roles[1:]))}
 
@@ -115,6 +114,10 @@ def smoke():
     return {"text": client.models.generate_content(**call).text,
             "again": client.models.generate_content(**call).text,
             "streamed": got["text"], "chunks": got["chunks"]}
+
+
+def remembers():
+    return chat_stream(("My name is Ingeborg. Say hi.", "What is my name?"), temperature=0)
 
 
 for name in sys.argv[1:]:

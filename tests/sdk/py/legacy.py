@@ -45,10 +45,9 @@ def chat():
     return {"texts": texts, "history": len(chat.history)}
 
 
-def chat_stream():
-    chat = model().start_chat()
-    texts = [joined(chat.send_message(m, stream=True))["text"]
-             for m in ("I own 2 dogs.", "How many paws is that?")]
+def chat_stream(turns=("I own 2 dogs.", "How many paws is that?"), **config):
+    chat = model(generation_config=config).start_chat()
+    texts = [joined(chat.send_message(m, stream=True))["text"] for m in turns]
     return {"texts": texts, "history": len(chat.history)}
 
 
@@ -116,6 +115,10 @@ def smoke():
         return model().generate_content("Name three rivers.", generation_config=config, **more)
     got = joined(go(stream=True))
     return {"text": go().text, "again": go().text, "streamed": got["text"], "chunks": got["chunks"]}
+
+
+def remembers():
+    return chat_stream(("My name is Ingeborg. Say hi.", "What is my name?"), temperature=0)
 
 
 for name in sys.argv[1:]:
