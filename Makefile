@@ -47,6 +47,7 @@ comma := ,
 
 # Flags of one file. The sampler's loops over the vocabulary are as wide as this CPU's registers
 # (libllama is built for this CPU as well).
+CFLAGS_cli/version = -DPOLLUX_ENGINE='"libllama $(notdir $(ENGINE))"'
 CFLAGS_engine/sample = -march=native -Wno-psabi
 
 .DEFAULT_GOAL := help

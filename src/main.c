@@ -14,18 +14,20 @@ static int help(int argc, char **argv)
     return CLI_OK;
 }
 
-/* libgomp's threads spin at every barrier, by default for about a millisecond; with another
- * busy process on the machine that makes the model 15 to 30 times slower (figures:
- * docs/benchmarks.md). How long they spin is read from the environment before main runs, so
- * the server starts itself anew, once. What the owner has set wins. */
+/* libgomp's threads spin at every barrier, by default for about a millisecond; with
+ * another busy process on the machine that makes the model 15 to 30 times slower
+ * (figures: docs/benchmarks.md). How long they spin is read from the environment before
+ * main runs, so the server starts itself anew, once. What the owner has set wins. */
 static void spin_briefly(char **argv)
 {
     char path[PATH_MAX];
+    /* No other thread runs yet: NOLINTBEGIN(concurrency-mt-unsafe) */
     if (getenv("GOMP_SPINCOUNT") || getenv("OMP_WAIT_POLICY"))
         return;
     ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
     if (n <= 0 || setenv("GOMP_SPINCOUNT", "1000", 1) != 0)
         return;
+    /* NOLINTEND(concurrency-mt-unsafe) */
     path[n] = '\0';
     execv(path, argv); /* returns only when it cannot: then we run as we are */
 }

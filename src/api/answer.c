@@ -34,6 +34,7 @@ struct answer {
     struct answer_options options;
     struct text id;
     int n_prompt, n_cached;
+    int64_t queued_us, prefill_us, decode_us;
     int block; /* enum wire_block; 0: the prompt was not blocked */
     int end;   /* enum wire_finish of the candidate that ended last */
     struct voice voices[];
@@ -220,6 +221,9 @@ void answer_add(struct answer *answer, const struct turn_event *event)
         add_step(v, &event->steps[i]);
     if (event->kind == TURN_END) {
         v->finish = answer->end = finish_of(event);
+        answer->queued_us = event->queued_us;
+        answer->prefill_us = event->prefill_us;
+        answer->decode_us = event->decode_us;
         if (event->finish == FINISH_BLOCKED)
             answer->block = named(wire_block_names, event->error, WIRE_BLOCK_SAFETY);
     } else if (shown) {
@@ -346,6 +350,9 @@ struct answer_facts answer_facts(const struct answer *answer)
         .id = answer->id,
         .n_prompt = answer->n_prompt,
         .n_cached = answer->n_cached,
+        .queued_us = answer->queued_us,
+        .prefill_us = answer->prefill_us,
+        .decode_us = answer->decode_us,
         .end = answer->block ? "BLOCKED" : json_enum_name(wire_finish_names, answer->end),
     };
     for (int i = 0; i < answer->options.n_candidates; i++)

@@ -36,7 +36,8 @@ void answer_write(struct answer *answer, int from, int to, bool pretty, struct b
 struct answer_facts {
     struct text id;                   /* responseId */
     int n_prompt, n_cached, n_output; /* tokens; of all candidates, thoughts included */
-    const char *end;                  /* finishReason of the candidate that ended last */
+    int64_t queued_us, prefill_us, decode_us; /* of the candidate that ended last */
+    const char *end; /* finishReason of the candidate that ended last */
 };
 struct answer_facts answer_facts(const struct answer *answer);
 

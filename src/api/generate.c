@@ -77,10 +77,12 @@ static void log_turn(const struct generation *g, const char *end)
     int64_t since = g->call->rq->since_us;
     double first_ms = g->first_us ? (double)(g->first_us - since) / 1000 : 0;
     log_line(LOG_INFO, "turn",
-             "id=%.*s model=%.*s in=%d reused=%d out=%d ms=%.1f first_ms=%.1f end=%s",
+             "id=%.*s model=%.*s in=%d reused=%d out=%d ms=%.3f first_ms=%.3f "
+             "queue_ms=%.3f prefill_ms=%.3f decode_ms=%.3f end=%s",
              TEXT_ARG(facts.id), TEXT_ARG(g->name), facts.n_prompt, facts.n_cached,
              facts.n_output, (double)(now_us() - since) / 1000, first_ms,
-             end ? end : facts.end);
+             (double)facts.queued_us / 1000, (double)facts.prefill_us / 1000,
+             (double)facts.decode_us / 1000, end ? end : facts.end);
 }
 
 /* Nothing more is said, whatever still happens. */

@@ -128,6 +128,9 @@ static void end_voice(struct voice *v, const struct job_event *from)
         return;
     struct turn_event event = event_of(v, TURN_END);
     event.finish = from->finish;
+    event.queued_us = from->queued_us;
+    event.prefill_us = from->prefill_us;
+    event.decode_us = from->decode_us;
     event.bad_call = !good;
     if (from->finish == FINISH_ERROR || from->error.message[0])
         event.error = &from->error;

@@ -23,11 +23,12 @@ struct turn_event {
     const struct part *part;        /* TURN_PART */
     const struct token_step *steps; /* logprobs of tokens sampled since the last event */
     int n_steps;
-    int n_prompt, n_cached;    /* tokens; n_prompt is known from the first event on */
-    int n_output;              /* of this candidate, so far */
-    int n_thought;             /* of them, in thoughts */
-    enum finish finish;        /* TURN_END */
-    bool bad_call;             /* TURN_END: a call was malformed */
+    int n_prompt, n_cached; /* tokens; n_prompt is known from the first event on */
+    int n_output;           /* of this candidate, so far */
+    int n_thought;          /* of them, in thoughts */
+    enum finish finish;     /* TURN_END */
+    int64_t queued_us, prefill_us, decode_us; /* TURN_END: in the engine */
+    bool bad_call;                            /* TURN_END: a call was malformed */
     const struct error *error; /* TURN_END with FINISH_ERROR; with SAFETY and BLOCKED its
                                 * `message` is the reason's name, NULL: SAFETY */
     bool last;                 /* no candidate is left: the turn is over */

@@ -97,6 +97,7 @@ enum MHD_Result request_refuse(struct connection *connection, int status, const 
                "HTTP/1.1 %d %s\r\n"
                "Connection: close\r\n"
                "Content-Type: application/json; charset=UTF-8\r\n"
+               "Access-Control-Allow-Origin: *\r\n" /* or a browser hides why */
                "Content-Length: %zu\r\n\r\n",
                status, MHD_get_reason_phrase_for((unsigned)status), body.len);
     buf_text(&reply, buf_view(&body));
