@@ -33,12 +33,16 @@ def runner(client):
 def outcome(client, base, model, names):
     """All cases in one run of the client; starting it costs more than they do."""
     env = {**os.environ, "BASE": base, "MODEL": model, "NODE_NO_WARNINGS": "1"}
-    done = subprocess.run([*runner(client), *names], env=env, capture_output=True, text=True,
-                          timeout=120, stdin=subprocess.DEVNULL)
+    try:
+        done = subprocess.run([*runner(client), *names], env=env, capture_output=True, timeout=120,
+                              stdin=subprocess.DEVNULL)
+        said, complaints = done.stdout, done.stderr
+    except subprocess.TimeoutExpired as late:
+        said, complaints = late.stdout or b"", (late.stderr or b"") + b"\nstill running after 120 s"
     lines = {}
-    for line in done.stdout.splitlines():
+    for line in said.decode().splitlines():
         lines[json.loads(line)["case"]] = json.loads(line)
-    return lines, done.stderr
+    return lines, complaints.decode()
 
 
 def result(client, base, model, names, name):
