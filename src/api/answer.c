@@ -35,6 +35,7 @@ struct answer {
     struct text id;
     int n_prompt, n_cached;
     int64_t queued_us, prefill_us, decode_us;
+    bool released;
     int block; /* enum wire_block; 0: the prompt was not blocked */
     int end;   /* enum wire_finish of the candidate that ended last */
     struct voice voices[];
@@ -231,10 +232,29 @@ void answer_add(struct answer *answer, const struct turn_event *event)
     }
 }
 
+/* How many bytes of the text under way stay back: its last character. */
+static size_t held_back(const struct answer *answer, const struct voice *v)
+{
+    if (!answer->options.holds_back || answer->released || v->finish || !v->open)
+        return 0;
+    size_t n = 1;
+    while (n < v->text.len && (v->text.at[v->text.len - n] & 0xc0) == 0x80)
+        n++;
+    return n;
+}
+
 bool answer_has(const struct answer *answer, int candidate)
 {
     const struct voice *v = &answer->voices[candidate];
-    return v->n_parts > 0 || (v->finish && !v->end_written);
+    if (v->finish)
+        return !v->end_written;
+    return v->n_parts > 1 ||
+           (v->n_parts == 1 && (!v->open || v->text.len > held_back(answer, v)));
+}
+
+void answer_release(struct answer *answer)
+{
+    answer->released = true;
 }
 
 /* ---- writing ---- */
@@ -323,12 +343,46 @@ static struct wire_candidate candidate_of(struct answer *answer, int i)
     return candidate;
 }
 
+/* What stays back of a voice's text. */
+struct rest {
+    char bytes[8];
+    size_t len;
+    bool thought;
+};
+
+static struct rest take_rest(const struct answer *answer, struct voice *v)
+{
+    struct rest rest = {.len = held_back(answer, v)};
+    if (rest.len == 0 || rest.len > sizeof rest.bytes)
+        return (struct rest){.len = 0};
+    rest.thought = v->parts[v->n_parts - 1].thought.is;
+    v->text.len -= rest.len;
+    memcpy(rest.bytes, v->text.at + v->text.len, rest.len);
+    if (v->text.len == 0) {
+        v->n_parts--;
+        v->open = false;
+    }
+    return rest;
+}
+
+static void keep_rest(struct voice *v, struct rest rest)
+{
+    clear_voice(v);
+    if (rest.len == 0)
+        return;
+    v->arena = arena_open();
+    add_text(v, (struct text){rest.bytes, rest.len}, rest.thought);
+}
+
 void answer_write(struct answer *answer, int from, int to, bool pretty, struct buf *out)
 {
     struct usage usage;
     struct wire_feedback feedback = {answer->block};
     size_t n = answer->block ? 0 : (size_t)(to - from);
     struct wire_candidate candidates[WIRE_CANDIDATES];
+    struct rest rests[WIRE_CANDIDATES];
+    for (int i = from; i < to; i++)
+        rests[i - from] = take_rest(answer, &answer->voices[i]);
     for (size_t i = 0; i < n; i++)
         candidates[i] = candidate_of(answer, from + (int)i);
     fill_usage(answer, &usage);
@@ -341,7 +395,7 @@ void answer_write(struct answer *answer, int from, int to, bool pretty, struct b
     };
     json_encode(&wire_answer_type, &wire, pretty, out);
     for (int i = from; i < to; i++)
-        clear_voice(&answer->voices[i]);
+        keep_rest(&answer->voices[i], rests[i - from]);
 }
 
 struct answer_facts answer_facts(const struct answer *answer)

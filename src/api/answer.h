@@ -17,6 +17,7 @@ struct answer_options {
     struct text model; /* modelVersion */
     bool thoughts;     /* they are shown, not only counted */
     bool streamed;
+    bool holds_back; /* the last character of a text stays until more of it, or its end */
 };
 
 /* The answer and what it holds die with the arena. */
@@ -27,6 +28,9 @@ void answer_add(struct answer *answer, const struct turn_event *event);
 
 /* Whether the candidate has said something, or ended, since it was last written. */
 bool answer_has(const struct answer *answer, int candidate);
+
+/* Nothing stays back any more: the stream breaks off. */
+void answer_release(struct answer *answer);
 
 /* Appends the answer with candidates [from, to) and forgets what they said. A blocked
  * prompt has none, whatever was asked for. */

@@ -330,8 +330,10 @@ static bool check_modalities(const struct reader *r, const struct wire_config *c
 static bool check_thinking(const struct reader *r, const struct wire_config *config)
 {
     const struct wire_thinking *thinking = config->thinking;
-    bool asks = thinking && ((thinking->include.set && thinking->include.is) ||
-                             thinking->budget.set || thinking->level);
+    /* A budget of 0 asks for what happens anyway: no thinking. */
+    bool asks = thinking &&
+                ((thinking->include.set && thinking->include.is) ||
+                 (thinking->budget.set && thinking->budget.is != 0) || thinking->level);
     return !asks || needs_script(r, CONFIG "thinking_config", "thinking");
 }
 

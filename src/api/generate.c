@@ -10,10 +10,11 @@
  * own, and is over when the call is closed, the turn is over and no worker has it. From
  * the moment it is `silent` nothing more is written.
  *
- * A stream's first words go out as soon as the events at hand are read. After that each
- * piece is held until the next one, for HOLD_MS at most: the client's chat classes want
- * the finishReason together with text, and the engine learns that an answer is complete
- * only one token later. */
+ * The clients' chat classes want the finishReason together with text, and the engine
+ * learns that an answer is complete only one token after its last word. So what a model
+ * says goes out at once but for its last character, which waits for the next one or the
+ * end. What a script says keeps its pieces as they are written: each waits for the next,
+ * HOLD_MS at most. */
 #include "api/generate.h"
 #include "api/answer.h"
 #include "api/content.h"
@@ -50,6 +51,7 @@ struct generation {
 
     struct turn *turn; /* NULL: must not be cancelled any more */
     struct answer *answer;
+    bool scripted;
     bool spoken[WIRE_CANDIDATES];
     int64_t first_us; /* when the first event came */
     struct timer *deadline, *hold;
@@ -181,6 +183,7 @@ static void write_candidates(struct generation *g, int from, int to)
 
 static void write_held(struct generation *g)
 {
+    answer_release(g->answer);
     bool streamed = g->answer && g->form != FORM_WHOLE;
     for (int i = 0; streamed && !g->silent && i < g->chat.n_candidates; i++)
         if (answer_has(g->answer, i))
@@ -238,12 +241,12 @@ static void hold(struct generation *g, int ms)
 static void stream_event(struct generation *g, const struct turn_event *event)
 {
     int i = event->candidate;
-    if (event->kind == TURN_PART && answer_has(g->answer, i))
+    if (event->kind == TURN_PART && g->scripted && answer_has(g->answer, i))
         write_candidates(g, i, i + 1);
     answer_add(g->answer, event);
     if (g->silent || !answer_has(g->answer, i))
         return;
-    if (event->kind == TURN_END)
+    if (event->kind == TURN_END || !g->scripted)
         write_candidates(g, i, i + 1);
     else
         hold(g, g->spoken[i] || event->part->kind == PART_CALL ? HOLD_MS : 0);
@@ -335,8 +338,10 @@ static void start_turn(struct generation *g)
         .model = info->model,
         .thoughts = thinking && thinking->include.set && thinking->include.is,
         .streamed = g->form != FORM_WHOLE,
+        .holds_back = g->form != FORM_WHOLE && !info->scripted,
     };
     g->answer = answer_open(g->arena, &options);
+    g->scripted = info->scripted;
     g->running = true;
     g->turn =
         turn_start(g->api->runner, &g->chat, &g->prompt, g->arena, on_event, g, &g->err);

@@ -223,7 +223,7 @@ static const struct json_type tool_config_type = {
 
 static const struct json_field safety_fields[] = {
     {"category",  JSON_ENUM, AT(wire_safety_setting, category),  JSON_REQUIRED, 0, 0, category_names, NULL},
-    {"threshold", JSON_ENUM, AT(wire_safety_setting, threshold), JSON_REQUIRED, 0, 0, threshold_names, NULL},
+    {"threshold", JSON_ENUM, AT(wire_safety_setting, threshold), 0, 0, 0, threshold_names, NULL},
     {0},
 };
 static const struct json_type safety_type = {

@@ -28,7 +28,6 @@ struct local_job *job_open(struct engine *engine, const struct job_spec *spec,
         struct sequence *sequence = &job->sequences[i];
         sequence->job = job;
         sequence->candidate = i;
-        sequence->sampler = sampler_open(&spec->sampling, i, engine->info.n_vocab);
         sequence->output = output_open(spec->stops, spec->n_stops);
     }
     return job;

@@ -55,6 +55,12 @@ struct slot {
     struct sequence *sequence;
 };
 
+/* Of the batch size that is being timed. */
+struct calibration {
+    int n_rows, n_steps;
+    int64_t least_us;
+};
+
 struct local {
     struct engine engine;
     struct arena *arena;
@@ -71,6 +77,7 @@ struct local {
     struct slot slots[SLOTS_MAX];
     struct sequence *waiting, **waiting_end;
     int64_t round;
+    struct calibration calibration;
 };
 
 /* ---- what the submitter calls ---- */
@@ -232,6 +239,9 @@ static void take_slot(struct local *local, struct slot *slot, struct sequence *s
     slot->sequence = sequence;
     sequence->slot = slot;
     sequence->n_cached = n_rows;
+    /* Not before: it is as large as the vocabulary, and hundreds may wait. */
+    sequence->sampler = sampler_open(&sequence->job->spec.sampling, sequence->candidate,
+                                     local->engine.info.n_vocab);
     sequence->admitted_us = now_us();
     atomic_fetch_sub(&local->n_waiting, 1);
     atomic_fetch_add(&local->n_running, 1);
@@ -483,24 +493,28 @@ static void decode(struct local *local)
 
 /* ---- calibration: what a step of each size costs, learned while nobody waits ---- */
 
+/* One step, so that a request that comes in meanwhile waits for one at most. */
 static void calibrate(struct local *local, int n)
 {
     struct llm_row rows[SLOTS_MAX];
-    int64_t least = INT64_MAX;
-    for (int repeat = 0; repeat <= CALIBRATIONS; repeat++) {
-        for (int i = 0; i < n; i++)
-            rows[i] = (struct llm_row){0, local->slots[i].n_past, i, true};
-        int64_t began = now_us();
-        llm_decode(local->llm, rows, n, NULL);
-        int64_t took = now_us() - began;
-        if (repeat > 0 && took < least) /* the first one builds the graph */
-            least = took;
-        for (int i = 0; i < n; i++)
-            if (!llm_truncate(local->llm, i, local->slots[i].n_past))
-                local->slots[i].n_past = local->slots[i].n_exact = 0;
-    }
-    plan_learn(&local->plan, n, least);
-    log_line(LOG_DEBUG, "step", "rows=%d ms=%.1f", n, (double)least / 1000);
+    struct calibration *c = &local->calibration;
+    if (c->n_rows != n)
+        *c = (struct calibration){n, 0, INT64_MAX};
+    for (int i = 0; i < n; i++)
+        rows[i] = (struct llm_row){0, local->slots[i].n_past, i, true};
+    int64_t began = now_us();
+    llm_decode(local->llm, rows, n, NULL);
+    int64_t took = now_us() - began;
+    for (int i = 0; i < n; i++)
+        if (!llm_truncate(local->llm, i, local->slots[i].n_past))
+            local->slots[i].n_past = local->slots[i].n_exact = 0;
+    if (c->n_steps > 0 && took < c->least_us) /* the first one builds the graph */
+        c->least_us = took;
+    if (++c->n_steps <= CALIBRATIONS)
+        return;
+    plan_learn(&local->plan, n, c->least_us);
+    log_line(LOG_DEBUG, "step", "rows=%d ms=%.1f", n, (double)c->least_us / 1000);
+    c->n_rows = 0;
 }
 
 /* ---- the thread ---- */
@@ -553,7 +567,8 @@ static bool is_busy(const struct local *local)
  * that calibration waits for. */
 static void take_notes(struct local *local, bool idle, bool calibrating)
 {
-    int wait_ms = !idle ? 0 : calibrating ? QUIET_MS : -1;
+    int quiet_ms = local->calibration.n_rows ? 0 : QUIET_MS;
+    int wait_ms = !idle ? 0 : calibrating ? quiet_ms : -1;
     struct message *message =
         wait_ms ? queue_wait(local->inbox, wait_ms) : queue_take(local->inbox);
     while (message) {
