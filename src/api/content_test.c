@@ -213,7 +213,7 @@ static void only_a_script_takes_what_is_not_built_yet(void **state)
          "generation_config.response_schema", NULL},
         {with_config("\"_responseJsonSchema\":{}"),
          "generation_config.response_json_schema", NULL},
-        {with_config("\"thinkingConfig\":{\"thinkingBudget\":0}"),
+        {with_config("\"thinkingConfig\":{\"thinkingBudget\":64}"),
          "generation_config.thinking_config", NULL},
         {"{" SAY ",\"safetySettings\":{\"category\":8,\"threshold\":2}}",
          "safety_settings[0]", NULL},

@@ -183,7 +183,8 @@ static void write_candidates(struct generation *g, int from, int to)
 
 static void write_held(struct generation *g)
 {
-    answer_release(g->answer);
+    if (g->answer)
+        answer_release(g->answer);
     bool streamed = g->answer && g->form != FORM_WHOLE;
     for (int i = 0; streamed && !g->silent && i < g->chat.n_candidates; i++)
         if (answer_has(g->answer, i))
