@@ -48,7 +48,7 @@ def report(name, passed, failed, seconds):
 def run_binary(path, options):
     """Returns (rc, output); its whole process group is ended if it takes too long."""
     env = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP")
-    env.setdefault("GOMP_SPINCOUNT", "4000")  # as `pollux serve` does for itself (src/main.c)
+    env.setdefault("GOMP_SPINCOUNT", "10000")  # as `pollux serve` does for itself (src/main.c)
     if options.no_model:
         env["POLLUX_TEST_NO_MODEL"] = "1"  # such tests skip() themselves
     with subprocess.Popen([path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env,

@@ -25,7 +25,7 @@ static void spin_briefly(char **argv)
     if (getenv("GOMP_SPINCOUNT") || getenv("OMP_WAIT_POLICY"))
         return;
     ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
-    if (n <= 0 || setenv("GOMP_SPINCOUNT", "4000", 1) != 0)
+    if (n <= 0 || setenv("GOMP_SPINCOUNT", "10000", 1) != 0)
         return;
     /* NOLINTEND(concurrency-mt-unsafe) */
     path[n] = '\0';

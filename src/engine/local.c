@@ -40,7 +40,6 @@ enum {
     CHUNK_SHARED = 64, /* and when somebody does: a stall of one or two steps */
     LEFT_BEHIND = 64,  /* rows worth less than a copy of the others */
     QUIET_MS = 300,    /* idle time before a batch size is timed */
-    CALIBRATIONS = 3,  /* timed steps per batch size; the least counts */
 };
 
 enum slot_state { SLOT_FREE, SLOT_PREFILL, SLOT_SPEAKING };
@@ -53,12 +52,6 @@ struct slot {
     int n_exact;
     int64_t last_used; /* in rounds */
     struct sequence *sequence;
-};
-
-/* Of the batch size that is being timed. */
-struct calibration {
-    int n_rows, n_steps;
-    int64_t least_us;
 };
 
 struct local {
@@ -77,7 +70,6 @@ struct local {
     struct slot slots[SLOTS_MAX];
     struct sequence *waiting, **waiting_end;
     int64_t round;
-    struct calibration calibration;
 };
 
 /* ---- what the submitter calls ---- */
@@ -455,11 +447,8 @@ static void decode_run(struct local *local, struct run run, const bool *alone, b
 {
     struct llm_row rows[SLOTS_MAX];
     bool real[SLOTS_MAX];
-    int64_t began = now_us();
     int n = rows_of_run(local, run, alone, done, rows, real);
     enum llm_result result = llm_decode(local->llm, rows, n, NULL);
-    if (result == LLM_OK)
-        plan_learn(&local->plan, n, now_us() - began);
     for (int i = 0; i < n; i++) {
         struct slot *slot = &local->slots[rows[i].slot];
         if (!real[i]) {
@@ -493,13 +482,9 @@ static void decode(struct local *local)
 
 /* ---- calibration: what a step of each size costs, learned while nobody waits ---- */
 
-/* One step, so that a request that comes in meanwhile waits for one at most. */
-static void calibrate(struct local *local, int n)
+static int64_t dummy_step(struct local *local, int n)
 {
     struct llm_row rows[SLOTS_MAX];
-    struct calibration *c = &local->calibration;
-    if (c->n_rows != n)
-        *c = (struct calibration){n, 0, INT64_MAX};
     for (int i = 0; i < n; i++)
         rows[i] = (struct llm_row){0, local->slots[i].n_past, i, true};
     int64_t began = now_us();
@@ -508,13 +493,20 @@ static void calibrate(struct local *local, int n)
     for (int i = 0; i < n; i++)
         if (!llm_truncate(local->llm, i, local->slots[i].n_past))
             local->slots[i].n_past = local->slots[i].n_exact = 0;
-    if (c->n_steps > 0 && took < c->least_us) /* the first one builds the graph */
-        c->least_us = took;
-    if (++c->n_steps <= CALIBRATIONS)
+    return took;
+}
+
+/* Two steps, so that a request that comes in meanwhile does not wait long: the first
+ * builds the graph, the second counts. */
+static void calibrate(struct local *local, int n)
+{
+    dummy_step(local, n);
+    plan_time(&local->plan, dummy_step(local, n));
+    if (plan_untimed(&local->plan) > 0)
         return;
-    plan_learn(&local->plan, n, c->least_us);
-    log_line(LOG_DEBUG, "step", "rows=%d ms=%.1f", n, (double)c->least_us / 1000);
-    c->n_rows = 0;
+    for (int i = 1; i <= local->engine.info.n_slots; i++)
+        log_line(LOG_DEBUG, "step", "rows=%d ms=%.1f", i,
+                 plan_cost(&local->plan, i) / 1000);
 }
 
 /* ---- the thread ---- */
@@ -567,7 +559,7 @@ static bool is_busy(const struct local *local)
  * that calibration waits for. */
 static void take_notes(struct local *local, bool idle, bool calibrating)
 {
-    int quiet_ms = local->calibration.n_rows ? 0 : QUIET_MS;
+    int quiet_ms = local->plan.n_timed > 0 ? 0 : QUIET_MS;
     int wait_ms = !idle ? 0 : calibrating ? quiet_ms : -1;
     struct message *message =
         wait_ms ? queue_wait(local->inbox, wait_ms) : queue_take(local->inbox);
@@ -582,7 +574,7 @@ static void *run(void *arg)
 {
     struct local *local = arg;
     for (;;) {
-        int unknown = local->plan.can_pad ? plan_unknown(&local->plan) : 0;
+        int unknown = local->plan.can_pad ? plan_untimed(&local->plan) : 0;
         take_notes(local, !is_busy(local), unknown != 0);
         if (atomic_load(&local->closing) && !is_busy(local))
             return NULL;

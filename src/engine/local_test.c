@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-enum { N_CTX = 768, N_SLOTS = 8, LONGEST = 4096 };
+enum { N_CTX = 512, N_SLOTS = 8, LONGEST = 4096 };
 
 static struct engine *engine;
 static struct queue *events;
@@ -123,7 +123,7 @@ static const char *long_prompt(int n)
     static struct buf buf;
     buf_clear(&buf);
     buf_printf(&buf, "<|im_start|>user\nList %d: ", n);
-    for (int i = 0; i < 60; i++)
+    for (int i = 0; i < 24; i++)
         buf_printf(&buf, "item %d is %d; ", i, i * n);
     buf_str(&buf, "Say which item is the largest.<|im_end|>\n<|im_start|>assistant\n");
     return buf.at;
@@ -166,8 +166,8 @@ static void a_prompt_too_long_is_refused_with_both_numbers(void **state)
     request->spec.n_tokens = N_CTX;
     assert_null(engine_submit(engine, &request->spec, events, request, &err));
     assert_int_equal(err.code, ERROR_INVALID_ARGUMENT);
-    assert_non_null(strstr(err.message, "(768)"));
-    assert_non_null(strstr(err.message, "(767)"));
+    assert_non_null(strstr(err.message, "(512)"));
+    assert_non_null(strstr(err.message, "(511)"));
     request_free(request);
 }
 

@@ -1,10 +1,14 @@
 #include "engine/plan.h"
 #include <string.h>
 
-/* Costs in units of one row, measured with Q4_K_M on 2 cores: what is assumed until the
- * clock says better. Above 16 a row adds what it adds between 8 and 16. */
-static const double assumed[] = {0,   1,   2,   2.4, 2.8, 3.7, 4,   4.6, 4.3,
-                                 5.3, 5.5, 5.7, 5.4, 6.4, 6.6, 6.8, 5.8};
+/* A larger batch must cost this much of a smaller one to be taken for its timing: less is
+ * noise. */
+#define WORTH 0.93
+
+/* Costs in units of one row, measured with Q4_K_M on 2 cores: what is assumed until all
+ * sizes were timed. Above 16 a row adds what it adds on average up to there. */
+static const double assumed[] = {0,   1,   1.35, 1.6, 1.75, 2.6, 2.65, 2.8, 2.73,
+                                 3.2, 3.4, 3.6,  3.7, 3.9,  4.0, 4.1,  4.2};
 enum { N_ASSUMED = sizeof(assumed) / sizeof(*assumed) };
 
 void plan_init(struct plan *plan, int n_slots, bool can_pad)
@@ -14,42 +18,31 @@ void plan_init(struct plan *plan, int n_slots, bool can_pad)
     plan->can_pad = can_pad;
 }
 
-/* Follows down faster than up: a neighbour's noise only ever adds. */
-void plan_learn(struct plan *plan, int n_rows, int64_t us)
+static int n_sizes(const struct plan *plan)
 {
-    double *cost = &plan->cost_us[n_rows];
-    if (*cost == 0)
-        *cost = (double)us;
-    else
-        *cost += ((double)us - *cost) * ((double)us < *cost ? 0.3 : 0.03);
+    return plan->n_slots < N_ASSUMED ? plan->n_slots : N_ASSUMED - 1;
 }
 
-static double assumed_cost(int n_rows)
+int plan_untimed(const struct plan *plan)
 {
-    if (n_rows < N_ASSUMED)
-        return assumed[n_rows];
-    return assumed[N_ASSUMED - 1] * n_rows / (N_ASSUMED - 1);
+    if (plan->n_timed >= n_sizes(plan) * PLAN_PASSES)
+        return 0;
+    return 1 + plan->n_timed % n_sizes(plan);
+}
+
+void plan_time(struct plan *plan, int64_t us)
+{
+    double *least = &plan->least_us[plan_untimed(plan)];
+    if (*least == 0 || (double)us < *least)
+        *least = (double)us;
+    plan->n_timed++;
 }
 
 double plan_cost(const struct plan *plan, int n_rows)
 {
-    if (plan->cost_us[n_rows] > 0)
-        return plan->cost_us[n_rows];
-    for (int away = 1; away <= plan->n_slots; away++)
-        for (int side = -1; side <= 1; side += 2) {
-            int n = n_rows + side * away;
-            if (n >= 1 && n <= plan->n_slots && plan->cost_us[n] > 0)
-                return plan->cost_us[n] * assumed_cost(n_rows) / assumed_cost(n);
-        }
-    return assumed_cost(n_rows);
-}
-
-int plan_unknown(const struct plan *plan)
-{
-    for (int n = 1; n <= plan->n_slots && n < N_ASSUMED; n++)
-        if (plan->cost_us[n] == 0)
-            return n;
-    return 0;
+    int most = n_sizes(plan);
+    const double *costs = plan_untimed(plan) ? assumed : plan->least_us;
+    return n_rows <= most ? costs[n_rows] : costs[most] * n_rows / most;
 }
 
 /* The cheapest number of rows, at least n, for a run over n slots. */
@@ -58,7 +51,7 @@ static int padded(const struct plan *plan, int n)
     int best = n;
     for (int more = n + 1; plan->can_pad && more <= plan->n_slots && more <= n + 4;
          more++)
-        if (plan_cost(plan, more) < plan_cost(plan, best))
+        if (plan_cost(plan, more) < plan_cost(plan, best) * WORTH)
             best = more;
     return best;
 }

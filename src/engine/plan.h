@@ -2,25 +2,28 @@
  *
  * On CPUs the cost of a step is not linear in its rows: kernels work in tiles of 4 and 8
  * rows and have a faster path for one. Two sequences may be cheaper one after the other
- * than together, and six padded to eight cheaper than six. So the engine learns the cost
- * of each size by its own clock, and covers the slots that speak by runs of neighbouring
- * slots whose costs add up to the least. (Neighbouring, because a batch over KV streams
- * that do not lie side by side falls apart into one batch for each; a slot in between
- * that does not speak gets a pad row, whose result nobody reads.)
+ * than together, and six padded to eight cheaper than six. So the engine times each size
+ * by its own clock, and covers the slots that speak by runs of neighbouring slots whose
+ * costs add up to the least. (Neighbouring, because a batch over KV streams that do not
+ * lie side by side falls apart into one batch for each; a slot in between that does not
+ * speak gets a pad row, whose result nobody reads.)
  *
- * Until a size was measured its cost is guessed from its neighbours. One thread. */
+ * Only what was timed in one go, while nobody waited, is compared: the machine's speed
+ * drifts, and a cost learned under load beside one learned in quiet would choose
+ * nonsense. Until all sizes are timed a table stands in. One thread. */
 #ifndef POLLUX_ENGINE_PLAN_H
 #define POLLUX_ENGINE_PLAN_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { PLAN_SLOTS_MAX = 64 };
+enum { PLAN_SLOTS_MAX = 64, PLAN_PASSES = 5 };
 
 struct plan {
     int n_slots;
     bool can_pad;
-    double cost_us[PLAN_SLOTS_MAX + 1]; /* by rows; 0: not measured yet */
+    int n_timed;                         /* steps so far */
+    double least_us[PLAN_SLOTS_MAX + 1]; /* by rows */
 };
 
 struct run {
@@ -29,15 +32,15 @@ struct run {
 
 void plan_init(struct plan *plan, int n_slots, bool can_pad);
 
-/* A step of n rows took this long. */
-void plan_learn(struct plan *plan, int n_rows, int64_t us);
+/* The batch size to time next, or 0: all are timed. Sizes take turns, so that a busy
+ * spell of the machine does not make some look dear and others cheap. */
+int plan_untimed(const struct plan *plan);
 
-/* What a step of n rows will take, in microseconds (relative units before any is known).
- */
+/* A step of that size took this long. */
+void plan_time(struct plan *plan, int64_t us);
+
+/* What a step of n rows costs, in a unit that only compares. */
 double plan_cost(const struct plan *plan, int n_rows);
-
-/* A size that was never measured, up to 16 and the slots; 0 when all were. */
-int plan_unknown(const struct plan *plan);
 
 /* Covers every slot i with speaks[i]. Those with alone[i] get a run of their own. Returns
  * the number of runs, at most n_slots. */
