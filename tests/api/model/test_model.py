@@ -241,16 +241,21 @@ def test_a_client_that_leaves_frees_the_only_slot(narrow, verb):
         start = time.monotonic()
         said(narrow, f"{time.monotonic_ns()}: how are you?", quick)
         return time.monotonic() - start
+    def after_a_client_left():
+        wire = narrow.wire(60)
+        wire.send(request_bytes("POST", f"/v1/models/{SMALL_MODEL}:{verb}", body))
+        if verb == "generateContent":
+            time.sleep(0.5 * PATIENCE)
+        else:
+            assert wire.head()[0] == 200 and wire.more()
+        wire.close()
+        return one_word()
+
     one_word()
-    alone = max(one_word() for _ in range(2))
-    wire = narrow.wire(60)
-    wire.send(request_bytes("POST", f"/v1/models/{SMALL_MODEL}:{verb}", body))
-    if verb == "generateContent":
-        time.sleep(0.5 * PATIENCE)
-    else:
-        assert wire.head()[0] == 200 and wire.more()
-    wire.close()
-    assert one_word() < alone + 0.2 * PATIENCE
+    # The machine's noise only adds: the best of three tells what the server does. A slot that
+    # is not freed costs seconds each time.
+    alone = min(one_word() for _ in range(3))
+    assert min(after_a_client_left() for _ in range(3)) < alone + 0.2 * PATIENCE
 
 
 # ---- prompts ----
