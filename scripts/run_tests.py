@@ -69,7 +69,7 @@ def count_cmocka(output):
         return len(re.findall(tap, output, re.M)) + len(set(re.findall(own, output, re.M)))
 
     passed = n(r"^ok \d+", r"^\[       OK \] (\w+)$")
-    failed = n(r"^not ok \d+(?! # SKIP)", r"^\[  FAILED  \] (\w+)$")
+    failed = n(r"^not ok \d+\b(?! # SKIP)", r"^\[  FAILED  \] (\w+)$")
     skipped = n(r"^not ok \d+ # SKIP", r"^\[  SKIPPED \] (\w+)$")
     return passed, failed, skipped
 
