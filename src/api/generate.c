@@ -183,10 +183,10 @@ static void write_candidates(struct generation *g, int from, int to)
 
 static void write_held(struct generation *g)
 {
-    if (g->answer)
-        answer_release(g->answer);
-    bool streamed = g->answer && g->form != FORM_WHOLE;
-    for (int i = 0; streamed && !g->silent && i < g->chat.n_candidates; i++)
+    if (!g->answer || g->form == FORM_WHOLE)
+        return;
+    answer_release(g->answer);
+    for (int i = 0; !g->silent && i < g->chat.n_candidates; i++)
         if (answer_has(g->answer, i))
             write_candidates(g, i, i + 1);
 }

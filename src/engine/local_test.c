@@ -260,7 +260,10 @@ static void more_than_fit_wait_and_are_all_served(void **state)
     for (int i = 0; i < 3 * N_SLOTS; i++) {
         finish(requests[i]);
         const struct job_event *end = &requests[i]->answers[0].end;
-        assert_true(end->finish == FINISH_STOP || end->n_output == 1 + i % 7);
+        if (end->finish == FINISH_STOP) /* a random answer may end by itself */
+            assert_true(end->n_output < 1 + i % 7);
+        else
+            assert_int_equal(end->n_output, 1 + i % 7);
         request_free(requests[i]);
     }
     int n_running, n_waiting;
