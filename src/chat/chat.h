@@ -27,6 +27,26 @@ struct part {
     struct text json; /* CALL: arguments; RESULT: response; an object, compact JSON */
 };
 
+/* Whether the model may, must or must not call functions. VALIDATED is AUTO: calls are
+ * always held to their schemas. */
+enum calling { CALLING_AUTO, CALLING_ANY, CALLING_NONE, CALLING_VALIDATED };
+
+/* What the answer must be, thoughts and calls aside. */
+enum answer_kind { ANSWER_TEXT, ANSWER_JSON, ANSWER_CHOICE };
+
+struct shape {
+    enum answer_kind kind;
+    struct text schema;   /* JSON: the JSON Schema, as chat/shape.c made it; absent: any
+                             value */
+    struct text *choices; /* CHOICE: the answer is one of these, bare */
+    int n_choices;
+};
+
+struct thinking {
+    bool on;
+    int budget; /* tokens; -1: as many as the model wants */
+};
+
 struct turn_of {
     enum role role;
     struct part *parts;
@@ -35,7 +55,8 @@ struct turn_of {
 
 struct function {
     struct text name, description;
-    struct text parameters; /* JSON Schema, compact; absent: takes none */
+    struct text parameters; /* JSON Schema as chat/shape.c made it; absent: takes none */
+    bool barred;            /* shown to the model, but not to be called now */
 };
 
 struct chat {
@@ -45,6 +66,9 @@ struct chat {
     int n_turns;
     struct function *functions;
     int n_functions;
+    enum calling calling;
+    struct shape shape;
+    struct thinking thinking;
 
     struct sampling sampling;
     int n_candidates;

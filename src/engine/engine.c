@@ -34,6 +34,18 @@ void engine_load(struct engine *engine, int *n_running, int *n_waiting)
     engine->ops->load(engine, n_running, n_waiting);
 }
 
+struct grammar *engine_grammar(struct engine *engine, struct text lark,
+                               struct error *err)
+{
+    return engine->ops->grammar(engine, lark, err);
+}
+
+void engine_grammar_release(struct engine *engine, struct grammar *grammar)
+{
+    if (grammar)
+        engine->ops->grammar_release(engine, grammar);
+}
+
 void engine_close(struct engine *engine)
 {
     if (engine)

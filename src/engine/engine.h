@@ -19,6 +19,7 @@
 
 struct engine;
 struct job;
+struct grammar; /* what an answer may be, compiled for one engine's vocabulary */
 
 /* Facts that do not change while the engine is open; owned by the engine. */
 struct engine_info {
@@ -56,6 +57,8 @@ struct job_spec {
     struct sampling sampling;
     const struct text *stops; /* at most 16; none empty */
     int n_stops;
+    struct grammar *grammar; /* of this engine; NULL: anything may be said. Held as long as
+                              * it is needed, the submitter may release its own hold */
 };
 
 enum finish {
@@ -122,6 +125,14 @@ void engine_release(struct job *job);
 int engine_tokenize(struct engine *engine, struct text text, bool special,
                     int32_t *tokens, int room);
 
+/* Compiles what an answer may be, in llguidance's Lark syntax; any thread. Grammars are
+ * kept: the same text again costs nothing. A grammar describes a whole answer, from where
+ * the prompt ends. NULL and err (INVALID_ARGUMENT): it cannot be compiled. Each success
+ * wants one engine_grammar_release(). */
+struct grammar *engine_grammar(struct engine *engine, struct text lark,
+                               struct error *err);
+void engine_grammar_release(struct engine *engine, struct grammar *grammar);
+
 const struct engine_info *engine_info(const struct engine *engine);
 
 /* Sequences running and waiting now; any thread. */
@@ -154,6 +165,8 @@ struct engine_ops {
     void (*release)(struct job *);
     int (*tokenize)(struct engine *, struct text, bool, int32_t *, int);
     void (*load)(struct engine *, int *, int *);
+    struct grammar *(*grammar)(struct engine *, struct text, struct error *);
+    void (*grammar_release)(struct engine *, struct grammar *);
     void (*close)(struct engine *);
 };
 

@@ -27,6 +27,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "engine/cache.h"
+#include "engine/constrain.h"
 #include "engine/job.h"
 #include "engine/plan.h"
 #include "engine/tokens.h"
@@ -59,6 +60,7 @@ struct local {
     struct arena *arena;
     struct llm *llm;
     struct tokens *tokens;
+    struct constrain *constrain;
     struct plan plan;
     struct cache *cache;
     struct queue *inbox;
@@ -605,8 +607,20 @@ static void local_load(struct engine *engine, int *n_running, int *n_waiting)
     *n_waiting = atomic_load(&local->n_waiting);
 }
 
+static struct grammar *local_grammar(struct engine *engine, struct text lark,
+                                     struct error *err)
+{
+    return constrain_grammar(((struct local *)engine)->constrain, lark, err);
+}
+
+static void local_grammar_release(struct engine *engine, struct grammar *grammar)
+{
+    constrain_release(((struct local *)engine)->constrain, grammar);
+}
+
 static void local_free(struct local *local)
 {
+    constrain_close(local->constrain);
     tokens_close(local->tokens);
     llm_close(local->llm);
     cache_close(local->cache);
@@ -632,6 +646,8 @@ static const struct engine_ops local_ops = {
     .release = local_release,
     .tokenize = local_tokenize,
     .load = local_load,
+    .grammar = local_grammar,
+    .grammar_release = local_grammar_release,
     .close = local_close,
 };
 
@@ -681,6 +697,7 @@ struct engine *local_open(const struct local_options *options, struct error *err
     fill_info(local, options);
     plan_init(&local->plan, options->n_slots, llm_info(local->llm)->can_truncate);
     local->tokens = tokens_open(local->llm);
+    local->constrain = constrain_open(local->llm);
     local->cache = cache_open();
     local->inbox = queue_open();
     for (int i = 0; i < options->n_slots; i++) {
