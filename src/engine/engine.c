@@ -34,8 +34,7 @@ void engine_load(struct engine *engine, int *n_running, int *n_waiting)
     engine->ops->load(engine, n_running, n_waiting);
 }
 
-struct grammar *engine_grammar(struct engine *engine, struct text lark,
-                               struct error *err)
+struct grammar *engine_grammar(struct engine *engine, struct text lark, struct error *err)
 {
     return engine->ops->grammar(engine, lark, err);
 }

@@ -57,8 +57,8 @@ struct job_spec {
     struct sampling sampling;
     const struct text *stops; /* at most 16; none empty */
     int n_stops;
-    struct grammar *grammar; /* of this engine; NULL: anything may be said. Held as long as
-                              * it is needed, the submitter may release its own hold */
+    struct grammar *grammar; /* of this engine; NULL: anything may be said. Held as long
+                              * as it is needed, the submitter may release its own hold */
 };
 
 enum finish {

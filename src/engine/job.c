@@ -1,5 +1,6 @@
 #include "engine/job.h"
 #include "base/loop.h"
+#include "rust/constraint.h"
 #include <stdlib.h>
 
 struct local_job *job_open(struct engine *engine, const struct job_spec *spec,
@@ -43,6 +44,7 @@ void job_unhold(struct local_job *job)
     if (atomic_fetch_sub(&job->holders, 1) > 1)
         return;
     free(job->logits);
+    engine_grammar_release(job->job.engine, job->spec.grammar);
     arena_close(job->arena);
 }
 
@@ -140,6 +142,7 @@ void sequence_end(struct sequence *sequence, struct llm *llm, enum finish finish
         event->error = *error;
     sequence->over = true;
     sampler_close(sequence->sampler);
+    matcher_close(sequence->matcher);
     output_close(sequence->output);
     buf_free(&sequence->text);
     buf_free(&sequence->steps);

@@ -16,6 +16,9 @@
 struct slot;
 struct local_job;
 
+/* Of the tokens that a grammar leaves no choice about, so many are asked for at once. */
+enum { FORCED_MAX = 128 };
+
 enum note_kind { NOTE_SUBMIT, NOTE_CANCEL };
 
 /* What lies in the engine's inbox. */
@@ -33,7 +36,9 @@ struct sequence {
     struct slot *slot; /* NULL while it waits */
     struct sampler *sampler;
     struct output *output;
-    int32_t token; /* sampled, its row not computed yet */
+    struct matcher *matcher;    /* NULL: no grammar */
+    int32_t forced[FORCED_MAX]; /* come next; forced[0..at_forced) are said */
+    int at_forced, n_forced;
     int n_cached, n_output;
     struct buf text;               /* safe to show, not sent yet */
     struct buf steps;              /* struct sampled: not sent yet */

@@ -6,12 +6,24 @@
  * decode one token for every slot that speaks. So a long prompt stalls the others by a
  * chunk at most, and a short answer does not wait for a long one.
  *
- *     slot: FREE -> PREFILL -> SPEAKING -> FREE
+ *     slot: FREE -> PREFILL <-> SPEAKING -> FREE
+ *
+ * A slot knows more tokens than it has rows: tokens[0..n_known) are the prompt and what
+ * was said, tokens[0..n_past) have their rows. PREFILL makes rows for all that is known
+ * and then samples; SPEAKING is the usual case of one token that has no row yet.
  *
  * I1  A slot's KV rows are those of tokens[0..n_past), free or not: a free slot is a
  * cache. I2  A slot always has room for one more row (n_past < n_ctx), so that it can
  * take the pad row of a batch (plan.h). I3  tokens[0..n_exact) were computed in the
  * canonical shape (below).
+ *
+ * Grammars. A sequence with a grammar has a matcher, which says before each draw which
+ * tokens may come, and after it which must: those are known at once, without a step of
+ * the model, and their rows are computed together (PREFILL again). Where the rows of
+ * each token are wanted as they would have been without a grammar, that is with a seed or
+ * with logprobs, they are computed one by one. Masks are made on this thread, before the
+ * draw: on CPUs the kernels want all cores, and a mask (0.05 ms) made beside them on a
+ * further thread cost more than it saved.
  *
  * Exact repetition. Kernels round differently for different numbers of rows, so the same
  * prompt can give other logits when it was prefilled in other pieces, and a token others
@@ -43,13 +55,16 @@ enum {
     QUIET_MS = 300,    /* idle time before a batch size is timed */
 };
 
+/* Costs that differ by less are noise. */
+#define ALIKE 0.95
+
 enum slot_state { SLOT_FREE, SLOT_PREFILL, SLOT_SPEAKING };
 
 struct slot {
     enum slot_state state;
     int index;
     int32_t *tokens; /* n_ctx of them */
-    int n_past;
+    int n_past, n_known;
     int n_exact;
     int64_t last_used; /* in rounds */
     struct sequence *sequence;
@@ -72,6 +87,7 @@ struct local {
     struct slot slots[SLOTS_MAX];
     struct sequence *waiting, **waiting_end;
     int64_t round;
+    uint32_t *mask; /* of the vocabulary */
 };
 
 /* ---- what the submitter calls ---- */
@@ -99,6 +115,8 @@ static struct job *local_submit(struct engine *engine, const struct job_spec *sp
         return NULL;
     }
     struct local_job *job = job_open(engine, spec, to, user);
+    if (spec->grammar)
+        constrain_hold(local->constrain, spec->grammar);
     atomic_fetch_add(&local->n_waiting, spec->n_candidates);
     queue_push(local->inbox, &job->submit.message);
     return &job->job;
@@ -140,47 +158,120 @@ static void end_sequence(struct local *local, struct sequence *sequence,
     sequence_end(sequence, local->llm, finish, error);
 }
 
-static void fail_slot(struct local *local, struct slot *slot)
+static void fail_slot(struct local *local, struct slot *slot, const char *why)
 {
     struct error error = {0};
-    error_set(&error, ERROR_INTERNAL,
-              "The model failed to compute this step; the log says more.");
+    error_set(&error, ERROR_INTERNAL, "%s", why);
     llm_truncate(local->llm, slot->index, 0);
     slot->n_past = slot->n_exact = 0;
     end_sequence(local, slot->sequence, FINISH_ERROR, &error);
 }
 
+static const char step_failed[] =
+    "The model failed to compute this step; the log says more.";
+
 /* ---- speaking: a row of logits becomes a token, and perhaps the end ---- */
 
-static void speak(struct local *local, struct sequence *sequence, float *logits)
+/* Whether the row of each token is computed as it would be without a grammar. */
+static bool goes_singly(const struct job_spec *spec)
+{
+    return spec->sampling.seeded || spec->sampling.n_top >= 0;
+}
+
+/* Says one more token of the answer. False: the answer is over. */
+static bool say(struct local *local, struct sequence *sequence,
+                const struct sampled *sampled)
 {
     struct slot *slot = sequence->slot;
     const struct job_spec *spec = &sequence->job->spec;
-    struct sampled sampled = sampler_next(sequence->sampler, logits);
-    if (sampled.token < 0) {
-        fail_slot(local, slot);
-        return;
-    }
-    if (slot->state == SLOT_PREFILL) {
-        slot->state = SLOT_SPEAKING;
-        sequence->spoke_us = now_us();
-    }
-    if (llm_is_end(local->llm, sampled.token)) {
+    if (llm_is_end(local->llm, sampled->token)) {
         end_sequence(local, sequence, FINISH_STOP, NULL);
-        return;
+        return false;
     }
-    sequence->token = sampled.token;
     sequence->n_output++;
     if (spec->sampling.n_top >= 0)
-        buf_add(&sequence->steps, &sampled, sizeof(sampled));
-    struct text piece = llm_piece(local->llm, sampled.token);
-    if (output_feed(sequence->output, piece, &sequence->text))
+        buf_add(&sequence->steps, sampled, sizeof(*sampled));
+    struct text piece = llm_piece(local->llm, sampled->token);
+    if (output_feed(sequence->output, piece, &sequence->text)) {
         end_sequence(local, sequence, FINISH_STOP, NULL);
-    else if (sequence->n_output >= spec->max_tokens ||
-             slot->n_past + 2 > local->engine.info.n_ctx)
+        return false;
+    }
+    if (sequence->n_output >= spec->max_tokens ||
+        slot->n_known + 2 > local->engine.info.n_ctx) {
         end_sequence(local, sequence, FINISH_MAX_TOKENS, NULL);
-    else
-        sequence_tell(sequence, local->llm);
+        return false;
+    }
+    slot->tokens[slot->n_known++] = sampled->token;
+    return true;
+}
+
+/* Whether a token is known without asking the model: the grammar leaves no other. */
+static bool is_forced(struct sequence *sequence)
+{
+    if (sequence->at_forced < sequence->n_forced)
+        return true;
+    if (!sequence->matcher)
+        return false;
+    sequence->at_forced = 0;
+    sequence->n_forced =
+        (int)matcher_forced(sequence->matcher, sequence->forced, FORCED_MAX);
+    return sequence->n_forced > 0;
+}
+
+/* The model's choice among what the grammar allows. False: the sequence has failed. */
+static bool draw(struct local *local, struct sequence *sequence, float *logits,
+                 struct sampled *sampled)
+{
+    char words[200] = "";
+    struct matcher *matcher = sequence->matcher;
+    if (matcher && !matcher_mask(matcher, local->mask, words, sizeof(words))) {
+        log_line(LOG_ERROR, "grammar", "message=\"%s\"", words);
+        fail_slot(local, sequence->slot,
+                  "The grammar of this answer took too much work to follow.");
+        return false;
+    }
+    *sampled = sampler_next(sequence->sampler, logits, matcher ? local->mask : NULL);
+    if (sampled->token < 0) {
+        fail_slot(local, sequence->slot, step_failed);
+        return false;
+    }
+    if (matcher && !llm_is_end(local->llm, sampled->token) &&
+        !matcher_take(matcher, sampled->token, words, sizeof(words))) {
+        log_line(LOG_ERROR, "grammar", "message=\"%s\"", words);
+        fail_slot(local, sequence->slot,
+                  "The grammar of this answer refused what it had allowed.");
+        return false;
+    }
+    return true;
+}
+
+/* The logits of the slot's last row are there: what comes next is said. */
+static void speak(struct local *local, struct sequence *sequence, float *logits)
+{
+    struct slot *slot = sequence->slot;
+    struct sampled sampled;
+    if (!sequence->spoke_us)
+        sequence->spoke_us = now_us();
+    if (is_forced(sequence))
+        sampled = sampler_given(sequence->sampler, logits,
+                                sequence->forced[sequence->at_forced++]);
+    else if (!draw(local, sequence, logits, &sampled))
+        return;
+    if (!say(local, sequence, &sampled))
+        return;
+    while (!goes_singly(&sequence->job->spec) && is_forced(sequence)) {
+        sampled = (struct sampled){.token = sequence->forced[sequence->at_forced++]};
+        if (!say(local, sequence, &sampled))
+            return;
+    }
+    bool over = sequence->matcher && sequence->at_forced == sequence->n_forced &&
+                matcher_is_over(sequence->matcher);
+    if (over) {
+        end_sequence(local, sequence, FINISH_STOP, NULL);
+        return;
+    }
+    slot->state = slot->n_known - slot->n_past > 1 ? SLOT_PREFILL : SLOT_SPEAKING;
+    sequence_tell(sequence, local->llm);
 }
 
 /* ---- admission: a slot, and the rows that need not be computed again ---- */
@@ -203,21 +294,45 @@ static int reusable(const struct slot *slot, const struct job_spec *spec, int co
     return exact_rows(slot->n_exact, n);
 }
 
-/* The free slot that has been idle longest, an empty one before all; NULL: none is free.
- */
-static struct slot *oldest_free(struct local *local, const struct slot *but)
+/* What a step costs when the slot speaks together with those that are busy. Jobs with a
+ * seed decode alone, wherever they are. */
+static double cost_with(const struct local *local, const struct slot *slot)
 {
-    struct slot *oldest = NULL;
+    bool speaks[SLOTS_MAX] = {0};
+    for (int i = 0; i < local->engine.info.n_slots; i++) {
+        const struct sequence *sequence = local->slots[i].sequence;
+        speaks[i] = sequence && !sequence->job->spec.sampling.seeded;
+    }
+    speaks[slot->index] = true;
+    return plan_step_cost(&local->plan, speaks);
+}
+
+/* Whether a is the better one to lose what it holds. */
+static bool is_older(const struct slot *a, const struct slot *b)
+{
+    if ((a->n_past == 0) != (b->n_past == 0))
+        return a->n_past == 0;
+    return a->last_used < b->last_used;
+}
+
+/* Of the free slots at whose side decoding costs least, an empty one or the one that has
+ * been idle longest; NULL: none is free. */
+static struct slot *pick_free(struct local *local, const struct slot *but)
+{
+    struct slot *pick = NULL;
+    double least = 0;
     for (int i = 0; i < local->engine.info.n_slots; i++) {
         struct slot *slot = &local->slots[i];
         if (slot == but || slot->state != SLOT_FREE)
             continue;
-        if (slot->n_past == 0)
-            return slot;
-        if (!oldest || slot->last_used < oldest->last_used)
-            oldest = slot;
+        double cost = cost_with(local, slot);
+        bool cheaper = !pick || cost < least * ALIKE;
+        if (cheaper || (cost * ALIKE <= least && is_older(slot, pick))) {
+            pick = slot;
+            least = cost;
+        }
     }
-    return oldest;
+    return pick;
 }
 
 static void take_slot(struct local *local, struct slot *slot, struct sequence *sequence,
@@ -227,7 +342,9 @@ static void take_slot(struct local *local, struct slot *slot, struct sequence *s
         n_rows = 0;
     slot->n_past = n_rows;
     slot->n_exact = exact_rows(slot->n_exact, n_rows);
-    memcpy(slot->tokens, sequence->job->spec.tokens, sizeof(int32_t) * (size_t)n_rows);
+    slot->n_known = sequence->job->spec.n_tokens;
+    memcpy(slot->tokens, sequence->job->spec.tokens,
+           sizeof(int32_t) * (size_t)slot->n_known);
     cache_put(local->cache, slot->index, slot->tokens, n_rows);
     slot->state = SLOT_PREFILL;
     slot->sequence = sequence;
@@ -236,6 +353,8 @@ static void take_slot(struct local *local, struct slot *slot, struct sequence *s
     /* Not before: it is as large as the vocabulary, and hundreds may wait. */
     sequence->sampler = sampler_open(&sequence->job->spec.sampling, sequence->candidate,
                                      local->engine.info.n_vocab);
+    if (sequence->job->spec.grammar)
+        sequence->matcher = matcher_open(sequence->job->spec.grammar);
     sequence->admitted_us = now_us();
     atomic_fetch_sub(&local->n_waiting, 1);
     atomic_fetch_add(&local->n_running, 1);
@@ -261,7 +380,7 @@ static bool fork_sequence(struct local *local, struct sequence *sequence)
         return false;
     struct slot *slot = job->origin;
     if (slot->state != SLOT_FREE) {
-        slot = oldest_free(local, NULL);
+        slot = pick_free(local, NULL);
         if (!slot || !copy_rows(local, job->origin, slot, n))
             return false;
     }
@@ -276,13 +395,13 @@ static bool fork_sequence(struct local *local, struct sequence *sequence)
     return true;
 }
 
-/* Reuses the longest cached prefix: in place when its slot is free and little else is
- * lost, by a copy otherwise. False: no slot is free. */
+/* Reuses the longest cached prefix: in place when its slot is free, well placed, and
+ * little else is lost; by a copy otherwise. False: no slot is free. */
 static bool admit_sequence(struct local *local, struct sequence *sequence)
 {
     const struct job_spec *spec = &sequence->job->spec;
-    struct slot *oldest = oldest_free(local, NULL), *best = NULL;
-    if (!oldest)
+    struct slot *cheapest = pick_free(local, NULL), *best = NULL;
+    if (!cheapest)
         return false;
     if (fork_sequence(local, sequence))
         return true;
@@ -300,17 +419,18 @@ static bool admit_sequence(struct local *local, struct sequence *sequence)
         }
     }
     if (!best) {
-        take_slot(local, oldest, sequence, 0);
+        take_slot(local, cheapest, sequence, 0);
         return true;
     }
-    bool keeps = best->state == SLOT_FREE && best->n_past - n_best <= LEFT_BEHIND;
-    struct slot *other = keeps ? NULL : oldest_free(local, best);
+    bool in_place = best->state == SLOT_FREE && best->n_past - n_best <= LEFT_BEHIND &&
+                    cost_with(local, best) * ALIKE <= cost_with(local, cheapest);
+    struct slot *other = in_place ? NULL : pick_free(local, best);
     if (other && copy_rows(local, best, other, n_best))
         take_slot(local, other, sequence, n_best);
     else if (best->state == SLOT_FREE)
         take_slot(local, best, sequence, n_best);
     else
-        take_slot(local, oldest, sequence, 0);
+        take_slot(local, cheapest, sequence, 0);
     return true;
 }
 
@@ -341,12 +461,13 @@ static void admit(struct local *local)
 
 /* ---- prefill ---- */
 
-/* How many rows of the prompt come next, at most `room`. */
-static int next_chunk(const struct slot *slot, int room)
+/* How many rows come next, at most `room`. */
+static int next_chunk(const struct plan *plan, const struct slot *slot, int room)
 {
-    const struct job_spec *spec = &slot->sequence->job->spec;
-    int left = spec->n_tokens - slot->n_past;
-    if (spec->sampling.seeded && left > EXACT)
+    int left = slot->n_known - slot->n_past;
+    if (slot->sequence->n_output > 0)
+        left = plan_piece(plan, left);
+    if (slot->sequence->job->spec.sampling.seeded && left > EXACT)
         left -= left % EXACT;
     if (left <= room)
         return left;
@@ -368,10 +489,10 @@ static int prefill_chunk(struct local *local, struct slot *slot, int room)
 {
     struct local_job *job = slot->sequence->job;
     struct llm_row rows[LLM_BATCH_MAX];
-    int n = next_chunk(slot, room), from = slot->n_past;
-    bool last = from + n == job->spec.n_tokens;
+    int n = next_chunk(&local->plan, slot, room), from = slot->n_past;
+    bool last = from + n == slot->n_known;
     for (int i = 0; i < n; i++)
-        rows[i] = (struct llm_row){job->spec.tokens[from + i], from + i, slot->index,
+        rows[i] = (struct llm_row){slot->tokens[from + i], from + i, slot->index,
                                    last && i == n - 1};
     enum llm_result result = llm_decode(local->llm, rows, n, &job->cancelled);
     if (result == LLM_STOPPED) {
@@ -381,17 +502,18 @@ static int prefill_chunk(struct local *local, struct slot *slot, int room)
         return n;
     }
     if (result == LLM_FAILED) {
-        fail_slot(local, slot);
+        fail_slot(local, slot, step_failed);
         return n;
     }
-    memcpy(slot->tokens + from, job->spec.tokens + from, sizeof(int32_t) * (size_t)n);
     slot->n_past += n;
     if (slot->n_exact == from)
         slot->n_exact += n - n % EXACT;
     if (last) {
         float *logits = llm_logits(local->llm, n - 1);
-        cache_put(local->cache, slot->index, slot->tokens, slot->n_past);
-        keep_logits(local, slot, logits);
+        if (slot->n_past == job->spec.n_tokens) {
+            cache_put(local->cache, slot->index, slot->tokens, slot->n_past);
+            keep_logits(local, slot, logits);
+        }
         speak(local, slot->sequence, logits);
     }
     return n;
@@ -439,7 +561,7 @@ static int rows_of_run(struct local *local, struct run run, const bool *alone,
         struct slot *slot = &local->slots[run.first + i];
         real[i] = slot->state == SLOT_SPEAKING && !done[slot->index] &&
                   (run.n == 1 || !alone[slot->index]);
-        rows[i] = (struct llm_row){real[i] ? slot->sequence->token : 0, slot->n_past,
+        rows[i] = (struct llm_row){real[i] ? slot->tokens[slot->n_past] : 0, slot->n_past,
                                    slot->index, real[i]};
     }
     return run.n;
@@ -460,10 +582,10 @@ static void decode_run(struct local *local, struct run run, const bool *alone, b
         }
         done[slot->index] = true;
         if (result != LLM_OK) {
-            fail_slot(local, slot);
+            fail_slot(local, slot, step_failed);
             continue;
         }
-        slot->tokens[slot->n_past++] = rows[i].token;
+        slot->n_past++;
         speak(local, slot->sequence, llm_logits(local->llm, i));
     }
 }
@@ -628,6 +750,7 @@ static void local_free(struct local *local)
         queue_close(local->inbox);
     for (int i = 0; i < SLOTS_MAX; i++)
         free(local->slots[i].tokens);
+    free(local->mask);
     arena_close(local->arena);
 }
 
@@ -700,6 +823,8 @@ struct engine *local_open(const struct local_options *options, struct error *err
     local->constrain = constrain_open(local->llm);
     local->cache = cache_open();
     local->inbox = queue_open();
+    local->mask =
+        mem_alloc(sizeof(uint32_t) * ((size_t)local->engine.info.n_vocab / 32 + 1));
     for (int i = 0; i < options->n_slots; i++) {
         local->slots[i].index = i;
         local->slots[i].tokens =

@@ -333,6 +333,135 @@ static void a_stop_sequence_ends_the_answer(void **state)
     request_free(request);
 }
 
+/* ---- grammars ---- */
+
+static void hold_to(struct request *request, const char *lark)
+{
+    struct error err = {0};
+    request->spec.grammar = engine_grammar(engine, text_of(lark), &err);
+    if (!request->spec.grammar)
+        fail_msg("%s", err.message);
+}
+
+/* Runs it; the grammar's hold goes before the answer is there. */
+static const char *said_of(struct request *request)
+{
+    submit(request);
+    if (request->spec.grammar)
+        engine_grammar_release(engine, request->spec.grammar);
+    finish(request);
+    return request->answers[0].text.at;
+}
+
+static const char order[] =
+    "start: \"{\\\"colour\\\": \\\"\" (\"red\" | \"green\") \"\\\", "
+    "\\\"size in centimetres\\\": \" /[1-9]/ \"}\"";
+
+static void an_answer_keeps_to_its_grammar_and_ends_with_it(void **state)
+{
+    (void)state;
+    struct request *request = request_new(story, 100);
+    hold_to(request, order);
+    const char *said = said_of(request);
+    char colour[8], more[8];
+    int size = 0;
+    assert_int_equal(
+        sscanf(said, "{\"colour\": \"%5[a-z]\", \"size in centimetres\": %1d%1[}]%1s",
+               colour, &size, more, more + 4),
+        3);
+    assert_int_equal(request->answers[0].end.finish, FINISH_STOP);
+    assert_true(request->answers[0].end.n_output > 10);
+    request_free(request);
+}
+
+static void what_a_grammar_forces_takes_no_steps(void **state)
+{
+    (void)state;
+    static const char long_one[] =
+        "start: \"Four score and seven years ago our fathers brought forth, upon this "
+        "continent, a new nation, conceived in liberty, and dedicated to the proposition "
+        "that all men are created equal. Now we are engaged in a great civil war, "
+        "testing "
+        "whether that nation, or any nation so conceived, can \" /(long )+/ \"endure.\"";
+    struct request *free_one = request_new(story, 60), *held = request_new(story, 100);
+    hold_to(held, long_one);
+    const char *said = said_of(held);
+    assert_non_null(strstr(said, "so conceived, can long "));
+    said_of(free_one);
+    double held_us =
+        (double)held->answers[0].end.decode_us / held->answers[0].end.n_output;
+    double free_us =
+        (double)free_one->answers[0].end.decode_us / free_one->answers[0].end.n_output;
+    assert_true(held_us < free_us);
+    request_free(free_one);
+    request_free(held);
+}
+
+static void a_seed_repeats_a_grammars_answer_with_and_without_logprobs(void **state)
+{
+    (void)state;
+    struct request *plain = seeded(story, 100, 11), *told = seeded(story, 100, 11);
+    told->spec.sampling.n_top = 2;
+    hold_to(plain, order);
+    hold_to(told, order);
+    assert_string_equal(said_of(plain), said_of(told));
+    assert_int_equal(told->answers[0].n_steps, told->answers[0].end.n_output);
+    request_free(plain);
+    request_free(told);
+}
+
+static void each_candidate_has_its_own_place_in_the_grammar(void **state)
+{
+    (void)state;
+    struct request *request = request_new(story, 100);
+    request->spec.n_candidates = 3;
+    request->spec.sampling.temperature = 2;
+    hold_to(request, order);
+    said_of(request);
+    for (int i = 0; i < 3; i++) {
+        const char *said = request->answers[i].text.at;
+        assert_true(strncmp(said, "{\"colour\": \"", 12) == 0);
+        assert_int_equal(said[strlen(said) - 1], '}');
+    }
+    request_free(request);
+}
+
+static void max_tokens_cuts_what_is_forced(void **state)
+{
+    (void)state;
+    struct request *request = request_new(story, 5);
+    hold_to(request, order);
+    said_of(request);
+    assert_int_equal(request->answers[0].end.finish, FINISH_MAX_TOKENS);
+    assert_int_equal(request->answers[0].end.n_output, 5);
+    request_free(request);
+}
+
+static void a_stop_sequence_ends_a_grammars_answer(void **state)
+{
+    (void)state;
+    struct request *request = request_new(story, 100);
+    struct text stop = TEXT("\", \"size");
+    request->spec.stops = &stop;
+    request->spec.n_stops = 1;
+    hold_to(request, order);
+    const char *said = said_of(request);
+    assert_true(strcmp(said, "{\"colour\": \"red") == 0 ||
+                strcmp(said, "{\"colour\": \"green") == 0);
+    request_free(request);
+}
+
+static void a_grammar_that_is_none_is_refused(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    if (!engine)
+        skip();
+    assert_null(engine_grammar(engine, TEXT("start: ("), &err));
+    assert_int_equal(err.code, ERROR_INVALID_ARGUMENT);
+    assert_true(err.message[0] != '\0');
+}
+
 static int open_engine(void **state)
 {
     (void)state;
@@ -378,6 +507,13 @@ int main(void)
         cmocka_unit_test(a_full_queue_says_so),
         cmocka_unit_test(a_cancelled_answer_frees_its_slot_soon),
         cmocka_unit_test(a_stop_sequence_ends_the_answer),
+        cmocka_unit_test(an_answer_keeps_to_its_grammar_and_ends_with_it),
+        cmocka_unit_test(what_a_grammar_forces_takes_no_steps),
+        cmocka_unit_test(a_seed_repeats_a_grammars_answer_with_and_without_logprobs),
+        cmocka_unit_test(each_candidate_has_its_own_place_in_the_grammar),
+        cmocka_unit_test(max_tokens_cuts_what_is_forced),
+        cmocka_unit_test(a_stop_sequence_ends_a_grammars_answer),
+        cmocka_unit_test(a_grammar_that_is_none_is_refused),
     };
     return cmocka_run_group_tests(tests, open_engine, close_engine);
 }

@@ -45,6 +45,25 @@ double plan_cost(const struct plan *plan, int n_rows)
     return n_rows <= most ? costs[n_rows] : costs[most] * n_rows / most;
 }
 
+int plan_piece(const struct plan *plan, int n)
+{
+    double least[N_ASSUMED] = {0};
+    int first[N_ASSUMED] = {0};
+    if (n > n_sizes(plan))
+        return n;
+    for (int i = 1; i <= n; i++) {
+        for (int piece = i; piece >= 1; piece--) {
+            double cost = plan_cost(plan, piece) + least[i - piece];
+            /* Fewer steps, unless more are clearly cheaper. */
+            if (piece < i && cost >= least[i] * WORTH)
+                continue;
+            least[i] = cost;
+            first[i] = piece;
+        }
+    }
+    return first[n];
+}
+
 /* The cheapest number of rows, at least n, for a run over n slots. */
 static int padded(const struct plan *plan, int n)
 {
@@ -65,7 +84,8 @@ static struct run run_over(const struct plan *plan, int from, int to)
 
 /* slots[0..n) speak, ascending. best[i] is the least cost of covering the first i of
  * them; the last run then begins at slots[begin[i]]. */
-static int cover(const struct plan *plan, const int *slots, int n, struct run *runs)
+static int cover(const struct plan *plan, const int *slots, int n, struct run *runs,
+                 double *total)
 {
     double best[PLAN_SLOTS_MAX + 1] = {0};
     int begin[PLAN_SLOTS_MAX + 1] = {0};
@@ -81,6 +101,7 @@ static int cover(const struct plan *plan, const int *slots, int n, struct run *r
             }
         }
     }
+    *total = best[n];
     int n_runs = 0;
     for (int i = n; i > 0; i = begin[i])
         runs[n_runs++] = run_over(plan, slots[begin[i]], slots[i - 1]);
@@ -97,5 +118,18 @@ int plan_runs(const struct plan *plan, const bool *speaks, const bool *alone,
         else if (speaks[i])
             slots[n++] = i;
     }
-    return n_runs + cover(plan, slots, n, runs + n_runs);
+    double total;
+    return n_runs + cover(plan, slots, n, runs + n_runs, &total);
+}
+
+double plan_step_cost(const struct plan *plan, const bool *speaks)
+{
+    struct run runs[PLAN_SLOTS_MAX];
+    int slots[PLAN_SLOTS_MAX], n = 0;
+    double total;
+    for (int i = 0; i < plan->n_slots; i++)
+        if (speaks[i])
+            slots[n++] = i;
+    cover(plan, slots, n, runs, &total);
+    return total;
 }

@@ -42,9 +42,15 @@ void plan_time(struct plan *plan, int64_t us);
 /* What a step of n rows costs, in a unit that only compares. */
 double plan_cost(const struct plan *plan, int n_rows);
 
+/* How many of n rows of one slot to compute next, so that all of them cost least. */
+int plan_piece(const struct plan *plan, int n);
+
 /* Covers every slot i with speaks[i]. Those with alone[i] get a run of their own. Returns
  * the number of runs, at most n_slots. */
 int plan_runs(const struct plan *plan, const bool *speaks, const bool *alone,
               struct run *runs);
+
+/* What a step of these slots costs, in plan_cost's unit. */
+double plan_step_cost(const struct plan *plan, const bool *speaks);
 
 #endif

@@ -98,6 +98,32 @@ static void every_speaker_is_covered_once_or_padded(void **state)
     }
 }
 
+static void rows_of_one_slot_come_in_the_cheapest_pieces(void **state)
+{
+    (void)state;
+    struct plan plan = plan_of(8, true);
+    assert_int_equal(plan_piece(&plan, 1), 1);
+    assert_int_equal(plan_piece(&plan, 2), 1); /* twice 16 ms, not 39 */
+    assert_int_equal(plan_piece(&plan, 8), 8); /* 69 ms, not 8 times 16 */
+    assert_int_equal(plan_piece(&plan, 300), 300);
+    int left = 7, n_steps = 0;
+    for (int piece; left > 0; left -= piece, n_steps++) {
+        piece = plan_piece(&plan, left);
+        assert_true(piece >= 1 && piece <= left);
+    }
+    assert_true(n_steps <= 3);
+}
+
+static void neighbours_cost_less_than_strangers(void **state)
+{
+    (void)state;
+    struct plan plan = plan_of(16, true);
+    bool together[PLAN_SLOTS_MAX] = {0}, apart[PLAN_SLOTS_MAX] = {0};
+    for (int i = 0; i < 8; i++)
+        together[i] = apart[i < 4 ? i : i + 8] = true;
+    assert_true(plan_step_cost(&plan, together) < plan_step_cost(&plan, apart));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -106,6 +132,8 @@ int main(void)
         cmocka_unit_test(without_padding_a_gap_ends_a_run),
         cmocka_unit_test(who_must_be_alone_is),
         cmocka_unit_test(every_speaker_is_covered_once_or_padded),
+        cmocka_unit_test(rows_of_one_slot_come_in_the_cheapest_pieces),
+        cmocka_unit_test(neighbours_cost_less_than_strangers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -336,31 +336,69 @@ static int32_t pick(struct sampler *sampler, const float *logits, float max)
     return choose(sampler, sampler->choices, n);
 }
 
-struct sampled sampler_next(struct sampler *sampler, float *logits)
+/* Logits of what may not be taken become as small as can be. */
+static void apply_mask(float *logits, int n, const uint32_t *mask)
+{
+    for (int word = 0; word * 32 < n; word++) {
+        uint32_t bits = mask[word];
+        float *row = logits + (size_t)word * 32;
+        int size = n - word * 32 < 32 ? n - word * 32 : 32;
+        if (bits == UINT32_MAX)
+            continue;
+        for (int i = 0; i < size; i++)
+            row[i] = bits >> i & 1 ? row[i] : -INFINITY;
+    }
+}
+
+/* The likeliest tokens by the model's own distribution. Returns the logarithm of the sum
+ * that makes logits logprobs. Needs scan_blocks. */
+static double tell_top(struct sampler *sampler, const float *logits, float max,
+                       struct sampled *out)
+{
+    int n_top = sampler->sampling.n_top;
+    double log_total = (double)max + log(exp_sum(logits, sampler->n_vocab, max, 1));
+    out->n_top = n_top > 0 ? select_top(sampler, logits, n_top) : 0;
+    for (int i = 0; i < out->n_top; i++) {
+        out->top[i].token = sampler->choices[i].token;
+        out->top[i].logprob = (float)((double)sampler->choices[i].logit - log_total);
+    }
+    return log_total;
+}
+
+struct sampled sampler_next(struct sampler *sampler, float *logits, const uint32_t *mask)
 {
     struct sampled out = {.token = -1};
-    int n_top = sampler->sampling.n_top;
     float max = scan_blocks(sampler, logits);
     if (!isfinite(max))
         return out;
     double log_total = 0;
-    if (n_top >= 0) {
-        log_total = (double)max + log(exp_sum(logits, sampler->n_vocab, max, 1));
-        out.n_top = n_top > 0 ? select_top(sampler, logits, n_top) : 0;
-        for (int i = 0; i < out.n_top; i++) {
-            out.top[i].token = sampler->choices[i].token;
-            out.top[i].logprob = (float)((double)sampler->choices[i].logit - log_total);
-        }
-    }
-    if (sampler->n_used > 0) {
+    if (sampler->sampling.n_top >= 0)
+        log_total = tell_top(sampler, logits, max, &out);
+    if (mask)
+        apply_mask(logits, sampler->n_vocab, mask);
+    if (sampler->n_used > 0)
         punish(sampler, logits);
+    if (mask || sampler->n_used > 0)
         max = scan_blocks(sampler, logits);
-    }
+    if (!isfinite(max))
+        return out;
     out.token = pick(sampler, logits, max);
-    if (out.token >= 0 && n_top >= 0)
+    if (out.token >= 0 && sampler->sampling.n_top >= 0)
         out.logprob =
             (float)(logits[out.token] + penalty(sampler, out.token) - log_total);
     if (out.token >= 0)
         remember(sampler, out.token);
+    return out;
+}
+
+struct sampled sampler_given(struct sampler *sampler, const float *logits, int32_t token)
+{
+    struct sampled out = {.token = token};
+    if (sampler->sampling.n_top >= 0) {
+        float max = scan_blocks(sampler, logits);
+        double log_total = tell_top(sampler, logits, max, &out);
+        out.logprob = (float)((double)logits[token] - log_total);
+    }
+    remember(sampler, token);
     return out;
 }

@@ -1,9 +1,9 @@
 /* sample.h - one row of logits to one token.
  *
- * In order: penalties for tokens the answer has used (presence once, frequency per use),
- * the top_k likeliest, of those the fewest whose probabilities reach top_p, of those one
- * by temperature. Temperature 0 takes the likeliest. Logprobs are of the model's own
- * distribution: before penalties, cuts and temperature.
+ * In order: a grammar's mask, penalties for tokens the answer has used (presence once,
+ * frequency per use), the top_k likeliest, of those the fewest whose probabilities reach
+ * top_p, of those one by temperature. Temperature 0 takes the likeliest. Logprobs are of
+ * the model's own distribution: before penalties, cuts and temperature.
  *
  * Randomness is a hash of (seed, candidate, number of the token), so a draw does not
  * depend on anything that ran before. A sampler belongs to one thread. */
@@ -29,7 +29,11 @@ struct sampler;
 struct sampler *sampler_open(const struct sampling *sampling, int candidate, int n_vocab);
 void sampler_close(struct sampler *sampler);
 
-/* logits: n_vocab floats, changed in place by the penalties. */
-struct sampled sampler_next(struct sampler *sampler, float *logits);
+/* logits: n_vocab floats, changed in place. mask: bit i of word i / 32 says whether token
+ * i may be taken; NULL: all may. */
+struct sampled sampler_next(struct sampler *sampler, float *logits, const uint32_t *mask);
+
+/* The token was given, not drawn: it counts for penalties, and its logprobs are told. */
+struct sampled sampler_given(struct sampler *sampler, const float *logits, int32_t token);
 
 #endif

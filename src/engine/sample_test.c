@@ -26,7 +26,7 @@ static void draw_many(const struct sampling *sampling, const float *logits, int 
     for (int i = 0; i < n; i++) {
         float row[N_VOCAB];
         memcpy(row, logits, sizeof(row));
-        counts[sampler_next(sampler, row).token]++;
+        counts[sampler_next(sampler, row, NULL).token]++;
     }
     sampler_close(sampler);
 }
@@ -40,7 +40,7 @@ static void temperature_zero_takes_the_likeliest(void **state)
     struct sampling sampling = plain;
     sampling.temperature = 0;
     struct sampler *sampler = sampler_open(&sampling, 0, N_VOCAB);
-    assert_int_equal(sampler_next(sampler, logits).token, 123);
+    assert_int_equal(sampler_next(sampler, logits, NULL).token, 123);
     sampler_close(sampler);
 }
 
@@ -108,7 +108,7 @@ static void a_seed_repeats_and_another_does_not(void **state)
         sampling.n_top = s == 1 ? 5 : -1; /* asking for logprobs changes nothing */
         struct sampler *sampler = sampler_open(&sampling, 0, N_VOCAB);
         for (int i = 0; i < 50; i++)
-            drawn[s][i] = sampler_next(sampler, logits).token;
+            drawn[s][i] = sampler_next(sampler, logits, NULL).token;
         sampler_close(sampler);
     }
     assert_memory_equal(drawn[0], drawn[1], sizeof(drawn[0]));
@@ -126,7 +126,8 @@ static void candidates_of_one_seed_differ(void **state)
     struct sampler *b = sampler_open(&sampling, 1, N_VOCAB);
     int same = 0;
     for (int i = 0; i < 50; i++)
-        same += sampler_next(a, logits).token == sampler_next(b, logits).token;
+        same +=
+            sampler_next(a, logits, NULL).token == sampler_next(b, logits, NULL).token;
     assert_true(same < 10);
     sampler_close(a);
     sampler_close(b);
@@ -144,7 +145,7 @@ static void penalties_discourage_what_was_used(void **state)
     for (int i = 0; i < 4; i++) {
         float logits[N_VOCAB] = {0};
         logits[5] = 3, logits[6] = 2;
-        int32_t token = sampler_next(sampler, logits).token;
+        int32_t token = sampler_next(sampler, logits, NULL).token;
         assert_int_equal(token, expected[i]);
     }
     sampler_close(sampler);
@@ -161,7 +162,7 @@ static void logprobs_are_the_models_own(void **state)
         float logits[N_VOCAB], copy[N_VOCAB];
         fill(logits, N_VOCAB);
         memcpy(copy, logits, sizeof(copy));
-        struct sampled sampled = sampler_next(sampler, logits);
+        struct sampled sampled = sampler_next(sampler, logits, NULL);
         double total = 0;
         for (int i = 0; i < N_VOCAB; i++)
             total += exp((double)copy[i]);
@@ -184,7 +185,7 @@ static void broken_logits_are_noticed(void **state)
     for (int i = 0; i < N_VOCAB; i++)
         logits[i] = NAN;
     struct sampler *sampler = sampler_open(&plain, 0, N_VOCAB);
-    assert_int_equal(sampler_next(sampler, logits).token, -1);
+    assert_int_equal(sampler_next(sampler, logits, NULL).token, -1);
     sampler_close(sampler);
 }
 
@@ -211,12 +212,56 @@ static void what_a_draw_costs(void **state)
             logits[i] = 12 * (float)pow(rand() / (double)RAND_MAX, 3);
         int64_t began = now_us();
         for (int i = 0; i < ROUNDS; i++)
-            assert_true(sampler_next(sampler, logits).token >= 0);
+            assert_true(sampler_next(sampler, logits, NULL).token >= 0);
         print_message("%-20s %.3f ms a draw\n", kinds[k].name,
                       (double)(now_us() - began) / ROUNDS / 1000);
         sampler_close(sampler);
     }
     free(logits);
+}
+
+static void a_mask_leaves_only_what_it_allows(void **state)
+{
+    (void)state;
+    float logits[N_VOCAB];
+    uint32_t mask[N_VOCAB / 32 + 1] = {0};
+    fill(logits, N_VOCAB);
+    logits[7] = 40;
+    mask[321 / 32] = 1u << 321 % 32;
+    mask[999 / 32] |= 1u << 999 % 32;
+    struct sampling sampling = plain;
+    sampling.n_top = 3;
+    struct sampler *sampler = sampler_open(&sampling, 0, N_VOCAB);
+    for (int i = 0; i < 100; i++) {
+        float row[N_VOCAB];
+        memcpy(row, logits, sizeof(row));
+        struct sampled sampled = sampler_next(sampler, row, mask);
+        assert_true(sampled.token == 321 || sampled.token == 999);
+        assert_int_equal(sampled.top[0].token, 7); /* as the model would have it */
+        assert_true(sampled.logprob < -20);
+    }
+    memset(mask, 0, sizeof(mask));
+    assert_int_equal(sampler_next(sampler, logits, mask).token, -1);
+    sampler_close(sampler);
+}
+
+static void a_given_token_counts_and_has_its_logprob(void **state)
+{
+    (void)state;
+    float logits[N_VOCAB];
+    for (int i = 0; i < N_VOCAB; i++)
+        logits[i] = -30;
+    logits[3] = logf(0.75f), logits[4] = logf(0.25f);
+    struct sampling sampling = plain;
+    sampling.n_top = 1;
+    sampling.temperature = 0;
+    sampling.frequency = 2;
+    struct sampler *sampler = sampler_open(&sampling, 0, N_VOCAB);
+    struct sampled given = sampler_given(sampler, logits, 3);
+    assert_int_equal(given.token, 3);
+    assert_true(fabs((double)given.logprob - log(0.75)) < 1e-4);
+    assert_int_equal(sampler_next(sampler, logits, NULL).token, 4); /* 3 was used */
+    sampler_close(sampler);
 }
 
 int main(void)
@@ -232,6 +277,8 @@ int main(void)
         cmocka_unit_test(logprobs_are_the_models_own),
         cmocka_unit_test(broken_logits_are_noticed),
         cmocka_unit_test(what_a_draw_costs),
+        cmocka_unit_test(a_mask_leaves_only_what_it_allows),
+        cmocka_unit_test(a_given_token_counts_and_has_its_logprob),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

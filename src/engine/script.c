@@ -499,8 +499,8 @@ static void script_close(struct engine *engine)
     script_free(e);
 }
 
-/* What a script says was written beforehand: no grammar holds it. Some address that is not
- * NULL stands for all of them. */
+/* What a script says was written beforehand: no grammar holds it. Some address that is
+ * not NULL stands for all of them. */
 static struct grammar *script_grammar(struct engine *engine, struct text lark,
                                       struct error *err)
 {
