@@ -63,6 +63,15 @@ class Terminal:
     def send(self, text):
         os.write(self.fd, text.encode())
 
+    def key(self, text, seconds=10):
+        """Typed when the line editor has the terminal: before that, the terminal itself would
+        take Ctrl-D, and the editor would find a NUL in its place."""
+        deadline = time.monotonic() + seconds * PATIENCE
+        while termios.tcgetattr(self.fd)[3] & termios.ICANON:
+            assert time.monotonic() < deadline, "no line is being edited"
+            self.more(0.02)
+        self.send(text)
+
     def line(self, text):
         self.send(text + "\n")
 

@@ -173,7 +173,7 @@ def test_failures_do_not_end_it(terminal, fake):
         t.line(message)
         t.until(words)
     t.until("> ")
-    t.send("\x04")
+    t.key("\x04")
     assert t.end()[1] == 0
     assert turns(fake.bodies[-1]) == [("user", "hello")]
 
@@ -224,7 +224,7 @@ def test_history_outlives_the_chat_and_is_private(terminal, fake, tmp_path):
         t.line(key)
         t.until(answer)
         t.until("> ")
-        t.send("\x04")
+        t.key("\x04")
         assert t.end()[1] == 0
     history = tmp_path / "state" / "pollux" / "chat_history"
     assert history.stat().st_mode & 0o077 == 0

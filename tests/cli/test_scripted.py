@@ -113,5 +113,5 @@ def test_a_chat_on_a_terminal(terminal, server):
     t.line("Say hello")
     t.until("Hello there")
     t.until("> ")
-    t.send("\x04")
+    t.key("\x04")
     assert t.end()[1] == 0
