@@ -77,16 +77,15 @@ fi
 
 # Debian's cargo is often too old and rustup is the person's own choice, so this only tells.
 if ! command -v cargo >/dev/null; then
-    echo "setup: cargo is missing (Rust 1.85 or newer): install rustup, then 'rustup default stable';" >&2
-    echo "setup: on Debian 13 and Ubuntu 25.04 or later 'apt-get install cargo' does it, too" >&2
+    echo "setup: cargo is missing (Rust 1.87 or newer): install rustup, then 'rustup default stable';" >&2
     exit 1
 fi
-stamp=${XDG_CACHE_HOME:-$HOME/.cache}/pollux/cargo-checked
+stamp=${XDG_CACHE_HOME:-$HOME/.cache}/pollux/cargo-1.87-checked
 cargo=$(command -v cargo)
 if [ ! -f "$stamp" ] || [ "$cargo" -nt "$stamp" ]; then
     minor=$(cargo --version | sed -n 's/^cargo 1\.\([0-9]*\).*/\1/p')
-    if [ "${minor:-0}" -lt 85 ]; then
-        echo "setup: $(cargo --version) is too old: Rust 1.85 or newer is needed ('rustup update stable')" >&2
+    if [ "${minor:-0}" -lt 87 ]; then
+        echo "setup: $(cargo --version) is too old: Rust 1.87 or newer is needed ('rustup update stable')" >&2
         exit 1
     fi
     mkdir -p "${stamp%/*}"

@@ -2,10 +2,13 @@
 //!
 //! Nothing unwinds into C: every exported function runs under [`guard`].
 
+mod constraint;
 mod python;
 mod template;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_constraint;
 
 use std::ffi::c_char;
 use std::panic::{catch_unwind, AssertUnwindSafe};

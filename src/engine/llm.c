@@ -143,6 +143,7 @@ static bool open_model(struct llm *llm, const struct llm_options *options,
     struct llama_model_params params = llama_model_default_params();
     params.progress_callback = on_progress;
     params.progress_callback_user_data = llm;
+    params.vocab_only = options->only_vocab;
     if (access(options->path, R_OK) != 0)
         return error_set(err, ERROR_NOT_FOUND, "cannot read the model file %s",
                          options->path);
@@ -210,7 +211,8 @@ struct llm *llm_open(const struct llm_options *options, struct error *err)
     llm->progress_arg = options->progress_arg;
     llama_log_set(on_log, NULL);
     llama_backend_init();
-    if (!open_model(llm, options, err) || !open_context(llm, options, err)) {
+    if (!open_model(llm, options, err) ||
+        (!options->only_vocab && !open_context(llm, options, err))) {
         llm_close(llm);
         return NULL;
     }
@@ -256,6 +258,30 @@ struct text llm_piece(struct llm *llm, int32_t token)
 bool llm_is_end(const struct llm *llm, int32_t token)
 {
     return llama_vocab_is_eog(llm->vocab, token);
+}
+
+int32_t llm_usual_end(const struct llm *llm)
+{
+    llama_token turn = llama_vocab_eot(llm->vocab);
+    return turn != LLAMA_TOKEN_NULL ? turn : llama_vocab_eos(llm->vocab);
+}
+
+bool llm_token_bytes(const struct llm *llm, int32_t token, struct buf *bytes)
+{
+    enum llama_token_attr attr = llama_vocab_get_attr(llm->vocab, token);
+    if (attr & (LLAMA_TOKEN_ATTR_CONTROL | LLAMA_TOKEN_ATTR_UNKNOWN) ||
+        llm_is_end(llm, token)) {
+        buf_str(bytes, llama_vocab_get_text(llm->vocab, token));
+        return true;
+    }
+    int room = 256;
+    int n = llama_token_to_piece(llm->vocab, token, buf_reserve(bytes, (size_t)room),
+                                 room, 0, false);
+    if (n < 0)
+        n = llama_token_to_piece(llm->vocab, token, buf_reserve(bytes, (size_t)-n), -n, 0,
+                                 false);
+    bytes->len += n > 0 ? (size_t)n : 0;
+    return false;
 }
 
 enum llm_result llm_decode(struct llm *llm, const struct llm_row *rows, int n,

@@ -2,12 +2,14 @@
  * libllama.
  *
  * A sequence of KV rows is a *slot*, numbered from 0; each has a stream of its own in the
- * KV buffer, so a slot's rows do not depend on its neighbours'. Tokenising is
- * thread-safe; all else belongs to the engine's thread. */
+ * KV buffer, so a slot's rows do not depend on its neighbours'. Tokenising and what asks
+ * about a token are thread-safe, but for llm_piece(); all else belongs to the engine's
+ * thread. */
 #ifndef POLLUX_ENGINE_LLM_H
 #define POLLUX_ENGINE_LLM_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/error.h"
 #include <stdatomic.h>
 #include <stdint.h>
@@ -19,6 +21,7 @@ struct llm_options {
     int n_threads; /* 0: one per core */
     int n_ctx;     /* tokens a slot holds; 0: the model's own, at most LLM_CTX_DEFAULT */
     int n_slots;
+    bool only_vocab; /* nothing can be decoded: for tests of what needs words alone */
     void (*progress)(float done, void *arg);
     void *progress_arg;
 };
@@ -47,6 +50,11 @@ int llm_tokenize(const struct llm *llm, struct text text, bool special, int32_t 
 /* The token's bytes; the view is good until the next call. Control tokens have none. */
 struct text llm_piece(struct llm *llm, int32_t token);
 bool llm_is_end(const struct llm *llm, int32_t token); /* of a turn or of the text */
+int32_t llm_usual_end(const struct llm *llm);          /* the one that ends a turn */
+
+/* Adds the token's bytes to `bytes`, or its name and returns true when it is a control
+ * token, which no text spells. Tokens that are not in use have no bytes. */
+bool llm_token_bytes(const struct llm *llm, int32_t token, struct buf *bytes);
 
 /* One row of a batch: `token` at position `pos` of `slot`. Rows of a batch come in order
  * of slots, and of positions in each. */
