@@ -18,8 +18,11 @@
  * cuts a content in two (many do, at </think>) could lose one mark of the pair, and then
  * everything behind it would change sides. */
 #include "chat/prompt.h"
+#include "chat/grammar.h"
+#include "chat/say.h"
 #include "rust/template.h"
-#include "json/write.h"
+#include "json/tree.h"
+#include <stdint.h>
 #include <stdlib.h>
 
 /* What a model without a template is given: a page of dialogue, which any base model has
@@ -35,8 +38,6 @@
  *     Model:
  */
 static const char plain_template[] =
-    "{%- if tools %}{{ raise_exception('it was not trained to call functions') }}"
-    "{%- endif %}"
     "{%- set names = {'system': 'System', 'user': 'User', 'assistant': 'Model', "
     "'tool': 'Function'} %}"
     "{%- for message in messages %}{{ names[message.role] + ':\\n' + message.content + "
@@ -47,243 +48,35 @@ static const char plain_template[] =
 struct prompter {
     struct engine *engine;
     const struct engine_info *info;
+    const struct family *family;
+    struct specials *specials;
     struct template *template;
     bool plain;
-    /* The spellings of control tokens, sorted. None begins with another of them, so the
-     * one that a text begins with, if any, is the greatest that is not greater than the
-     * text. */
-    struct text *specials;
-    int n_specials;
-    bool begins[256]; /* whether one of them begins with this byte */
+    bool thinks;   /* trained to */
+    bool switches; /* enable_thinking makes a difference to the template */
+    bool shows_tools, shows_calls, shows_results; /* the template does, and rightly */
 };
 
-/* ---- spellings of control tokens ---- */
-
-static int text_order(struct text a, struct text b)
-{
-    int order = memcmp(a.at, b.at, a.len < b.len ? a.len : b.len);
-    return order ? order : (a.len > b.len) - (a.len < b.len);
-}
-
-static int by_text(const void *a, const void *b)
-{
-    return text_order(*(const struct text *)a, *(const struct text *)b);
-}
-
-static bool begins_with(struct text text, struct text prefix)
-{
-    return prefix.len <= text.len && memcmp(text.at, prefix.at, prefix.len) == 0;
-}
-
-static void learn_specials(struct prompter *p)
-{
-    const struct engine_info *info = p->info;
-    p->specials = mem_alloc(((size_t)info->n_specials + 1) * sizeof *p->specials);
-    int n = 0;
-    for (int i = 0; i < info->n_specials; i++)
-        if (info->specials[i].len > 0)
-            p->specials[n++] = info->specials[i];
-    qsort(p->specials, (size_t)n, sizeof *p->specials, by_text);
-    for (int i = 0; i < n; i++) {
-        struct text it = p->specials[i];
-        if (p->n_specials && begins_with(it, p->specials[p->n_specials - 1]))
-            continue;
-        p->specials[p->n_specials++] = it;
-        p->begins[(unsigned char)it.at[0]] = true;
-    }
-}
-
-static bool spells_special(const struct prompter *p, struct text text)
-{
-    int low = 0, high = p->n_specials; /* the first that is greater than text */
-    while (low < high) {
-        int middle = (low + high) / 2;
-        if (text_order(p->specials[middle], text) <= 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low > 0 && begins_with(text, p->specials[low - 1]);
-}
-
-/* The offset of the next spelling at or after `from`, or text.len. */
-static size_t next_spelling(const struct prompter *p, struct text text, size_t from)
-{
-    for (size_t i = from; i < text.len; i++)
-        if (p->begins[(unsigned char)text.at[i]] &&
-            spells_special(p, (struct text){text.at + i, text.len - i}))
-            return i;
-    return text.len;
-}
-
-/* A copy with the sentinel behind the first character of each spelling. */
-static void add_broken(const struct prompter *p, struct text text, struct text sentinel,
-                       struct buf *out)
-{
-    size_t from = 0;
-    for (size_t at; (at = next_spelling(p, text, from)) < text.len;) {
-        size_t first = text_utf8_char((struct text){text.at + at, text.len - at});
-        at += first ? first : 1;
-        buf_add(out, text.at + from, at - from);
-        buf_text(out, sentinel);
-        from = at;
-    }
-    buf_add(out, text.at + from, text.len - from);
-}
-
-/* ---- chat to messages ---- */
-
-/* One message as templates know it. A message of the model may have calls: those of the
- * chat's turns [from_turn, to_turn). */
-struct said {
-    const char *role; /* system, user, assistant, tool */
-    struct text content, thought;
-    struct text name, id; /* tool */
-    int from_turn, to_turn;
+/* What is rendered, and what comes of it. */
+struct rendering {
+    const struct chat *chat;
+    struct text *parameters; /* of its functions, as they are shown */
+    struct text words;       /* ours, behind the system instruction */
+    int n_turns;             /* that are rendered */
+    struct text more;     /* what a last turn of the model begins with: to be continued */
+    bool thinks;          /* it is asked to */
+    struct text sentinel; /* out: where to cut; absent: nowhere */
+    struct buf text;      /* out */
 };
 
-struct saying {
-    struct said *at;
-    int n;
+static const struct say_shape shapes[] = {
+    {0},
+    {.split = true},
+    {.merge = true},
+    {.fold = true},
+    {.merge = true, .fold = true},
+    {.merge = true, .fold = true, .split = true},
 };
-
-/* As paragraphs, if both say something. */
-static struct text join(struct arena *arena, struct text a, struct text b)
-{
-    static const struct text gap = {"\n\n", 2};
-    if (a.len == 0)
-        return b;
-    if (b.len == 0)
-        return a;
-    char *both = arena_alloc(arena, a.len + gap.len + b.len + 1);
-    memcpy(both, a.at, a.len);
-    memcpy(both + a.len, gap.at, gap.len);
-    memcpy(both + a.len + gap.len, b.at, b.len);
-    return (struct text){both, a.len + gap.len + b.len};
-}
-
-/* All texts of one kind in parts [from, to), put together. One part is not copied. */
-static struct text join_parts(struct arena *arena, const struct turn_of *turn, int from,
-                              int to, enum part_kind kind)
-{
-    size_t len = 0;
-    int n = 0;
-    struct text only = TEXT("");
-    for (int i = from; i < to; i++) {
-        if (turn->parts[i].kind != kind)
-            continue;
-        only = turn->parts[i].text;
-        len += only.len;
-        n++;
-    }
-    if (n < 2)
-        return only;
-    char *all = arena_alloc(arena, len + 1), *to_byte = all;
-    for (int i = from; i < to; i++) {
-        struct text text = turn->parts[i].text;
-        if (turn->parts[i].kind != kind || text.len == 0)
-            continue;
-        memcpy(to_byte, text.at, text.len);
-        to_byte += text.len;
-    }
-    return (struct text){all, len};
-}
-
-/* A user's turn: runs of text are a message each, and so is each function's result. */
-static void say_user(struct saying *say, const struct turn_of *turn, struct arena *arena)
-{
-    int before = say->n;
-    for (int i = 0; i < turn->n_parts;) {
-        const struct part *part = &turn->parts[i];
-        struct said *said = &say->at[say->n++];
-        if (part->kind == PART_RESULT) {
-            *said = (struct said){.role = "tool",
-                                  .content = part->json,
-                                  .name = part->name,
-                                  .id = part->id};
-            i++;
-            continue;
-        }
-        int to = i;
-        while (to < turn->n_parts && turn->parts[to].kind != PART_RESULT)
-            to++;
-        *said = (struct said){.role = "user",
-                              .content = join_parts(arena, turn, i, to, PART_TEXT)};
-        i = to;
-    }
-    if (say->n == before)
-        say->at[say->n++] = (struct said){.role = "user", .content = TEXT("")};
-}
-
-static void say_model(struct saying *say, const struct chat *chat, int turn,
-                      struct arena *arena)
-{
-    const struct turn_of *it = &chat->turns[turn];
-    say->at[say->n++] = (struct said){
-        .role = "assistant",
-        .content = join_parts(arena, it, 0, it->n_parts, PART_TEXT),
-        .thought = join_parts(arena, it, 0, it->n_parts, PART_THOUGHT),
-        .from_turn = turn,
-        .to_turn = turn + 1,
-    };
-}
-
-static struct saying say_chat(const struct chat *chat, int n_turns, struct arena *arena)
-{
-    size_t room = 2;
-    for (int i = 0; i < n_turns; i++)
-        room += (size_t)chat->turns[i].n_parts + 1;
-    struct saying say = {arena_array(arena, struct said, room), 0};
-    if (chat->system.len > 0)
-        say.at[say.n++] = (struct said){.role = "system", .content = chat->system};
-    for (int i = 0; i < n_turns; i++) {
-        if (chat->turns[i].role == ROLE_USER)
-            say_user(&say, &chat->turns[i], arena);
-        else
-            say_model(&say, chat, i, arena);
-    }
-    /* Templates look at the first message without asking whether there is one. */
-    if (n_turns == 0 && say.n == 0)
-        say.at[say.n++] = (struct said){.role = "user", .content = TEXT("")};
-    return say;
-}
-
-/* ---- shapes ---- */
-
-/* Neighbours of one role become one message; the results of functions stay apart. */
-static void merge_neighbours(struct saying *say, struct arena *arena)
-{
-    int n = 0;
-    for (int i = 0; i < say->n; i++) {
-        struct said *last = n ? &say->at[n - 1] : NULL, *it = &say->at[i];
-        if (!last || strcmp(last->role, it->role) != 0 || strcmp(it->role, "tool") == 0) {
-            say->at[n++] = *it;
-            continue;
-        }
-        last->content = join(arena, last->content, it->content);
-        last->thought = join(arena, last->thought, it->thought);
-        last->to_turn = it->to_turn;
-    }
-    say->n = n;
-}
-
-/* The system instruction goes in front of what the user said first. */
-static void fold_system(struct saying *say, struct arena *arena)
-{
-    if (say->n == 0 || strcmp(say->at[0].role, "system") != 0)
-        return;
-    struct text system = say->at[0].content;
-    if (say->n == 1 || strcmp(say->at[1].role, "user") != 0) {
-        say->at[0].role = "user";
-        return;
-    }
-    say->at[1].content = join(arena, system, say->at[1].content);
-    memmove(say->at, say->at + 1, sizeof *say->at * (size_t)--say->n);
-}
-
-static const struct shape {
-    bool merge, fold;
-} shapes[] = {{false, false}, {true, false}, {false, true}, {true, true}};
 
 /* ---- messages to the template's context ---- */
 
@@ -298,12 +91,13 @@ struct context {
 /* The text as it may be written. What spells a control token is noticed or broken. */
 static struct text harmless(struct context *c, struct text text)
 {
+    const struct specials *specials = c->prompter->specials;
     if (!c->sentinel.at) {
-        c->forged = c->forged || next_spelling(c->prompter, text, 0) < text.len;
+        c->forged = c->forged || special_next(specials, text, 0) < text.len;
         return text;
     }
     buf_clear(&c->broken);
-    add_broken(c->prompter, text, c->sentinel, &c->broken);
+    special_break(specials, text, c->sentinel, &c->broken);
     return buf_view(&c->broken);
 }
 
@@ -319,40 +113,29 @@ static void put_json(struct context *c, const char *key, struct text json)
     json_raw(&c->w, harmless(c, json));
 }
 
-static void put_call(struct context *c, const struct part *call)
+static void put_calls(struct context *c, const struct said *said)
 {
-    json_begin(&c->w, '{');
-    if (call->id.len > 0)
-        put_text(c, "id", call->id);
-    put_text(c, "type", TEXT("function"));
-    json_key(&c->w, "function");
-    json_begin(&c->w, '{');
-    put_text(c, "name", call->name);
-    put_json(c, "arguments", call->json.len > 0 ? call->json : TEXT("{}"));
-    json_end(&c->w, '}');
-    json_end(&c->w, '}');
-}
-
-static void put_calls(struct context *c, const struct chat *chat, const struct said *said)
-{
-    bool any = false;
-    for (int t = said->from_turn; t < said->to_turn; t++) {
-        for (int i = 0; i < chat->turns[t].n_parts; i++) {
-            if (chat->turns[t].parts[i].kind != PART_CALL)
-                continue;
-            if (!any) {
-                json_key(&c->w, "tool_calls");
-                json_begin(&c->w, '[');
-                any = true;
-            }
-            put_call(c, &chat->turns[t].parts[i]);
-        }
+    if (said->n_calls == 0)
+        return;
+    json_key(&c->w, "tool_calls");
+    json_begin(&c->w, '[');
+    for (int i = 0; i < said->n_calls; i++) {
+        const struct said_call *call = &said->calls[i];
+        json_begin(&c->w, '{');
+        if (call->id.len > 0)
+            put_text(c, "id", call->id);
+        put_text(c, "type", TEXT("function"));
+        json_key(&c->w, "function");
+        json_begin(&c->w, '{');
+        put_text(c, "name", call->name);
+        put_json(c, "arguments", call->args);
+        json_end(&c->w, '}');
+        json_end(&c->w, '}');
     }
-    if (any)
-        json_end(&c->w, ']');
+    json_end(&c->w, ']');
 }
 
-static void put_said(struct context *c, const struct chat *chat, const struct said *said)
+static void put_said(struct context *c, const struct said *said)
 {
     json_begin(&c->w, '{');
     json_key(&c->w, "role");
@@ -364,34 +147,41 @@ static void put_said(struct context *c, const struct chat *chat, const struct sa
         put_text(c, "name", said->name);
     if (said->id.len > 0)
         put_text(c, "tool_call_id", said->id);
-    put_calls(c, chat, said);
+    put_calls(c, said);
     json_end(&c->w, '}');
 }
 
-static void put_tools(struct context *c, const struct chat *chat)
+static void put_tool(struct context *c, const struct function *f, struct text parameters)
 {
-    if (chat->n_functions == 0)
+    json_begin(&c->w, '{');
+    put_text(c, "type", TEXT("function"));
+    json_key(&c->w, "function");
+    json_begin(&c->w, '{');
+    put_text(c, "name", f->name);
+    put_text(c, "description", f->description.at ? f->description : TEXT(""));
+    put_json(c, "parameters", parameters);
+    json_end(&c->w, '}');
+    json_end(&c->w, '}');
+}
+
+static void put_tools(struct context *c, const struct rendering *r)
+{
+    if (r->chat->n_functions == 0 || !c->prompter->shows_tools)
         return;
     json_key(&c->w, "tools");
     json_begin(&c->w, '[');
-    for (int i = 0; i < chat->n_functions; i++) {
-        const struct function *f = &chat->functions[i];
-        json_begin(&c->w, '{');
-        put_text(c, "type", TEXT("function"));
-        json_key(&c->w, "function");
-        json_begin(&c->w, '{');
-        put_text(c, "name", f->name);
-        put_text(c, "description", f->description.at ? f->description : TEXT(""));
-        put_json(c, "parameters",
-                 f->parameters.len > 0 ? f->parameters
-                                       : TEXT("{\"type\":\"object\",\"properties\":{}}"));
-        json_end(&c->w, '}');
-        json_end(&c->w, '}');
-    }
+    for (int i = 0; i < r->chat->n_functions; i++)
+        put_tool(c, &r->chat->functions[i], r->parameters[i]);
     json_end(&c->w, ']');
 }
 
-static void put_context(struct context *c, const struct chat *chat,
+static void put_bool(struct context *c, const char *key, bool value)
+{
+    json_key(&c->w, key);
+    json_bool(&c->w, value);
+}
+
+static void put_context(struct context *c, const struct rendering *r,
                         const struct saying *say)
 {
     const struct engine_info *info = c->prompter->info;
@@ -399,16 +189,140 @@ static void put_context(struct context *c, const struct chat *chat,
     json_key(&c->w, "messages");
     json_begin(&c->w, '[');
     for (int i = 0; i < say->n; i++)
-        put_said(c, chat, &say->at[i]);
+        put_said(c, &say->at[i]);
     json_end(&c->w, ']');
-    put_tools(c, chat);
-    json_key(&c->w, "add_generation_prompt");
-    json_bool(&c->w, true);
+    put_tools(c, r);
+    put_bool(c, "add_generation_prompt", true);
+    if (c->prompter->switches) {
+        put_bool(c, "enable_thinking", r->thinks);
+        put_bool(c, "thinking", r->thinks);
+    }
     json_key(&c->w, "bos_token");
     json_text(&c->w, info->bos);
     json_key(&c->w, "eos_token");
     json_text(&c->w, info->eos);
     json_end(&c->w, '}');
+}
+
+/* ---- what the template does not say ---- */
+
+/* A schema as a model is to read it: llguidance's own words are not part of it. */
+static struct text shown_schema(struct text schema, struct arena *arena)
+{
+    static const struct text key = {"\"x-guidance\"", 12};
+    struct error err;
+    if (schema.len == 0)
+        return TEXT("{\"type\":\"object\",\"properties\":{}}");
+    if (text_find(schema, key, 0) == SIZE_MAX)
+        return schema;
+    struct json_object *tree = json_parse(arena, schema, &err);
+    if (!json_object_is_type(tree, json_type_object))
+        return schema;
+    json_object_object_del(tree, "x-guidance");
+    struct buf shown = {0};
+    json_any_write(tree, &shown);
+    struct text text = arena_text(arena, buf_view(&shown));
+    buf_free(&shown);
+    return text;
+}
+
+static void add_example(const struct prompter *p, struct buf *words)
+{
+    static const struct family_call example = {{"<function-name>", 15},
+                                               {"<args-json-object>", 18}};
+    struct text trail = text_of(p->family->tools_trail);
+    size_t at = text_find(trail, TEXT("%s"), 0);
+    buf_text(words, text_slice(trail, 0, at));
+    family_write_calls(p->family, &example, 1, words);
+    buf_text(words, text_slice(trail, at + 2, trail.len));
+}
+
+static void add_tools(const struct prompter *p, const struct rendering *r,
+                      struct buf *words)
+{
+    struct context c = {.prompter = p, .w = json_writer(words, false)};
+    buf_str(words, p->family->tools_lead);
+    for (int i = 0; i < r->chat->n_functions; i++) {
+        buf_char(words, '\n');
+        c.w = json_writer(words, false);
+        put_tool(&c, &r->chat->functions[i], r->parameters[i]);
+    }
+    add_example(p, words);
+}
+
+static void add_shape(const struct shape *shape, struct arena *arena, struct buf *words)
+{
+    if (shape->kind == ANSWER_JSON && shape->schema.len == 0)
+        buf_str(words, "Answer in JSON.");
+    if (shape->kind == ANSWER_JSON && shape->schema.len > 0) {
+        buf_str(words, "Answer in JSON, by this JSON Schema:\n");
+        buf_text(words, shown_schema(shape->schema, arena));
+    }
+    if (shape->kind == ANSWER_CHOICE)
+        buf_str(words, "Answer with one of these, and nothing else:");
+    for (int i = 0; shape->kind == ANSWER_CHOICE && i < shape->n_choices; i++) {
+        buf_char(words, '\n');
+        buf_text(words, shape->choices[i]);
+    }
+}
+
+static void next_paragraph(struct buf *words)
+{
+    if (words->len > 0)
+        buf_str(words, "\n\n");
+}
+
+static struct text our_words(const struct prompter *p, const struct rendering *r,
+                             struct arena *arena)
+{
+    struct buf words = {0};
+    if (p->family->as_is)
+        return TEXT("");
+    if (r->chat->n_functions > 0 && !p->shows_tools)
+        add_tools(p, r, &words);
+    if (r->chat->shape.kind != ANSWER_TEXT) {
+        next_paragraph(&words);
+        add_shape(&r->chat->shape, arena, &words);
+    }
+    if (r->thinks && !p->thinks) {
+        next_paragraph(&words);
+        buf_printf(&words, "Before you answer, think step by step between %s and %s.",
+                   p->family->think, p->family->end_think);
+    }
+    struct text text = arena_text(arena, buf_view(&words));
+    buf_free(&words);
+    return text;
+}
+
+/* ---- thoughts ---- */
+
+static bool ends_with(const struct buf *text, const char *mark)
+{
+    struct text view = buf_view(text);
+    while (view.len > 0 && strchr(" \t\r\n", view.at[view.len - 1]))
+        view.len--;
+    return text_ends(view, mark);
+}
+
+/* Has the prompt's end say whether there is to be a thought, where the template did not.
+ */
+static enum thought lead_thought(const struct prompter *p, struct rendering *r)
+{
+    const struct family *family = p->family;
+    bool opened = ends_with(&r->text, family->think);
+    if (family->as_is || r->more.len > 0)
+        return THOUGHT_NONE;
+    if (r->thinks && !p->thinks && !opened) {
+        buf_printf(&r->text, "%s\n", family->think);
+        opened = true;
+    }
+    if (r->thinks)
+        return opened ? THOUGHT_OPEN : THOUGHT_MAY;
+    if (opened)
+        buf_printf(&r->text, "\n%s\n\n", family->end_think);
+    else if (p->thinks && !p->switches)
+        buf_printf(&r->text, "%s\n\n%s\n\n", family->think, family->end_think);
+    return p->thinks ? THOUGHT_BARRED : THOUGHT_NONE;
 }
 
 /* ---- context to text ---- */
@@ -427,22 +341,15 @@ static struct text pick_sentinel(struct text all, struct text more, struct arena
     return (struct text){0};
 }
 
-struct rendering {
-    const struct chat *chat;
-    struct text more;     /* what a last turn of the model begins with: to be continued */
-    struct text sentinel; /* out: where to cut; absent: nowhere */
-    struct buf text;      /* out */
-};
-
 /* The context, written again with a sentinel when the chat spells a control token. */
 static bool write_context(const struct prompter *p, const struct saying *say,
                           struct rendering *r, struct arena *arena, struct buf *json,
                           struct error *err)
 {
     struct context c = {.prompter = p, .w = json_writer(json, false)};
-    put_context(&c, r->chat, say);
+    put_context(&c, r, say);
     r->sentinel = (struct text){0};
-    if (!c.forged && next_spelling(p, r->more, 0) == r->more.len)
+    if (!c.forged && special_next(p->specials, r->more, 0) == r->more.len)
         return true;
     r->sentinel = pick_sentinel(buf_view(json), r->more, arena);
     if (!r->sentinel.at)
@@ -453,19 +360,24 @@ static bool write_context(const struct prompter *p, const struct saying *say,
     buf_clear(json);
     c = (struct context){
         .prompter = p, .w = json_writer(json, false), .sentinel = r->sentinel};
-    put_context(&c, r->chat, say);
+    put_context(&c, r, say);
     buf_free(&c.broken);
     return true;
 }
 
-static bool render_shape(const struct prompter *p, const struct shape *shape, int n_turns,
+static bool render_shape(const struct prompter *p, const struct say_shape *shape,
                          struct rendering *r, struct arena *arena, struct error *err)
 {
-    struct saying say = say_chat(r->chat, n_turns, arena);
-    if (shape->fold)
-        fold_system(&say, arena);
-    if (shape->merge)
-        merge_neighbours(&say, arena);
+    const struct say_spec spec = {
+        .chat = r->chat,
+        .n_turns = r->n_turns,
+        .words = r->words,
+        .family = p->family,
+        .own_calls = !p->shows_calls,
+        .own_results = !p->shows_results,
+        .shape = *shape,
+    };
+    struct saying say = say_chat(&spec, arena);
     struct buf json = {0};
     if (!write_context(p, &say, r, arena, &json, err)) {
         buf_free(&json);
@@ -481,10 +393,10 @@ static bool render_shape(const struct prompter *p, const struct shape *shape, in
                          "The chat template of %.*s refuses this conversation: %s",
                          TEXT_ARG(p->info->model), words);
     struct text bos = p->info->bos;
-    if (p->info->add_bos && !begins_with((struct text){text, len}, bos))
+    struct text rendered = {text, len};
+    if (p->info->add_bos && !text_same(text_slice(rendered, 0, bos.len), bos))
         buf_text(&r->text, bos);
-    buf_add(&r->text, text, len);
-    add_broken(p, r->more, r->sentinel, &r->text);
+    buf_text(&r->text, rendered);
     template_free(text, len);
     return true;
 }
@@ -501,20 +413,24 @@ static bool is_to_be_continued(const struct chat *chat)
     return true;
 }
 
+static bool has_calls(const struct chat *chat)
+{
+    for (int i = 0; i < chat->n_turns; i++)
+        for (int k = 0; k < chat->turns[i].n_parts; k++)
+            if (chat->turns[i].parts[k].kind == PART_CALL)
+                return true;
+    return false;
+}
+
 static bool render(const struct prompter *p, struct rendering *r, struct arena *arena,
                    struct error *err)
 {
-    int n_turns = r->chat->n_turns;
-    r->more = TEXT("");
-    if (is_to_be_continued(r->chat)) {
-        const struct turn_of *last = &r->chat->turns[--n_turns];
-        r->more = join_parts(arena, last, 0, last->n_parts, PART_TEXT);
-    }
-    struct error first;
+    struct error later;
+    bool calls = has_calls(r->chat), system = r->chat->system.len + r->words.len > 0;
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
-        if (shapes[i].fold && r->chat->system.len == 0)
+        if ((shapes[i].fold && !system) || (shapes[i].split && !calls))
             continue;
-        if (render_shape(p, &shapes[i], n_turns, r, arena, i ? &first : err))
+        if (render_shape(p, &shapes[i], r, arena, i ? &later : err))
             return true;
     }
     return false; /* in the words for the chat as it came */
@@ -558,6 +474,62 @@ static void tokenize_pieces(struct engine *engine, struct text text, struct text
     buf_free(&tokens);
 }
 
+/* ---- what the template can do ---- */
+
+static bool renders(const struct prompter *p, const char *json, struct buf *out)
+{
+    char words[8];
+    size_t len;
+    buf_clear(out);
+    char *text =
+        template_render(p->template, json, strlen(json), &len, words, sizeof words);
+    if (!text)
+        return false;
+    buf_add(out, text, len);
+    template_free(text, len);
+    return true;
+}
+
+#define PROBE(more)                                                                      \
+    "{\"messages\":[{\"role\":\"user\",\"content\":\"Hello.\"}" more                     \
+    ",\"add_generation_prompt\":true,\"bos_token\":\"\",\"eos_token\":\"\""
+#define PROBE_TOOLS                                                                      \
+    ",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"probed_tool\","         \
+    "\"description\":\"d\",\"parameters\":{\"type\":\"object\",\"properties\":{}}}}]"
+#define PROBE_CALL                                                                       \
+    ",{\"role\":\"assistant\",\"content\":\"\",\"tool_calls\":[{\"id\":\"123456789\","   \
+    "\"type\":\"function\",\"function\":{\"name\":\"probed_tool\",\"arguments\":"        \
+    "{\"probed_argument\":1}}}]},{\"role\":\"tool\",\"name\":\"probed_tool\","           \
+    "\"tool_call_id\":\"123456789\",\"content\":\"{\\\"r\\\":\\\"probed_result\\\"}\"}"
+
+static bool has(const struct buf *text, const char *word)
+{
+    return text_find(buf_view(text), text_of(word), 0) != SIZE_MAX;
+}
+
+/* Asks the template itself: reading Jinja for what it does would be guessing. */
+static void learn_template(struct prompter *p)
+{
+    struct buf with = {0}, without = {0};
+    p->thinks = family_thinks(p->family, p->info);
+    if (p->family->native && !p->plain) {
+        p->shows_tools =
+            renders(p, PROBE("]") PROBE_TOOLS "}", &with) && has(&with, "probed_tool");
+        bool renders_calls = renders(p, PROBE(PROBE_CALL "]") PROBE_TOOLS "}", &with);
+        p->shows_calls = renders_calls && has(&with, "probed_argument");
+        p->shows_results = renders_calls && has(&with, "probed_result");
+    }
+    if (p->thinks && !p->family->as_is)
+        p->switches =
+            renders(p, PROBE("]") ",\"enable_thinking\":true,\"thinking\":true}",
+                    &with) &&
+            renders(p, PROBE("]") ",\"enable_thinking\":false,\"thinking\":false}",
+                    &without) &&
+            !text_same(buf_view(&with), buf_view(&without));
+    buf_free(&with);
+    buf_free(&without);
+}
+
 /* ---- the door ---- */
 
 struct prompter *prompter_open(struct engine *engine, struct error *err)
@@ -565,6 +537,8 @@ struct prompter *prompter_open(struct engine *engine, struct error *err)
     struct prompter *p = mem_alloc(sizeof *p);
     p->engine = engine;
     p->info = engine_info(engine);
+    p->family = family_of(p->info);
+    p->specials = specials_open(engine);
     p->plain = p->info->template.len == 0;
     struct text source = p->plain ? text_of(plain_template) : p->info->template;
     char words[400] = "";
@@ -576,7 +550,7 @@ struct prompter *prompter_open(struct engine *engine, struct error *err)
         prompter_close(p);
         return NULL;
     }
-    learn_specials(p);
+    learn_template(p);
     return p;
 }
 
@@ -585,23 +559,104 @@ void prompter_close(struct prompter *p)
     if (!p)
         return;
     template_close(p->template);
-    free(p->specials);
+    specials_close(p->specials);
     free(p);
+}
+
+bool prompter_thinks(const struct prompter *p)
+{
+    return p->thinks;
+}
+
+/* The chat as this prompt is to show it: where no call is allowed, as if there were no
+ * functions. */
+static struct rendering plan(const struct prompter *p, const struct chat *chat,
+                             struct chat *shown, struct arena *arena)
+{
+    *shown = *chat;
+    if (chat->calling == CALLING_NONE && !p->family->as_is)
+        shown->n_functions = 0;
+    struct rendering r = {.chat = shown, .n_turns = chat->n_turns, .more = TEXT("")};
+    if (is_to_be_continued(chat)) {
+        const struct turn_of *last = &chat->turns[--r.n_turns];
+        r.more = say_parts(arena, last, 0, last->n_parts, PART_TEXT);
+    }
+    r.thinks = chat->thinking.on && chat->thinking.budget != 0 && r.more.len == 0;
+    r.parameters = arena_array(arena, struct text, (size_t)shown->n_functions + 1);
+    for (int i = 0; i < shown->n_functions; i++)
+        r.parameters[i] = shown_schema(shown->functions[i].parameters, arena);
+    r.words = our_words(p, &r, arena);
+    return r;
+}
+
+static bool make_text(const struct prompter *p, struct rendering *r, struct arena *arena,
+                      struct prompt *prompt, struct error *err)
+{
+    if (!render(p, r, arena, err)) {
+        buf_free(&r->text);
+        return false;
+    }
+    prompt->family = p->family;
+    prompt->stop = p->plain ? PLAIN_STOP : (struct text){0};
+    prompt->thought = lead_thought(p, r);
+    special_break(p->specials, r->more, r->sentinel, &r->text);
+    if (r->sentinel.at) {
+        tokenize_pieces(p->engine, buf_view(&r->text), r->sentinel, arena, prompt);
+    } else {
+        prompt->text = arena_text(arena, buf_view(&r->text));
+        tokenize(p->engine, prompt->text, arena, prompt);
+    }
+    buf_free(&r->text);
+    return true;
+}
+
+struct hold {
+    struct engine *engine;
+    struct grammar *grammar;
+};
+
+static void release(void *what)
+{
+    struct hold *hold = what;
+    engine_grammar_release(hold->engine, hold->grammar);
+}
+
+static bool make_grammar(const struct prompter *p, const struct chat *chat,
+                         struct arena *arena, struct prompt *prompt, struct error *err)
+{
+    const struct grammar_spec spec = {
+        .chat = chat,
+        .family = p->family,
+        .specials = p->specials,
+        .thought = prompt->thought,
+        .budget = chat->thinking.budget,
+    };
+    struct buf lark = {0};
+    if (!grammar_write(&spec, &lark))
+        return true;
+    struct hold *hold = arena_new(arena, struct hold);
+    hold->engine = p->engine;
+    hold->grammar = engine_grammar(p->engine, buf_view(&lark), err);
+    buf_free(&lark);
+    if (!hold->grammar)
+        return false;
+    arena_defer(arena, release, hold);
+    prompt->grammar = hold->grammar;
+    return true;
+}
+
+bool prompt_text(struct prompter *p, const struct chat *chat, struct arena *arena,
+                 struct prompt *prompt, struct error *err)
+{
+    struct chat shown;
+    struct rendering r = plan(p, chat, &shown, arena);
+    *prompt = (struct prompt){0};
+    return make_text(p, &r, arena, prompt, err);
 }
 
 bool prompt_make(struct prompter *p, const struct chat *chat, struct arena *arena,
                  struct prompt *prompt, struct error *err)
 {
-    struct rendering r = {.chat = chat};
-    if (!render(p, &r, arena, err))
-        return false;
-    *prompt = (struct prompt){.stop = p->plain ? PLAIN_STOP : (struct text){0}};
-    if (r.sentinel.at) {
-        tokenize_pieces(p->engine, buf_view(&r.text), r.sentinel, arena, prompt);
-    } else {
-        prompt->text = arena_text(arena, buf_view(&r.text));
-        tokenize(p->engine, prompt->text, arena, prompt);
-    }
-    buf_free(&r.text);
-    return true;
+    return prompt_text(p, chat, arena, prompt, err) &&
+           make_grammar(p, chat, arena, prompt, err);
 }

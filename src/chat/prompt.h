@@ -11,6 +11,8 @@
 #define POLLUX_CHAT_PROMPT_H
 
 #include "chat/chat.h"
+#include "chat/family.h"
+#include "chat/grammar.h"
 
 struct prompter;
 
@@ -18,15 +20,26 @@ struct prompter;
 struct prompter *prompter_open(struct engine *engine, struct error *err);
 void prompter_close(struct prompter *prompter);
 
+/* Whether the model was trained to think before it answers. */
+bool prompter_thinks(const struct prompter *prompter);
+
 struct prompt {
     struct text text;
     int32_t *tokens;
     int n_tokens;
     struct text stop; /* ends the answer, as the end token does; absent: none (turn.c) */
+    const struct family *family; /* how the answer is to be read */
+    enum thought thought;        /* what it may begin with */
+    struct grammar *grammar;     /* what it may be; NULL: anything. Held by the arena */
 };
 
 /* Renders and tokenises into the arena. Fails with INVALID_ARGUMENT and the template's
  * own words when the template refuses the chat (roles that do not alternate, say). */
+bool prompt_text(struct prompter *prompter, const struct chat *chat, struct arena *arena,
+                 struct prompt *prompt, struct error *err);
+
+/* The same, and compiles what the answer may be, which can fail likewise. Where tokens
+ * are only counted, prompt_text() is enough. */
 bool prompt_make(struct prompter *prompter, const struct chat *chat, struct arena *arena,
                  struct prompt *prompt, struct error *err);
 

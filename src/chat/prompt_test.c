@@ -34,9 +34,34 @@ static int tokenize(struct engine *engine, struct text text, bool special,
     return n;
 }
 
-static const struct engine_ops ops = {.tokenize = tokenize};
+/* Grammars that were compiled and not released; one that says "refuse" is refused. */
+static int n_grammars;
+static struct buf last_grammar;
 
-#define CHATML                                                                           \
+static struct grammar *compile(struct engine *engine, struct text lark, struct error *err)
+{
+    if (text_find(lark, TEXT("refuse"), 0) != SIZE_MAX) {
+        error_set(err, ERROR_INVALID_ARGUMENT, "refused");
+        return NULL;
+    }
+    n_grammars++;
+    buf_clear(&last_grammar);
+    buf_text(&last_grammar, lark);
+    return (struct grammar *)engine; /* some address */
+}
+
+static void release(struct engine *engine, struct grammar *grammar)
+{
+    assert_ptr_equal(engine, grammar);
+    n_grammars--;
+}
+
+static const struct engine_ops ops = {
+    .tokenize = tokenize, .grammar = compile, .grammar_release = release};
+
+/* It shows calls itself, as those of its family do. */
+#define CHATML "{#- <tool_call> #}" BARE_CHATML
+#define BARE_CHATML                                                                      \
     "{%- for m in messages %}{{ '<|im_start|>' + m.role + '\\n' + m.content }}"          \
     "{%- for c in m.tool_calls or [] %}{{ c.function | tojson }}{% endfor %}"            \
     "{{- '<|im_end|>\\n' }}{% endfor %}"                                                 \
@@ -229,7 +254,7 @@ static void calls_and_results_reach_the_template(void **state)
 static void functions_are_given_as_tools(void **state)
 {
     struct scene *scene = set_up(state, "{{ tools | tojson }}" CHATML);
-    struct function f = {TEXT("f"), TEXT("Does."), TEXT("{\"type\":\"object\"}")};
+    struct function f = {TEXT("f"), TEXT("Does."), TEXT("{\"type\":\"object\"}"), false};
     scene->chat.functions = &f;
     scene->chat.n_functions = 1;
     add(scene, ROLE_USER, "Do.");
@@ -298,8 +323,8 @@ static void a_model_without_a_template_gets_plain_dialogue(void **state)
     scene->chat.functions = &f;
     scene->chat.n_functions = 1;
     make(scene);
-    assert_false(scene->good);
-    assert_non_null(strstr(scene->err.message, "not trained to call functions"));
+    assert_true(scene->good);
+    assert_non_null(strstr(scene->prompt.text.at, "System:\nOne word.\n\n# Tools"));
 }
 
 static int open_scene(void **state)

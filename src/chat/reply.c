@@ -1,44 +1,41 @@
 /* reply.c - the model's text to parts, as it arrives.
  *
- * The stream is a walk through six places. Whatever cannot be decided yet, a space that a
- * mark may follow or the beginning of a mark, stays in `held`, and every decision is made
- * from the same bytes however they were cut:
+ * The stream is a walk through seven places. Whatever cannot be decided yet, a space that
+ * a mark may follow or the beginning of a mark, stays in `held`, and every decision is
+ * made from the same bytes however they were cut:
  *
  *     START   nothing but white space so far; only here can a thought begin
  *     OPENED  behind the mark that opens a thought; white space is dropped
  *     THOUGHT inside a thought; white space before its end is dropped
  *     GAP     behind a thought or a call; white space is dropped
+ *     BARE    where a call without a mark may begin; else WORDS
  *     WORDS   the answer; with functions, white space before a call is dropped
- *     CALL    inside a call; its end counts only outside of JSON strings
+ *     CALL    inside a block of calls; how it ends, call.c knows
  *
- * A call whose end mark never comes is taken when it is whole: small models forget the
- * mark. */
+ * A block whose end never comes is taken when it is whole: small models forget the mark.
+ */
 #include "chat/reply.h"
-#include "json/tree.h"
+#include "chat/call.h"
 
-/* How a family of models marks what is not plain text. */
-static const struct family {
-    const char *name;
-    const char *think, *end_think;
-    const char *call, *end_call;
-} families[] = {
-    {"hermes, qwen", "<think>", "</think>", "<tool_call>", "</tool_call>"},
-};
-
-enum place { START, OPENED, THOUGHT, GAP, WORDS, CALL };
+enum place { START, OPENED, THOUGHT, GAP, BARE, WORDS, CALL };
 
 struct reply {
     struct arena *arena;
     void (*on)(const struct part *part, void *arg);
     void *arg;
     const struct family *family;
+    const struct function *functions;
+    int n_functions;
     bool takes_calls;
+    bool takes_bare; /* an object at the beginning may be a call */
     bool bad;
     enum place place;
     struct buf held;
-    size_t at;               /* of held: what is before it is done with */
-    size_t scanned;          /* CALL: of held: looked at for the call's end */
-    bool in_string, escaped; /* CALL: at `scanned` */
+    size_t at;             /* of held: what is before it is done with */
+    size_t open;           /* CALL: bytes of its mark */
+    bool is_bare;          /* CALL: it may turn out to be none */
+    bool after_call;       /* BARE: another may follow behind a semicolon */
+    struct call_scan scan; /* CALL */
 };
 
 static void close_reply(void *what)
@@ -48,14 +45,21 @@ static void close_reply(void *what)
 }
 
 struct reply *reply_open(struct arena *arena, const struct chat *chat,
+                         const struct family *family,
                          void (*on)(const struct part *part, void *arg), void *arg)
 {
     struct reply *r = arena_new(arena, struct reply);
     r->arena = arena;
     r->on = on;
     r->arg = arg;
-    r->family = &families[0];
-    r->takes_calls = chat->n_functions > 0;
+    r->family = family;
+    r->functions = chat->functions;
+    r->n_functions = chat->n_functions;
+    r->takes_calls =
+        chat->n_functions > 0 && (family->as_is || chat->calling != CALLING_NONE);
+    /* A shaped answer is an object, too: there only the tag tells (grammar.c). */
+    r->takes_bare = r->takes_calls && !family->mark[0] &&
+                    (chat->shape.kind == ANSWER_TEXT || chat->calling == CALLING_ANY);
     arena_defer(arena, close_reply, r);
     return r;
 }
@@ -110,46 +114,29 @@ static void give(struct reply *r, enum part_kind kind, size_t len)
     r->on(&part, r->arg);
 }
 
-/* {"name": ..., "arguments": {...}}; the arguments may be JSON in a string, or missing.
- */
-static bool read_call(struct reply *r, struct text text, struct part *call,
-                      struct buf *json)
+static bool is_ours(const struct reply *r, const struct part *call)
 {
-    struct error err;
-    struct json_object *tree = json_parse(r->arena, text, &err), *name, *args = NULL;
-    if (!json_object_is_type(tree, json_type_object) ||
-        !json_object_object_get_ex(tree, "name", &name) || tree_text(name).len == 0)
-        return false;
-    if (!json_object_object_get_ex(tree, "arguments", &args))
-        json_object_object_get_ex(tree, "parameters", &args);
-    if (tree_text(args).at)
-        args = json_parse(r->arena, tree_text(args), &err);
-    else if (!args)
-        args = json_parse(r->arena, TEXT("{}"), &err);
-    if (!json_object_is_type(args, json_type_object))
-        return false;
-    json_any_write(args, json);
-    *call =
-        (struct part){.kind = PART_CALL, .name = tree_text(name), .json = buf_view(json)};
-    return true;
+    for (int i = 0; i < r->n_functions; i++)
+        if (text_same(r->functions[i].name, call->name))
+            return true;
+    return false;
 }
 
-/* Gives the `len` bytes that are held as a call whose JSON is [from, to) of them; as
- * text, when they are none. */
-static bool give_call(struct reply *r, size_t from, size_t to, size_t len)
+/* Gives the `len` bytes that are held as the calls that [from, to) of them are; as text,
+ * when they are none. */
+static bool give_calls(struct reply *r, size_t from, size_t to, size_t len)
 {
-    struct buf json = {0};
-    struct part call;
-    bool good = read_call(r, text_slice(held(r), from, to), &call, &json);
-    if (good) {
-        r->at += len;
-        r->on(&call, r->arg);
-    } else {
-        r->bad = true;
+    struct part *calls;
+    int n = call_read(r->family, text_slice(held(r), from, to), r->arena, &calls);
+    if (n == 0 || (r->is_bare && !is_ours(r, calls))) {
+        r->bad = r->bad || !r->is_bare;
         give(r, PART_TEXT, len);
+        return false;
     }
-    buf_free(&json);
-    return good;
+    r->at += len;
+    for (int i = 0; i < n; i++)
+        r->on(&calls[i], r->arg);
+    return true;
 }
 
 /* ---- the walk: each step decides as much as it can; false when it needs more ---- */
@@ -178,6 +165,12 @@ static bool walk_words(struct reply *r, enum part_kind kind, const char *mark,
     return false;
 }
 
+/* The place behind a thought or a call. */
+static enum place answer_place(const struct reply *r)
+{
+    return r->takes_calls && !r->family->mark[0] ? BARE : WORDS;
+}
+
 static bool walk_start(struct reply *r, bool final)
 {
     struct text text = held(r);
@@ -191,16 +184,58 @@ static bool walk_start(struct reply *r, bool final)
     }
     if (think == MAYBE && !final)
         return false;
+    r->place = answer_place(r);
+    return true;
+}
+
+static bool begin_call(struct reply *r, size_t open, bool is_bare)
+{
+    r->open = open;
+    r->is_bare = is_bare;
+    r->scan = (struct call_scan){0};
+    r->place = CALL;
+    return true;
+}
+
+/* What parts a call without a mark from the one before it. */
+static size_t n_between(const struct reply *r, struct text text)
+{
+    size_t spaces = n_spaces(text);
+    if (!r->after_call || spaces == text.len || text.at[spaces] != ';')
+        return spaces;
+    return spaces + 1 + n_spaces(text_slice(text, spaces + 1, text.len));
+}
+
+static bool walk_bare(struct reply *r, bool final)
+{
+    struct text text = held(r);
+    size_t between = n_between(r, text);
+    struct text rest = text_slice(text, between, text.len);
+    enum match tag = r->family->tag ? begins(rest, r->family->tag) : NO;
+    if ((tag == MAYBE || rest.len == 0) && !final)
+        return false;
+    if (tag == YES) {
+        r->at += between;
+        return begin_call(r, strlen(r->family->tag), false);
+    }
+    if (r->takes_bare && rest.len > 0 && rest.at[0] == '{') {
+        r->at += r->after_call ? between : 0;
+        return begin_call(r, 0, true);
+    }
     r->place = WORDS;
     return true;
 }
 
 static bool walk_text(struct reply *r, bool final)
 {
-    if (r->takes_calls)
-        return walk_words(r, PART_TEXT, r->family->call, CALL, false, final);
-    give(r, PART_TEXT, held(r).len);
-    return false;
+    const char *mark = r->family->mark;
+    if (!r->takes_calls || !mark[0]) {
+        give(r, PART_TEXT, held(r).len);
+        return false;
+    }
+    if (!walk_words(r, PART_TEXT, mark, CALL, false, final))
+        return false;
+    return begin_call(r, strlen(mark), false);
 }
 
 static bool walk_spaces(struct reply *r, enum place next)
@@ -212,41 +247,18 @@ static bool walk_spaces(struct reply *r, enum place next)
     return true;
 }
 
-/* Goes on to look for the end mark, outside of strings; MAYBE: as far as can be said now.
- */
-static enum match find_end(struct reply *r, struct text text)
-{
-    for (; r->scanned < text.len; r->scanned++) {
-        char c = text.at[r->scanned];
-        if (r->in_string) {
-            r->in_string = r->escaped || c != '"';
-            r->escaped = !r->escaped && c == '\\';
-            continue;
-        }
-        enum match match =
-            begins(text_slice(text, r->scanned, text.len), r->family->end_call);
-        if (match != NO)
-            return match;
-        r->in_string = c == '"';
-    }
-    return MAYBE;
-}
-
-/* The call stays held, mark and all, until its end has come. */
+/* The block stays held, mark and all, until its end has come. */
 static bool walk_call(struct reply *r, bool final)
 {
-    struct text text = held(r);
-    size_t open = strlen(r->family->call);
-    if (r->scanned == 0)
-        r->scanned = open;
-    enum match end = find_end(r, text);
-    if (end != YES && !final)
+    struct text block = text_slice(held(r), r->open, SIZE_MAX);
+    size_t to, behind;
+    bool ends = call_ends(&r->scan, r->family, block, &to, &behind);
+    if (!ends && !final)
         return false;
-    size_t to = end == YES ? r->scanned : text.len;
-    bool good =
-        give_call(r, open, to, end == YES ? to + strlen(r->family->end_call) : to);
-    r->scanned = 0;
-    r->in_string = r->escaped = false;
+    if (!ends)
+        to = behind = block.len;
+    bool good = give_calls(r, r->open, r->open + to, r->open + behind);
+    r->after_call = good;
     r->place = good ? GAP : WORDS;
     return true;
 }
@@ -261,7 +273,9 @@ static bool walk(struct reply *r, bool final)
     case THOUGHT:
         return walk_words(r, PART_THOUGHT, r->family->end_think, GAP, true, final);
     case GAP:
-        return walk_spaces(r, WORDS);
+        return walk_spaces(r, answer_place(r));
+    case BARE:
+        return walk_bare(r, final);
     case WORDS:
         return walk_text(r, final);
     case CALL:

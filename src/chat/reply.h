@@ -1,20 +1,21 @@
 /* reply.h - the model's text to parts, as it arrives.
  *
- * Thoughts (<think>...</think>) and calls (<tool_call>{...}</tool_call>) are found in the
- * stream wherever it is cut: the parts come out the same. Which marks count is the model
- * family's business (a table in reply.c); calls are looked for only when the chat has
- * functions. Text that might be the beginning of a mark is held back until it is known.
- */
+ * Thoughts and calls are found in the stream wherever it is cut: the parts come out the
+ * same. Which marks count is the model family's business (family.h); calls are looked for
+ * only when the chat has functions that may be called. Text that might be the beginning
+ * of a mark is held back until it is known. */
 #ifndef POLLUX_CHAT_REPLY_H
 #define POLLUX_CHAT_REPLY_H
 
 #include "chat/chat.h"
+#include "chat/family.h"
 
 struct reply;
 
 /* `on` is called for every piece: a delta of TEXT or THOUGHT, or a whole CALL. The part
  * is valid during the call only. */
 struct reply *reply_open(struct arena *arena, const struct chat *chat,
+                         const struct family *family,
                          void (*on)(const struct part *part, void *arg), void *arg);
 /* The prompt that is answered: some templates open the model's thought themselves. Before
  * the first feed, if at all. */

@@ -31,13 +31,18 @@ static void write_down(const struct part *part, void *arg)
     }
 }
 
+static const struct family *hermes(void)
+{
+    return family_of(&(struct engine_info){.template = TEXT("<tool_call>")});
+}
+
 static bool read_reply(int flags, struct text text, const uint8_t *cuts, size_t n_cuts,
                        struct notes *notes)
 {
     struct function f = {.name = TEXT("f")};
     struct chat chat = {.functions = &f, .n_functions = flags & 1};
     struct arena *arena = arena_open();
-    struct reply *reply = reply_open(arena, &chat, write_down, notes);
+    struct reply *reply = reply_open(arena, &chat, hermes(), write_down, notes);
     if (flags & 2)
         reply_follows(reply, TEXT("<think>\n"));
     size_t at = 0;

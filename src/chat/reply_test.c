@@ -28,6 +28,11 @@ static void write_down(const struct part *part, void *arg)
     notes->last = part->kind;
 }
 
+static const struct family *hermes(void)
+{
+    return family_of(&(struct engine_info){.template = TEXT("<tool_call>")});
+}
+
 /* What comes of `text` in pieces of the given size, with or without functions. */
 static bool read_in_pieces(struct text text, size_t size, bool functions,
                            const char *prompt, struct notes *notes)
@@ -36,7 +41,7 @@ static bool read_in_pieces(struct text text, size_t size, bool functions,
     struct chat chat = {.functions = &f, .n_functions = functions};
     struct arena *arena = arena_open();
     *notes = (struct notes){.last = PART_RESULT};
-    struct reply *reply = reply_open(arena, &chat, write_down, notes);
+    struct reply *reply = reply_open(arena, &chat, hermes(), write_down, notes);
     if (prompt)
         reply_follows(reply, text_of(prompt));
     for (size_t at = 0; at < text.len; at += size)
@@ -167,7 +172,7 @@ static void words_are_given_as_soon_as_they_are_known(void **state)
     struct chat chat = {.functions = &f, .n_functions = 1};
     struct notes notes = {.last = PART_RESULT};
     struct arena *arena = arena_open();
-    struct reply *reply = reply_open(arena, &chat, write_down, &notes);
+    struct reply *reply = reply_open(arena, &chat, hermes(), write_down, &notes);
     reply_feed(reply, TEXT("One two <"));
     assert_string_equal(notes.text.at, "[S]One two");
     reply_feed(reply, TEXT("three"));

@@ -244,6 +244,7 @@ static struct job_spec spec_of(const struct engine_info *info, const struct chat
         .sampling = chat->sampling,
         .stops = chat->stops,
         .n_stops = chat->n_stops,
+        .grammar = prompt->grammar,
     };
     if (prompt->stop.len > 0) {
         struct text *stops = arena_array(arena, struct text, (size_t)chat->n_stops + 1);
@@ -278,7 +279,7 @@ struct turn *turn_start(struct runner *runner, const struct chat *chat,
         struct voice *v = &turn->voices[i];
         v->turn = turn;
         v->candidate = i;
-        v->reply = reply_open(arena, chat, on_part, v);
+        v->reply = reply_open(arena, chat, prompt->family, on_part, v);
         reply_follows(v->reply, prompt->text);
     }
     turn->job = engine_submit(runner->engine, &spec, runner->queue, turn, err);

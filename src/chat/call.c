@@ -1,0 +1,179 @@
+#include "chat/call.h"
+#include "json/tree.h"
+#include <stdint.h>
+
+/* ---- where a block ends ---- */
+
+/* Steps over one character of JSON, or of what stands around it. */
+static void step(struct call_scan *scan, char c, bool squares)
+{
+    if (scan->in_string) {
+        scan->in_string = scan->escaped || c != '"';
+        scan->escaped = !scan->escaped && c == '\\';
+        return;
+    }
+    scan->in_string = c == '"';
+    scan->depth += c == '{' || (squares && c == '[');
+    scan->depth -= c == '}' || (squares && c == ']');
+}
+
+/* Marks hold square brackets; then only braces say where the arguments end. */
+static bool counts_squares(const struct family *family)
+{
+    return family->form == FORM_JSON;
+}
+
+/* A mark counts outside of strings. */
+static bool find_mark(struct call_scan *scan, struct text text, struct text mark)
+{
+    for (; scan->at < text.len; scan->at++) {
+        struct text rest = text_slice(text, scan->at, text.len);
+        size_t n = rest.len < mark.len ? rest.len : mark.len;
+        if (!scan->in_string && memcmp(rest.at, mark.at, n) == 0)
+            return n == mark.len;
+        step(scan, text.at[scan->at], false);
+    }
+    return false;
+}
+
+bool call_ends(struct call_scan *scan, const struct family *family, struct text text,
+               size_t *to, size_t *behind)
+{
+    struct text mark = text_of(family->end_mark);
+    if (mark.len > 0) {
+        bool found = find_mark(scan, text, mark);
+        *to = scan->at;
+        *behind = scan->at + mark.len;
+        return found;
+    }
+    bool squares = counts_squares(family);
+    while (scan->at < text.len) {
+        int before = scan->depth;
+        step(scan, text.at[scan->at++], squares);
+        *to = *behind = scan->at;
+        if (scan->depth <= 0 && before > 0)
+            return true;
+    }
+    return false;
+}
+
+/* ---- a call ---- */
+
+static struct text trimmed(struct text text)
+{
+    while (text.len > 0 && strchr(" \t\r\n", text.at[0]))
+        text = text_slice(text, 1, text.len);
+    while (text.len > 0 && strchr(" \t\r\n", text.at[text.len - 1]))
+        text.len--;
+    return text;
+}
+
+static bool fill(struct part *call, struct text name, struct json_object *args,
+                 struct arena *arena)
+{
+    struct error err;
+    if (tree_text(args).at)
+        args = json_parse(arena, tree_text(args), &err);
+    else if (!args)
+        args = json_parse(arena, TEXT("{}"), &err);
+    if (name.len == 0 || !json_object_is_type(args, json_type_object))
+        return false;
+    struct buf json = {0};
+    json_any_write(args, &json);
+    *call = (struct part){
+        .kind = PART_CALL, .name = name, .json = arena_text(arena, buf_view(&json))};
+    buf_free(&json);
+    return true;
+}
+
+/* {"name": ..., "arguments": {...}} */
+static bool read_object(struct json_object *tree, struct arena *arena, struct part *call)
+{
+    struct json_object *name, *args = NULL;
+    if (!json_object_is_type(tree, json_type_object) ||
+        !json_object_object_get_ex(tree, "name", &name))
+        return false;
+    if (!json_object_object_get_ex(tree, "arguments", &args))
+        json_object_object_get_ex(tree, "parameters", &args);
+    return fill(call, tree_text(name), args, arena);
+}
+
+static int read_json(struct text block, struct arena *arena, struct part **calls)
+{
+    struct error err;
+    struct json_object *tree = json_parse(arena, block, &err);
+    bool many = json_object_is_type(tree, json_type_array);
+    size_t n = many ? json_object_array_length(tree) : 1;
+    *calls = arena_array(arena, struct part, n + 1);
+    for (size_t i = 0; i < n; i++)
+        if (!read_object(many ? json_object_array_get_idx(tree, i) : tree, arena,
+                         &(*calls)[i]))
+            return 0;
+    return (int)n;
+}
+
+/* The name in what stands before the arguments: behind the last of the marks that precede
+ * a name, up to whatever cannot be part of one. */
+static struct text name_in(const struct family *family, struct text head)
+{
+    struct text before = trimmed(text_of(family->before));
+    for (size_t at; before.len > 0 && (at = text_find(head, before, 0)) != SIZE_MAX;)
+        head = text_slice(head, at + before.len, head.len);
+    head = trimmed(head);
+    size_t n = 0;
+    while (n < head.len &&
+           strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                  "0123456789_.:-",
+                  head.at[n]) &&
+           head.at[n])
+        n++;
+    return text_slice(head, 0, n);
+}
+
+/* The length of the object that the text begins with; 0: it does not end. */
+static size_t object_len(struct text text)
+{
+    struct call_scan scan = {0};
+    while (scan.at < text.len) {
+        step(&scan, text.at[scan.at++], false);
+        if (scan.depth == 0)
+            return scan.at;
+    }
+    return 0;
+}
+
+static int read_named(const struct family *family, struct text block, struct arena *arena,
+                      struct part **calls)
+{
+    int n = 0, room = 0;
+    for (size_t at, from = 0; (at = text_find(block, TEXT("{"), from)) != SIZE_MAX;) {
+        size_t len = object_len(text_slice(block, at, block.len));
+        struct error err;
+        struct json_object *args =
+            len ? json_parse(arena, text_slice(block, at, at + len), &err) : NULL;
+        if (n == room) {
+            room = room ? 2 * room : 4;
+            struct part *more = arena_array(arena, struct part, (size_t)room);
+            if (n > 0)
+                memcpy(more, *calls, sizeof *more * (size_t)n);
+            *calls = more;
+        }
+        if (!args || !fill(&(*calls)[n++], name_in(family, text_slice(block, from, at)),
+                           args, arena))
+            return 0;
+        from = at + len;
+    }
+    return n;
+}
+
+int call_read(const struct family *family, struct text block, struct arena *arena,
+              struct part **calls)
+{
+    switch (family->form) {
+    case FORM_JSON:
+        return read_json(block, arena, calls);
+    case FORM_NAMED:
+        return read_named(family, block, arena, calls);
+    }
+    return 0;
+}

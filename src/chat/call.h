@@ -1,0 +1,28 @@
+/* call.h - reads the calls that a model wrote, by its family.
+ *
+ * A *block* is what family.h calls so, without its mark. It is read as the family was
+ * trained to write it and with some patience: spaces do not matter, arguments may be
+ * called parameters, be missing, or be JSON in a string. */
+#ifndef POLLUX_CHAT_CALL_H
+#define POLLUX_CHAT_CALL_H
+
+#include "chat/chat.h"
+#include "chat/family.h"
+
+/* Where a block ends, looked for as its text arrives; zeroed at its beginning. */
+struct call_scan {
+    size_t at; /* of the text: looked at */
+    int depth; /* brackets that are open */
+    bool in_string, escaped;
+};
+
+/* Goes on in `text`, the block so far. True: it ends before *to, and the next thing
+ * begins at *behind. */
+bool call_ends(struct call_scan *scan, const struct family *family, struct text text,
+               size_t *to, size_t *behind);
+
+/* The calls of a whole block, in the arena. 0: there are none, or one is malformed. */
+int call_read(const struct family *family, struct text block, struct arena *arena,
+              struct part **calls);
+
+#endif

@@ -1,0 +1,133 @@
+/* family.c - how families of models write calls and thoughts.
+ *
+ * What the rows say was read off the families' own templates and what is documented of
+ * them. A family whose calls are not JSON (XML-like, or a language of their own) is
+ * better served by words of ours: no row claims it, so the last one, which fits every
+ * model, does. */
+#include "chat/family.h"
+#include <stdint.h>
+
+/* clang-format off */
+#define TOOLS                                                                              \
+    .tools_lead =                                                                          \
+        "# Tools\n\n"                                                                      \
+        "You may call one or more functions to assist with the user query.\n\n"            \
+        "You are provided with function signatures within <tools></tools> XML tags:\n"     \
+        "<tools>",                                                                         \
+    .tools_trail =                                                                         \
+        "\n</tools>\n\n"                                                                   \
+        "For each function call, return its name and arguments in this form:\n%s",         \
+    .result = "<tool_response>\n", .end_result = "\n</tool_response>"
+
+#define THINK .think = "<think>", .end_think = "</think>"
+
+/* <tool_call> and a JSON object, one block for each call. */
+#define TOOL_CALL                                                                          \
+    .form = FORM_JSON, .mark = "<tool_call>", .end_mark = "</tool_call>", .next = "\n",    \
+    .lead = "\n", .before = "{\"name\": \"", .between = "\", \"arguments\": ",             \
+    .after = "}", .trail = "\n"
+
+/* One block of special tokens around names and arguments. */
+#define DEEPSEEK                                                                           \
+    .form = FORM_NAMED, .mark = "<｜tool▁calls▁begin｜>", .end_mark = "<｜tool▁calls▁end｜>", \
+    .lead = "", .trail = ""
+
+static const struct family families[] = {
+    {.name = "script", .native = true, .as_is = true, THINK, TOOL_CALL, TOOLS},
+
+    /* Names XML-like or other ways to write arguments, which words of ours replace. */
+    {.name = "qwen3-coder", .signs = {"<tool_call>", "<function="}, THINK, TOOL_CALL, TOOLS},
+    {.name = "glm", .signs = {"<tool_call>", "<arg_key>"}, THINK, TOOL_CALL, TOOLS},
+
+    {.name = "hermes", .signs = {"<tool_call>"}, .native = true, THINK, TOOL_CALL, TOOLS},
+
+    {.name = "llama", .signs = {"<|start_header_id|>", "tools"}, .native = true,
+     .form = FORM_JSON, .mark = "", .end_mark = "", .tag = "<|python_tag|>",
+     .lead = "", .before = "{\"name\": \"", .between = "\", \"parameters\": ",
+     .after = "}", .more = "; ", .trail = "", THINK, TOOLS},
+
+    {.name = "mistral, names", .signs = {"[TOOL_CALLS]", "[ARGS]"}, .native = true,
+     .form = FORM_NAMED, .mark = "[TOOL_CALLS]", .end_mark = "", .next = "", .id_len = 9,
+     .lead = "", .before = "", .between = "[ARGS]", .after = "", .trail = "",
+     .think = "[THINK]", .end_think = "[/THINK]", TOOLS},
+
+    {.name = "mistral", .signs = {"[TOOL_CALLS]"}, .native = true,
+     .form = FORM_JSON, .mark = "[TOOL_CALLS]", .end_mark = "", .id_len = 9,
+     .lead = "[", .before = "{\"name\": \"", .between = "\", \"arguments\": ",
+     .after = "}", .more = ", ", .trail = "]", THINK, TOOLS},
+
+    {.name = "deepseek r1", .signs = {"<｜tool▁calls▁begin｜>", "```json"}, .native = true,
+     DEEPSEEK, .before = "<｜tool▁call▁begin｜>function<｜tool▁sep｜>",
+     .between = "\n```json\n", .after = "\n```<｜tool▁call▁end｜>", .more = "\n", THINK, TOOLS},
+
+    {.name = "deepseek v3.1", .signs = {"<｜tool▁calls▁begin｜>"}, .native = true,
+     DEEPSEEK, .before = "<｜tool▁call▁begin｜>", .between = "<｜tool▁sep｜>",
+     .after = "<｜tool▁call▁end｜>", .more = "", THINK, TOOLS},
+
+    /* Gemma 3's template knows no tools; Google documents a JSON object with "parameters". */
+    {.name = "gemma", .signs = {"<start_of_turn>"},
+     .form = FORM_JSON, .mark = "```tool_call", .end_mark = "```", .next = "\n",
+     .lead = "\n", .before = "{\"name\": \"", .between = "\", \"parameters\": ",
+     .after = "}", .trail = "\n", THINK, TOOLS},
+
+    {.name = "generic", THINK, TOOL_CALL, TOOLS},
+};
+/* clang-format on */
+
+static bool holds(struct text text, const char *sign)
+{
+    return text.len > 0 && text_find(text, text_of(sign), 0) != SIZE_MAX;
+}
+
+static bool fits(const struct family *family, const struct engine_info *info)
+{
+    if (family->as_is)
+        return info->scripted;
+    if (family->model && !text_starts(info->model, family->model))
+        return false;
+    for (int i = 0; i < FAMILY_SIGNS && family->signs[i]; i++)
+        if (!holds(info->template, family->signs[i]))
+            return false;
+    return true;
+}
+
+const struct family *family_of(const struct engine_info *info)
+{
+    const struct family *family = families;
+    while (!fits(family, info))
+        family++;
+    return family;
+}
+
+bool family_thinks(const struct family *family, const struct engine_info *info)
+{
+    return holds(info->template, family->think) ||
+           holds(info->template, "enable_thinking") ||
+           holds(info->template, "reasoning_content");
+}
+
+static bool ends_block(const struct family *family, int i, int n)
+{
+    return i == n - 1 || !family->more;
+}
+
+void family_write_calls(const struct family *family, const struct family_call *calls,
+                        int n, struct buf *out)
+{
+    bool begun = false;
+    for (int i = 0; i < n; i++) {
+        if (begun)
+            buf_str(out, family->more);
+        else
+            buf_printf(out, "%s%s%s", i && family->next ? family->next : "", family->mark,
+                       family->lead);
+        buf_str(out, family->before);
+        buf_text(out, calls[i].name);
+        buf_str(out, family->between);
+        buf_text(out, calls[i].args.len > 0 ? calls[i].args : TEXT("{}"));
+        buf_str(out, family->after);
+        begun = !ends_block(family, i, n);
+        if (!begun)
+            buf_printf(out, "%s%s", family->trail, family->end_mark);
+    }
+}
