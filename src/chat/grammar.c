@@ -4,9 +4,9 @@
  * words may lead up to. For a family that writes <tool_call>, in mode AUTO:
  *
  *     start: answer
- *     answer: text | head block ("\n<tool_call>" block)*
+ *     answer: WORDS | head block ("\n<tool_call>" block)*
  *     head[lazy]: ANY "<tool_call>"
- *     text: ANY
+ *     WORDS: ANY
  *     block: "\n" call "\n</tool_call>"
  *     call: f0 | f1
  *     f0: "{\"name\": \"get\", \"arguments\": " %json {...} "}"
@@ -23,6 +23,7 @@
  * - A mark that is a control token cannot be part of a lexeme and cannot occur in text:
  * it is written <[id]>, between lexemes.
  *
+ * Without a mark, a call can only be the whole answer: WORDS do not begin with a brace.
  * A rule costs nothing unless `start` reaches it, so all that might be used is written.
  */
 #include "chat/grammar.h"
@@ -181,13 +182,14 @@ static void put_calls(struct writer *w)
             put_call(w, i);
 }
 
-/* Calls and nothing before them. */
-static void put_only_calls(struct writer *w)
+/* Calls and nothing before them. Where a shaped answer might begin as a call without a
+ * mark does, the tag must tell. */
+static void put_only_calls(struct writer *w, bool tagged)
 {
-    if (w->family->tag && is_control(w, w->family->tag)) {
+    if (w->family->tag) {
         put(w, "( ");
         put_literal(w, text_of(w->family->tag));
-        put(w, ")? ");
+        put(w, tagged ? ") " : ")? ");
     }
     put_literal(w, text_of(w->family->mark));
     put(w, "calls");
@@ -198,12 +200,12 @@ static void put_head(struct writer *w)
 {
     const char *mark = w->family->mark;
     if (is_control(w, mark)) {
-        put(w, "head: words ");
+        put(w, "head: WORDS ");
         put_literal(w, text_of(mark));
         put(w, "\n");
         return;
     }
-    put(w, "head[lazy]: ANY ");
+    put(w, "head[lazy]: HEAD\nHEAD: ANY ");
     put_literal(w, text_of(mark));
     put_not_thought(w);
     put(w, "\n");
@@ -211,11 +213,16 @@ static void put_head(struct writer *w)
 
 /* ---- words and shapes ---- */
 
+static bool is_spelled(const struct writer *w, const char *mark)
+{
+    return mark && mark[0] && !is_control(w, mark);
+}
+
 /* Words that hold no call's mark, where calls are barred. */
 static void put_words_without_calls(struct writer *w)
 {
-    put(w, "mute: ANY");
-    if (w->family->mark[0] && !is_control(w, w->family->mark)) {
+    put(w, "MUTE: ANY");
+    if (is_spelled(w, w->family->mark)) {
         put(w, " & ~( ANY ");
         put_literal(w, text_of(w->family->mark));
         put(w, "ANY )");
@@ -228,11 +235,14 @@ static void put_words_without_calls(struct writer *w)
  * one does. */
 static void put_words(struct writer *w)
 {
-    put(w, "words: ");
-    if (w->family->mark[0])
-        put(w, "ANY");
-    else
-        put(w, "ANY & ~( SPACE \"{\" ANY )");
+    put(w, "WORDS: ANY");
+    if (!w->family->mark[0])
+        put(w, " & ~( SPACE \"{\" ANY )");
+    if (is_spelled(w, w->family->tag)) {
+        put(w, " & ~( SPACE ");
+        put_literal(w, text_of(w->family->tag));
+        put(w, "ANY )");
+    }
     put_not_thought(w);
     put(w, "\n");
 }
@@ -267,24 +277,20 @@ static bool has_callable(const struct chat *chat)
     return false;
 }
 
-/* A shaped answer might begin as a call without a mark does: then the tag must tell. */
 static void put_answer(struct writer *w, bool calls)
 {
     const struct chat *chat = w->spec->chat;
     bool must = chat->calling == CALLING_ANY && calls;
     bool shaped = chat->shape.kind != ANSWER_TEXT;
     put(w, "answer: ");
-    if (shaped && !must)
-        put(w, "shape");
-    else if (!must)
-        put(w, calls ? "words" : "mute");
-    if (calls) {
-        put(w, must ? "" : " | ");
-        if (!must && !shaped && w->family->mark[0])
-            put(w, "head calls");
-        else
-            put_only_calls(w);
-    }
+    if (!must)
+        put(w, shaped ? "shape" : calls ? "WORDS" : "MUTE");
+    if (calls && !must)
+        put(w, " | ");
+    if (calls && !must && !shaped && w->family->mark[0])
+        put(w, "head calls");
+    else if (calls)
+        put_only_calls(w, shaped && !must);
     put(w, "\n");
 }
 
