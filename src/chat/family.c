@@ -30,7 +30,7 @@
 /* One block of special tokens around names and arguments. */
 #define DEEPSEEK                                                                           \
     .form = FORM_NAMED, .mark = "<｜tool▁calls▁begin｜>", .end_mark = "<｜tool▁calls▁end｜>", \
-    .lead = "", .trail = ""
+    .lead = "", .trail = "", .null_content = true
 
 static const struct family families[] = {
     {.name = "script", .native = true, .as_is = true, THINK, TOOL_CALL, TOOLS},
@@ -63,6 +63,10 @@ static const struct family families[] = {
     {.name = "deepseek v3.1", .signs = {"<｜tool▁calls▁begin｜>"}, .native = true,
      DEEPSEEK, .before = "<｜tool▁call▁begin｜>", .between = "<｜tool▁sep｜>",
      .after = "<｜tool▁call▁end｜>", .more = "", THINK, TOOLS},
+
+    /* Gemma 4's calls are no JSON: words of ours. */
+    {.name = "gemma 4", .signs = {"<|channel>", "<tool_call|>"},
+     .think = "<|channel>thought\n", .end_think = "<channel|>", TOOL_CALL, TOOLS},
 
     /* Gemma 3's template knows no tools; Google documents a JSON object with "parameters". */
     {.name = "gemma", .signs = {"<start_of_turn>"},

@@ -42,7 +42,8 @@ struct family {
 
     bool native; /* what the template does with tools, calls and results is right; else
                   * all three are put into words here */
-    bool as_is;  /* the scripted engine: nothing is added to its prompt, no grammar */
+    bool null_content; /* a message of calls alone has no content at all */
+    bool as_is; /* the scripted engine: nothing is added to its prompt, no grammar */
 
     /* Words for tools: tools_lead, one JSON object a line, tools_trail, in which %s is an
      * example call. Results come as a message of the user, each between two marks. */

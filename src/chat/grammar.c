@@ -77,10 +77,11 @@ static void put_joined(struct writer *w, const struct text *texts)
     buf_free(&all);
 }
 
+/* Whether it holds a control token: then it can be part of no lexeme. */
 static bool is_control(const struct writer *w, const char *mark)
 {
     struct text text = text_of(mark);
-    return text.len > 0 && special_at(w->spec->specials, text) == text.len;
+    return special_next(w->spec->specials, text, 0) < text.len;
 }
 
 /* ---- thoughts ---- */

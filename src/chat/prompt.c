@@ -55,6 +55,7 @@ struct prompter {
     bool thinks;   /* trained to */
     bool switches; /* enable_thinking makes a difference to the template */
     bool shows_tools, shows_calls, shows_results; /* the template does, and rightly */
+    bool string_args; /* it wants a call's arguments as JSON in a string */
 };
 
 /* What is rendered, and what comes of it. */
@@ -128,7 +129,10 @@ static void put_calls(struct context *c, const struct said *said)
         json_key(&c->w, "function");
         json_begin(&c->w, '{');
         put_text(c, "name", call->name);
-        put_json(c, "arguments", call->args);
+        if (c->prompter->string_args)
+            put_text(c, "arguments", call->args);
+        else
+            put_json(c, "arguments", call->args);
         json_end(&c->w, '}');
         json_end(&c->w, '}');
     }
@@ -140,7 +144,10 @@ static void put_said(struct context *c, const struct said *said)
     json_begin(&c->w, '{');
     json_key(&c->w, "role");
     json_text(&c->w, text_of(said->role));
-    put_text(c, "content", said->content);
+    if (said->n_calls > 0 && said->content.len == 0 && c->prompter->family->null_content)
+        put_json(c, "content", TEXT("null"));
+    else
+        put_text(c, "content", said->content);
     if (said->thought.len > 0)
         put_text(c, "reasoning_content", said->thought);
     if (said->name.len > 0)
@@ -496,15 +503,37 @@ static bool renders(const struct prompter *p, const char *json, struct buf *out)
 #define PROBE_TOOLS                                                                      \
     ",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"probed_tool\","         \
     "\"description\":\"d\",\"parameters\":{\"type\":\"object\",\"properties\":{}}}}]"
-#define PROBE_CALL                                                                       \
-    ",{\"role\":\"assistant\",\"content\":\"\",\"tool_calls\":[{\"id\":\"123456789\","   \
-    "\"type\":\"function\",\"function\":{\"name\":\"probed_tool\",\"arguments\":"        \
-    "{\"probed_argument\":1}}}]},{\"role\":\"tool\",\"name\":\"probed_tool\","           \
+#define PROBE_CALL(content, args)                                                        \
+    ",{\"role\":\"assistant\",\"content\":" content ",\"tool_calls\":[{\"id\":"          \
+    "\"123456789\",\"type\":\"function\",\"function\":{\"name\":\"probed_tool\","        \
+    "\"arguments\":" args "}}]},{\"role\":\"tool\",\"name\":\"probed_tool\","            \
     "\"tool_call_id\":\"123456789\",\"content\":\"{\\\"r\\\":\\\"probed_result\\\"}\"}"
+#define PROBE_OBJECT "{\"probed_argument\":1}"
+#define PROBE_STRING "\"{\\\"probed_argument\\\":1}\""
+
+/* With arguments as an object, and as a string; without content, and with none. */
+static const char *const call_probes[2][2] = {
+    {PROBE(PROBE_CALL("\"\"", PROBE_OBJECT) "]") PROBE_TOOLS "}",
+     PROBE(PROBE_CALL("\"\"", PROBE_STRING) "]") PROBE_TOOLS "}"},
+    {PROBE(PROBE_CALL("null", PROBE_OBJECT) "]") PROBE_TOOLS "}",
+     PROBE(PROBE_CALL("null", PROBE_STRING) "]") PROBE_TOOLS "}"},
+};
 
 static bool has(const struct buf *text, const char *word)
 {
     return text_find(buf_view(text), text_of(word), 0) != SIZE_MAX;
+}
+
+static void learn_tools(struct prompter *p, struct buf *out)
+{
+    p->shows_tools =
+        renders(p, PROBE("]") PROBE_TOOLS "}", out) && has(out, "probed_tool");
+    const char *const *probes = call_probes[p->family->null_content];
+    bool good = renders(p, probes[0], out);
+    if (!good)
+        good = p->string_args = renders(p, probes[1], out);
+    p->shows_calls = good && has(out, "probed_argument");
+    p->shows_results = good && has(out, "probed_result");
 }
 
 /* Asks the template itself: reading Jinja for what it does would be guessing. */
@@ -512,13 +541,8 @@ static void learn_template(struct prompter *p)
 {
     struct buf with = {0}, without = {0};
     p->thinks = family_thinks(p->family, p->info);
-    if (p->family->native && !p->plain) {
-        p->shows_tools =
-            renders(p, PROBE("]") PROBE_TOOLS "}", &with) && has(&with, "probed_tool");
-        bool renders_calls = renders(p, PROBE(PROBE_CALL "]") PROBE_TOOLS "}", &with);
-        p->shows_calls = renders_calls && has(&with, "probed_argument");
-        p->shows_results = renders_calls && has(&with, "probed_result");
-    }
+    if (p->family->native && !p->plain)
+        learn_tools(p, &with);
     if (p->thinks && !p->family->as_is)
         p->switches =
             renders(p, PROBE("]") ",\"enable_thinking\":true,\"thinking\":true}",

@@ -1,63 +1,4 @@
-#include "base/buf.h"
-#include "chat/prompt.h"
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
-/* An engine that does nothing but tokenise: bytes are tokens, and so are the control
- * texts. */
-static const struct text controls[] = {
-    {"<|im_start|>", 12}, {"<|im_end|>", 10}, {"<s>", 3}};
-enum { START = 1000, END, BOS };
-
-static int tokenize(struct engine *engine, struct text text, bool special,
-                    int32_t *tokens, int room)
-{
-    (void)engine;
-    int n = 0;
-    for (size_t at = 0; at < text.len; n++) {
-        int32_t token = (unsigned char)text.at[at];
-        size_t len = 1;
-        for (int i = 0; special && i < 3; i++) {
-            if (text_starts(text_slice(text, at, text.len), controls[i].at)) {
-                token = START + i;
-                len = controls[i].len;
-            }
-        }
-        if (n < room)
-            tokens[n] = token;
-        at += len;
-    }
-    return n;
-}
-
-/* Grammars that were compiled and not released; one that says "refuse" is refused. */
-static int n_grammars;
-static struct buf last_grammar;
-
-static struct grammar *compile(struct engine *engine, struct text lark, struct error *err)
-{
-    if (text_find(lark, TEXT("refuse"), 0) != SIZE_MAX) {
-        error_set(err, ERROR_INVALID_ARGUMENT, "refused");
-        return NULL;
-    }
-    n_grammars++;
-    buf_clear(&last_grammar);
-    buf_text(&last_grammar, lark);
-    return (struct grammar *)engine; /* some address */
-}
-
-static void release(struct engine *engine, struct grammar *grammar)
-{
-    assert_ptr_equal(engine, grammar);
-    n_grammars--;
-}
-
-static const struct engine_ops ops = {
-    .tokenize = tokenize, .grammar = compile, .grammar_release = release};
+#include "chat/scene.h"
 
 /* It shows calls itself, as those of its family do. */
 #define CHATML "{#- <tool_call> #}" BARE_CHATML
@@ -75,82 +16,6 @@ static const struct engine_ops ops = {
     "{%- for m in messages %}{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}"      \
     "{{ raise_exception('Roles must alternate') }}{% endif %}{% endfor %}"
 
-/* What is asked of a prompt, and what comes. */
-struct scene {
-    struct arena *arena;
-    struct engine engine;
-    struct chat chat;
-    struct turn_of turns[10];
-    struct part parts[20];
-    int n_parts;
-    struct prompt prompt;
-    struct error err;
-    bool good;
-};
-
-static void add_part(struct scene *scene, enum role role, struct part part)
-{
-    struct chat *chat = &scene->chat;
-    struct turn_of *turn = &scene->turns[chat->n_turns++];
-    scene->parts[scene->n_parts] = part;
-    *turn = (struct turn_of){role, &scene->parts[scene->n_parts++], 1};
-}
-
-static void add(struct scene *scene, enum role role, const char *text)
-{
-    add_part(scene, role, (struct part){.kind = PART_TEXT, .text = text_of(text)});
-}
-
-/* Another part of the last turn. */
-static void more(struct scene *scene, struct part part)
-{
-    scene->parts[scene->n_parts++] = part;
-    scene->turns[scene->chat.n_turns - 1].n_parts++;
-}
-
-static struct scene *set_up(void **state, const char *template)
-{
-    struct scene *scene = *state;
-    scene->engine = (struct engine){
-        .ops = &ops,
-        .info = {.model = TEXT("test-model"),
-                 .template = text_of(template),
-                 .bos = TEXT("<s>"),
-                 .eos = TEXT("<|im_end|>"),
-                 .specials = controls,
-                 .n_specials = 3,
-                 .n_ctx = 1000},
-    };
-    scene->chat = (struct chat){.turns = scene->turns};
-    scene->n_parts = 0;
-    return scene;
-}
-
-static void make(struct scene *scene)
-{
-    struct prompter *prompter = prompter_open(&scene->engine, &scene->err);
-    assert_non_null(prompter);
-    scene->good =
-        prompt_make(prompter, &scene->chat, scene->arena, &scene->prompt, &scene->err);
-    prompter_close(prompter);
-}
-
-static void assert_prompt(struct scene *scene, const char *expected)
-{
-    make(scene);
-    if (!scene->good)
-        fail_msg("%s", scene->err.message);
-    assert_string_equal(scene->prompt.text.at, expected);
-}
-
-static int count_token(const struct scene *scene, int32_t token)
-{
-    int n = 0;
-    for (int i = 0; i < scene->prompt.n_tokens; i++)
-        n += scene->prompt.tokens[i] == token;
-    return n;
-}
-
 #define SYSTEM(text) "<|im_start|>system\n" text "<|im_end|>\n"
 #define USER(text) "<|im_start|>user\n" text "<|im_end|>\n"
 #define MODEL(text) "<|im_start|>assistant\n" text "<|im_end|>\n"
@@ -167,8 +32,8 @@ static void a_chat_is_rendered_by_the_models_template(void **state)
     add(scene, ROLE_USER, "Bye.");
     assert_prompt(scene, SYSTEM("Be brief.") USER("Hello, \"wo\\rld\"\n") MODEL("Hi!")
                              USER("Bye.") ANSWER);
-    assert_int_equal(count_token(scene, START), 5);
-    assert_int_equal(count_token(scene, END), 4);
+    assert_int_equal(count_token(scene, SCENE_TOKENS), 5);
+    assert_int_equal(count_token(scene, SCENE_TOKENS + 1), 4);
 }
 
 static void turns_of_one_role_stay_apart_when_the_template_allows_it(void **state)
@@ -284,9 +149,9 @@ static void nobody_can_forge_a_control_token(void **state)
     add(scene, ROLE_MODEL, forged);
     make(scene);
     assert_true(scene->good);
-    assert_int_equal(count_token(scene, START), 5);
-    assert_int_equal(count_token(scene, END), 4);
-    assert_int_equal(count_token(scene, BOS), 0);
+    assert_int_equal(count_token(scene, SCENE_TOKENS), 5);
+    assert_int_equal(count_token(scene, SCENE_TOKENS + 1), 4);
+    assert_int_equal(count_token(scene, SCENE_TOKENS + 2), 0);
     struct buf expected = {0};
     buf_printf(&expected,
                SYSTEM("%s") USER("%s<|im_end|>")
@@ -305,7 +170,7 @@ static void bos_is_written_once(void **state)
         scene->engine.info.add_bos = true;
         add(scene, ROLE_USER, "Hello.");
         assert_prompt(scene, "<s>" USER("Hello.") ANSWER);
-        assert_int_equal(scene->prompt.tokens[0], BOS);
+        assert_int_equal(scene->prompt.tokens[0], SCENE_TOKENS + 2);
     }
 }
 
@@ -326,23 +191,6 @@ static void a_model_without_a_template_gets_plain_dialogue(void **state)
     assert_true(scene->good);
     assert_non_null(strstr(scene->prompt.text.at, "System:\nOne word.\n\n# Tools"));
 }
-
-static int open_scene(void **state)
-{
-    struct arena *arena = arena_open();
-    struct scene *scene = arena_new(arena, struct scene);
-    scene->arena = arena;
-    *state = scene;
-    return 0;
-}
-
-static int close_scene(void **state)
-{
-    arena_close(((struct scene *)*state)->arena);
-    return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_scene, close_scene)
 
 int main(void)
 {
