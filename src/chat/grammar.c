@@ -223,7 +223,7 @@ static bool is_spelled(const struct writer *w, const char *mark)
 static void put_words_without_calls(struct writer *w)
 {
     put(w, "MUTE: ANY");
-    if (is_spelled(w, w->family->mark)) {
+    if (w->spec->chat->n_functions > 0 && is_spelled(w, w->family->mark)) {
         put(w, " & ~( ANY ");
         put_literal(w, text_of(w->family->mark));
         put(w, "ANY )");
