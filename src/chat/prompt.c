@@ -621,6 +621,7 @@ static bool make_text(const struct prompter *p, struct rendering *r, struct aren
         return false;
     }
     prompt->family = p->family;
+    prompt->calling = r->chat->calling;
     prompt->stop = p->plain ? PLAIN_STOP : (struct text){0};
     prompt->thought = lead_thought(p, r);
     special_break(p->specials, r->more, r->sentinel, &r->text);

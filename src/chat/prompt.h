@@ -29,6 +29,7 @@ struct prompt {
     int n_tokens;
     struct text stop; /* ends the answer, as the end token does; absent: none (turn.c) */
     const struct family *family; /* how the answer is to be read */
+    enum calling calling;        /* whether calls are to be looked for in it */
     enum thought thought;        /* what it may begin with */
     struct grammar *grammar;     /* what it may be; NULL: anything. Held by the arena */
 };

@@ -27,7 +27,7 @@ struct reply {
     const struct function *functions;
     int n_functions;
     bool takes_calls;
-    bool takes_bare; /* an object at the beginning may be a call */
+    char bare; /* what begins with it may be a call; '\0': nothing */
     bool bad;
     enum place place;
     struct buf held;
@@ -42,26 +42,6 @@ static void close_reply(void *what)
 {
     struct reply *r = what;
     buf_free(&r->held);
-}
-
-struct reply *reply_open(struct arena *arena, const struct chat *chat,
-                         const struct family *family,
-                         void (*on)(const struct part *part, void *arg), void *arg)
-{
-    struct reply *r = arena_new(arena, struct reply);
-    r->arena = arena;
-    r->on = on;
-    r->arg = arg;
-    r->family = family;
-    r->functions = chat->functions;
-    r->n_functions = chat->n_functions;
-    r->takes_calls =
-        chat->n_functions > 0 && (family->as_is || chat->calling != CALLING_NONE);
-    /* A shaped answer is an object, too: there only the tag tells (grammar.c). */
-    r->takes_bare = r->takes_calls && !family->mark[0] &&
-                    (chat->shape.kind == ANSWER_TEXT || chat->calling == CALLING_ANY);
-    arena_defer(arena, close_reply, r);
-    return r;
 }
 
 /* ---- looking at what is held ---- */
@@ -95,12 +75,35 @@ static enum match begins(struct text text, const char *mark)
     return n == len ? YES : MAYBE;
 }
 
-void reply_follows(struct reply *r, struct text prompt)
+static struct text without_spaces_behind(struct text text)
 {
-    while (prompt.len > 0 && is_space(prompt.at[prompt.len - 1]))
-        prompt.len--;
-    if (text_ends(prompt, r->family->think))
+    while (text.len > 0 && is_space(text.at[text.len - 1]))
+        text.len--;
+    return text;
+}
+
+struct reply *reply_open(struct arena *arena, const struct reply_spec *spec,
+                         void (*on)(const struct part *part, void *arg), void *arg)
+{
+    const struct chat *chat = spec->chat;
+    const struct family *family = spec->family;
+    struct reply *r = arena_new(arena, struct reply);
+    r->arena = arena;
+    r->on = on;
+    r->arg = arg;
+    r->family = family;
+    r->functions = chat->functions;
+    r->n_functions = chat->n_functions;
+    r->takes_calls =
+        chat->n_functions > 0 && (family->as_is || spec->calling != CALLING_NONE);
+    /* A shaped answer is JSON, too: there only the tag tells (grammar.c). */
+    if (r->takes_calls && !family->mark[0] &&
+        (chat->shape.kind == ANSWER_TEXT || spec->calling == CALLING_ANY))
+        r->bare = family->lead[0] ? family->lead[0] : family->before[0];
+    if (text_ends(without_spaces_behind(spec->prompt), family->think))
         r->place = OPENED;
+    arena_defer(arena, close_reply, r);
+    return r;
 }
 
 /* ---- giving out ---- */
@@ -218,7 +221,7 @@ static bool walk_bare(struct reply *r, bool final)
         r->at += between;
         return begin_call(r, strlen(r->family->tag), false);
     }
-    if (r->takes_bare && rest.len > 0 && rest.at[0] == '{') {
+    if (r->bare && rest.len > 0 && rest.at[0] == r->bare) {
         r->at += r->after_call ? between : 0;
         return begin_call(r, 0, true);
     }

@@ -12,14 +12,17 @@
 
 struct reply;
 
+struct reply_spec {
+    const struct chat *chat;
+    const struct family *family;
+    enum calling calling; /* what came of the chat's own wish (prompt.h) */
+    struct text prompt;   /* that is answered: it may have opened the model's thought */
+};
+
 /* `on` is called for every piece: a delta of TEXT or THOUGHT, or a whole CALL. The part
  * is valid during the call only. */
-struct reply *reply_open(struct arena *arena, const struct chat *chat,
-                         const struct family *family,
+struct reply *reply_open(struct arena *arena, const struct reply_spec *spec,
                          void (*on)(const struct part *part, void *arg), void *arg);
-/* The prompt that is answered: some templates open the model's thought themselves. Before
- * the first feed, if at all. */
-void reply_follows(struct reply *reply, struct text prompt);
 void reply_feed(struct reply *reply, struct text text);
 /* The stream is over: what was held back comes out. A call that is cut short or not JSON
  * comes out as text, and false is returned (MALFORMED_FUNCTION_CALL). */

@@ -1,8 +1,9 @@
 /* reply_fuzz.c: wherever the text is cut, the parts come out the same, and nothing of a
  * reply without functions or thoughts is lost.
  *
- * Input: one byte that says whether there are functions (1) and whether the prompt has
- * opened a thought (2); one that says how many cuts follow; the cuts, as distances; the
+ * Input: one byte that says whether there are functions (1), whether the prompt has
+ * opened a thought (2), which family it is (28), whether a call must come (32) and
+ * whether JSON must (64); one that says how many cuts follow; the cuts, as distances; the
  * text. */
 #include "base/buf.h"
 #include "chat/reply.h"
@@ -31,20 +32,30 @@ static void write_down(const struct part *part, void *arg)
     }
 }
 
-static const struct family *hermes(void)
+static const struct family *family_for(int flags)
 {
-    return family_of(&(struct engine_info){.template = TEXT("<tool_call>")});
+    static const char *const templates[8] = {
+        "<tool_call>",         "<|start_header_id|> tools",      "[TOOL_CALLS]",
+        "[TOOL_CALLS] [ARGS]", "<｜tool▁calls▁begin｜> ```json", "<｜tool▁calls▁begin｜>",
+        "<start_of_turn>",     "<|channel> <tool_call|>",
+    };
+    return family_of(
+        &(struct engine_info){.template = text_of(templates[flags >> 2 & 7])});
 }
 
 static bool read_reply(int flags, struct text text, const uint8_t *cuts, size_t n_cuts,
                        struct notes *notes)
 {
     struct function f = {.name = TEXT("f")};
-    struct chat chat = {.functions = &f, .n_functions = flags & 1};
+    struct chat chat = {.functions = &f,
+                        .n_functions = flags & 1,
+                        .shape = {.kind = flags & 64 ? ANSWER_JSON : ANSWER_TEXT}};
+    const struct family *family = family_for(flags);
+    const struct reply_spec spec = {&chat, family,
+                                    flags & 32 ? CALLING_ANY : CALLING_AUTO,
+                                    flags & 2 ? text_of(family->think) : TEXT("")};
     struct arena *arena = arena_open();
-    struct reply *reply = reply_open(arena, &chat, hermes(), write_down, notes);
-    if (flags & 2)
-        reply_follows(reply, TEXT("<think>\n"));
+    struct reply *reply = reply_open(arena, &spec, write_down, notes);
     size_t at = 0;
     for (size_t i = 0; i < n_cuts && at < text.len; at += cuts[i++])
         reply_feed(reply, text_slice(text, at, at + cuts[i]));
@@ -65,7 +76,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bool good = read_reply(flags, text, data, 0, &whole);
     assert(read_reply(flags, text, data + 2, n_cuts, &cut) == good);
     assert(text_same(buf_view(&whole.text), buf_view(&cut.text)));
-    if (!(flags & 3) && text_find(text, TEXT("<think>"), 0) == SIZE_MAX && text.len > 0)
+    if (!(flags & 3) && text.len > 0 &&
+        text_find(text, text_of(family_for(flags)->think), 0) == SIZE_MAX)
         assert(text_same(text_slice(buf_view(&whole.text), 2, SIZE_MAX), text));
     buf_free(&whole.text);
     buf_free(&cut.text);

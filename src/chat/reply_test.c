@@ -28,22 +28,32 @@ static void write_down(const struct part *part, void *arg)
     notes->last = part->kind;
 }
 
-static const struct family *hermes(void)
+static const struct family *family_like(const char *template)
 {
-    return family_of(&(struct engine_info){.template = TEXT("<tool_call>")});
+    return family_of(&(struct engine_info){.template = text_of(template)});
 }
 
-/* What comes of `text` in pieces of the given size, with or without functions. */
-static bool read_in_pieces(struct text text, size_t size, bool functions,
-                           const char *prompt, struct notes *notes)
+/* What is read, and how. */
+struct case_of {
+    const char *template; /* says which family */
+    const char *prompt;
+    enum calling calling;
+    enum answer_kind shape;
+    bool functions;
+};
+
+static bool read_in_pieces(struct text text, size_t size, const struct case_of *how,
+                           struct notes *notes)
 {
-    struct function f = {.name = TEXT("f")};
-    struct chat chat = {.functions = &f, .n_functions = functions};
+    struct function f[] = {{.name = TEXT("f")}, {.name = TEXT("g")}};
+    struct chat chat = {.functions = f,
+                        .n_functions = how->functions ? 2 : 0,
+                        .shape = {.kind = how->shape}};
     struct arena *arena = arena_open();
     *notes = (struct notes){.last = PART_RESULT};
-    struct reply *reply = reply_open(arena, &chat, hermes(), write_down, notes);
-    if (prompt)
-        reply_follows(reply, text_of(prompt));
+    const struct reply_spec spec = {&chat, family_like(how->template), how->calling,
+                                    text_of(how->prompt ? how->prompt : "")};
+    struct reply *reply = reply_open(arena, &spec, write_down, notes);
     for (size_t at = 0; at < text.len; at += size)
         reply_feed(reply, text_slice(text, at, at + size));
     bool good = reply_end(reply);
@@ -51,17 +61,27 @@ static bool read_in_pieces(struct text text, size_t size, bool functions,
     return good;
 }
 
-static void assert_reads(const char *text, bool functions, bool good,
-                         const char *expected)
+/* Whatever the size of the pieces. */
+static void assert_reads_as(const struct case_of *how, const char *text, bool good,
+                            const char *expected)
 {
     size_t len = strlen(text);
     for (size_t size = 1; size <= len + 1; size++) {
         struct notes notes;
-        bool was_good = read_in_pieces(text_of(text), size, functions, NULL, &notes);
+        bool was_good = read_in_pieces(text_of(text), size, how, &notes);
         assert_string_equal(notes.text.len ? notes.text.at : "", expected);
         assert_int_equal(was_good, good);
         buf_free(&notes.text);
     }
+}
+
+#define HERMES "<tool_call>"
+
+static void assert_reads(const char *text, bool functions, bool good,
+                         const char *expected)
+{
+    assert_reads_as(&(struct case_of){.template = HERMES, .functions = functions}, text,
+                    good, expected);
 }
 
 #define CALL(json) "<tool_call>" json "</tool_call>"
@@ -97,13 +117,10 @@ static void a_thought_comes_first_and_without_the_space_around_it(void **state)
 static void a_thought_may_have_been_opened_by_the_prompt(void **state)
 {
     (void)state;
-    struct notes notes;
-    read_in_pieces(TEXT("Hm.</think>Yes."), 4, false, "assistant\n<think>\n", &notes);
-    assert_string_equal(notes.text.at, "[T]Hm.[S]Yes.");
-    buf_free(&notes.text);
-    read_in_pieces(TEXT("Yes."), 4, false, "assistant\n<think>\n\n</think>\n\n", &notes);
-    assert_string_equal(notes.text.at, "[S]Yes.");
-    buf_free(&notes.text);
+    struct case_of how = {.template = HERMES, .prompt = "assistant\n<think>\n"};
+    assert_reads_as(&how, "Hm.</think>Yes.", true, "[T]Hm.[S]Yes.");
+    how.prompt = "assistant\n<think>\n\n</think>\n\n";
+    assert_reads_as(&how, "Yes.", true, "[S]Yes.");
 }
 
 static void calls_are_found_among_words(void **state)
@@ -165,6 +182,85 @@ static void without_functions_a_call_is_text(void **state)
                  "[S]Say " CALL("{\"name\":\"f\"}") ".");
 }
 
+/* ---- other families ---- */
+
+static void calls_without_a_mark_are_the_whole_answer(void **state)
+{
+    (void)state;
+    struct case_of how = {.template = "<|start_header_id|> tools", .functions = true};
+#define F "{\"name\": \"f\", \"parameters\": {\"a\": 1}}"
+#define G "{\"name\": \"g\", \"parameters\": {}}"
+    assert_reads_as(&how, F, true, "[C:f {\"a\":1}]");
+    assert_reads_as(&how, "\n" F "; " G, true, "[C:f {\"a\":1}][C:g {}]");
+    assert_reads_as(&how, F "\n" G, true, "[C:f {\"a\":1}][C:g {}]");
+    assert_reads_as(&how, "<|python_tag|>" F, true, "[C:f {\"a\":1}]");
+    assert_reads_as(&how, "<think>h</think>\n" F, true, "[T]h[C:f {\"a\":1}]");
+    assert_reads_as(&how, "Say " F, true, "[S]Say " F);
+    assert_reads_as(&how, F "; so", true, "[C:f {\"a\":1}][S]; so");
+    assert_reads_as(&how, "{\"name\": \"Bob\"} is a person", true,
+                    "[S]{\"name\": \"Bob\"} is a person");
+    assert_reads_as(&how, "{\"a\": [", true, "[S]{\"a\": [");
+    assert_reads_as(&how, "<|python_tag|>print(1)", false, "[S]<|python_tag|>print(1)");
+    how.shape = ANSWER_JSON;
+    assert_reads_as(&how, F, true, "[S]" F);
+    assert_reads_as(&how, "<|python_tag|>" F, true, "[C:f {\"a\":1}]");
+    how.calling = CALLING_ANY;
+    assert_reads_as(&how, F, true, "[C:f {\"a\":1}]");
+    how.calling = CALLING_NONE;
+    assert_reads_as(&how, F, true, "[S]" F);
+#undef F
+#undef G
+}
+
+static void an_array_of_calls_ends_with_its_bracket(void **state)
+{
+    (void)state;
+    struct case_of how = {.template = "[TOOL_CALLS]", .functions = true};
+#define CALLS                                                                            \
+    "[TOOL_CALLS] [{\"name\": \"f\", \"arguments\": {\"a\": \"]\"}, \"id\": \"1\"}, "    \
+    "{\"name\": \"g\", \"arguments\": {}}]"
+    assert_reads_as(&how, CALLS, true, "[C:f {\"a\":\"]\"}][C:g {}]");
+    assert_reads_as(&how, "Well.\n" CALLS "\nx", true,
+                    "[S]Well.[C:f {\"a\":\"]\"}][C:g {}][S]x");
+    assert_reads_as(&how, "[TOOL_CALLS] no", false, "[S][TOOL_CALLS] no");
+    assert_reads_as(&how, "[TOOL_CALLS] []", false, "[S][TOOL_CALLS] []");
+    assert_reads_as(&how, "[TOOL", true, "[S][TOOL");
+#undef CALLS
+}
+
+static void names_may_stand_outside_of_the_arguments(void **state)
+{
+    (void)state;
+    struct case_of how = {.template = "[TOOL_CALLS] [ARGS]", .functions = true};
+    assert_reads_as(&how,
+                    "[TOOL_CALLS]f[ARGS]{\"a\": \"}\"}[TOOL_CALLS]g[CALL_ID]1[ARGS]{}",
+                    true, "[C:f {\"a\":\"}\"}][C:g {}]");
+    assert_reads_as(&how, "[TOOL_CALLS]f[ARGS]{\"a\"", false,
+                    "[S][TOOL_CALLS]f[ARGS]{\"a\"");
+    how.template = "<｜tool▁calls▁begin｜> ```json";
+#define BEGIN "<｜tool▁calls▁begin｜>"
+#define END "<｜tool▁calls▁end｜>"
+#define CALL_OF(name, args)                                                              \
+    "<｜tool▁call▁begin｜>function<｜tool▁sep｜>" name "\n```json\n" args                \
+    "\n```<｜tool▁call▁end｜>"
+    assert_reads_as(&how,
+                    "So.\n" BEGIN CALL_OF("f", "{\"a\":\"" END
+                                               "\"}") "\n" CALL_OF("g", "{}") END "\n",
+                    true, "[S]So.[C:f {\"a\":\"" END "\"}][C:g {}]");
+    assert_reads_as(&how, BEGIN CALL_OF("f", "{\"a\":}") END, false,
+                    "[S]" BEGIN CALL_OF("f", "{\"a\":}") END);
+    assert_reads_as(&how, BEGIN END, false, "[S]" BEGIN END);
+#undef CALL_OF
+    how.template = "<｜tool▁calls▁begin｜>";
+#define CALL_OF(name, args)                                                              \
+    "<｜tool▁call▁begin｜>" name "<｜tool▁sep｜>" args "<｜tool▁call▁end｜>"
+    assert_reads_as(&how, BEGIN CALL_OF("f", "{\"a\":1}") CALL_OF("g", "{}") END, true,
+                    "[C:f {\"a\":1}][C:g {}]");
+#undef CALL_OF
+#undef BEGIN
+#undef END
+}
+
 static void words_are_given_as_soon_as_they_are_known(void **state)
 {
     (void)state;
@@ -172,7 +268,8 @@ static void words_are_given_as_soon_as_they_are_known(void **state)
     struct chat chat = {.functions = &f, .n_functions = 1};
     struct notes notes = {.last = PART_RESULT};
     struct arena *arena = arena_open();
-    struct reply *reply = reply_open(arena, &chat, hermes(), write_down, &notes);
+    const struct reply_spec spec = {&chat, family_like(HERMES), CALLING_AUTO, TEXT("")};
+    struct reply *reply = reply_open(arena, &spec, write_down, &notes);
     reply_feed(reply, TEXT("One two <"));
     assert_string_equal(notes.text.at, "[S]One two");
     reply_feed(reply, TEXT("three"));
@@ -193,6 +290,9 @@ int main(void)
         cmocka_unit_test(a_whole_call_needs_no_end_mark),
         cmocka_unit_test(a_bad_call_comes_out_as_text),
         cmocka_unit_test(without_functions_a_call_is_text),
+        cmocka_unit_test(calls_without_a_mark_are_the_whole_answer),
+        cmocka_unit_test(an_array_of_calls_ends_with_its_bracket),
+        cmocka_unit_test(names_may_stand_outside_of_the_arguments),
         cmocka_unit_test(words_are_given_as_soon_as_they_are_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -275,12 +275,12 @@ struct turn *turn_start(struct runner *runner, const struct chat *chat,
         .n_left = spec.n_candidates,
         .n_prompt = prompt->n_tokens,
     };
+    const struct reply_spec reply = {chat, prompt->family, prompt->calling, prompt->text};
     for (int i = 0; i < spec.n_candidates; i++) {
         struct voice *v = &turn->voices[i];
         v->turn = turn;
         v->candidate = i;
-        v->reply = reply_open(arena, chat, prompt->family, on_part, v);
-        reply_follows(v->reply, prompt->text);
+        v->reply = reply_open(arena, &reply, on_part, v);
     }
     turn->job = engine_submit(runner->engine, &spec, runner->queue, turn, err);
     return turn->job ? turn : NULL;
