@@ -104,7 +104,8 @@ static void put_thought(struct writer *w)
     if (w->spec->budget >= 0)
         buf_printf(&limit, "max_tokens=%d", w->spec->budget > 0 ? w->spec->budget : 1);
     bool limited = limit.len > 0;
-    put(w, "opening: SPACE ");
+    bool control = is_control(w, w->family->think);
+    put(w, control ? "opening: SPACE " : "opening: OPENING\nOPENING: SPACE ");
     put_literal(w, text_of(w->family->think));
     if (is_control(w, w->family->end_think)) {
         put(w, "\nthought: thinking ");
