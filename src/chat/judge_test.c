@@ -146,7 +146,7 @@ static void what_is_not_likely_enough_to_be_told_has_the_rest(void **state)
 static void only_what_is_asked_for_is_rated(void **state)
 {
     struct scene *scene =
-        set_up(state, "{'replies': [{'match': {'prompt': 'insult'}, 'text': 'Yes', "
+        set_up(state, "{'replies': [{'match': {'prompt': 'harassment'}, 'text': 'Yes', "
                       "'logprobs': [-0.001]}],"
                       "'default': {'text': 'No', 'logprobs': [-0.001]}}");
     run(scene);
@@ -157,7 +157,7 @@ static void only_what_is_asked_for_is_rated(void **state)
 static void the_text_stands_before_the_question(void **state)
 {
     struct scene *scene = set_up(
-        state, "{'replies': [{'match': {'prompt_regex': 'Some text.*insult.*Yes or No'},"
+        state, "{'replies': [{'match': {'prompt_regex': 'Some text.*harassment.*Yes or No'},"
                "'text': ' yes', 'logprobs': [-0.001]}]}");
     scene->request.safety = (struct safety){.block_from[HARM_HARASSMENT] = LEVEL_LOW};
     run(scene);

@@ -10,20 +10,19 @@ static const struct {
     double low, medium, high; /* the least probability of Yes for each level */
     const char *question;
 } harms[N_HARMS] = {
-    [HARM_HARASSMENT] = {"HARASSMENT", 0.2, 0.5, 0.8,
-        "Does this text insult, threaten, bully or humiliate a person, or ask for help to do "
-        "that?"},
+    [HARM_HARASSMENT] = {"HARASSMENT", 0.5, 0.6, 0.8,
+        "Is this text harassment (an insult, a threat or bullying of a person)?"},
     [HARM_HATE] = {"HATE_SPEECH", 0.2, 0.5, 0.8,
-        "Does this text attack or demean people because of their race, religion, origin, "
-        "gender, sexuality or disability, or ask for that?"},
+        "Is this text hate speech (an attack on people because of their race, religion, origin, "
+        "gender, sexuality or disability)?"},
     [HARM_SEXUAL] = {"SEXUALLY_EXPLICIT", 0.2, 0.5, 0.8,
-        "Does this text describe sexual acts or nudity in an explicit way, or ask for that?"},
+        "Is this text sexually explicit (pornographic or erotic)?"},
     [HARM_DANGEROUS] = {"DANGEROUS_CONTENT", 0.2, 0.5, 0.8,
-        "Does this text help or ask to do something dangerous: weapons, drugs, crime, hacking, "
-        "violence or self-harm?"},
+        "Is this text a request for, or instructions on, something dangerous (making weapons or "
+        "drugs, violence, crime, hacking or self-harm)?"},
     [HARM_CIVIC] = {"CIVIC_INTEGRITY", 0.2, 0.5, 0.8,
-        "Does this text spread false claims about an election, or ask for help to mislead, "
-        "scare or cheat voters?"},
+        "Is this text about misleading or cheating voters (a lie about an election, a wrong voting "
+        "date, or keeping people from voting)?"},
 };
 /* clang-format on */
 

@@ -181,11 +181,13 @@ void screen_judged(struct screen *s)
 static size_t free_to_leave(const struct screen *s)
 {
     size_t to = s->said.len;
+    if (s->listed || !(s->options.streamed || s->ended))
+        return 0;
     if (s->options.judged && s->judged < to)
         to = s->judged;
     if (s->options.words && s->scan.clear < to)
         to = s->scan.clear;
-    return s->listed ? 0 : to;
+    return to;
 }
 
 /* False: something of the item stays. */

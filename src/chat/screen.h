@@ -15,7 +15,7 @@ struct screen;
 struct screen_options {
     const struct blocklist *words; /* NULL: none are listed */
     bool judged;
-    bool streamed; /* judged in pieces, as it is said; else once, as a whole */
+    bool streamed; /* leaves in pieces; else as a whole, or not at all */
 };
 
 struct screen *screen_open(struct arena *arena, const struct screen_options *options);

@@ -323,6 +323,7 @@ static void a_listed_word_in_the_answer_never_leaves(void **state)
     struct scene *scene = set_up(
         state, "{'default': {'chunks': ['One r', 'ed ap', 'ple', ' more']}}", "Well?");
     set_guard(scene, "red apple", NULL);
+    scene->chat.streamed = true;
     scene->chat.sampling.n_top = 0;
     run(scene);
     assert_string_equal(scene->said.at, "[0:S]One [0:END]");
@@ -342,6 +343,7 @@ static void what_is_not_listed_comes_out_as_it_was_said(void **state)
     scene->chat.n_functions = 1;
     scene->chat.sampling.n_top = 2;
     set_guard(scene, "red apple", NULL);
+    scene->chat.streamed = true;
     run(scene);
     assert_string_equal(scene->said.at,
                         "[0:T]Hm.[0:S]One [0:S]red pe[0:S]ar.[0:C]{\"a\":1}[0:END]");
