@@ -29,15 +29,17 @@ enum {
     WORKERS = 2,
     MOST_CONNECTIONS = 4096,
     STREAM_LIMIT = 8 << 20, /* bytes that one slow reader may leave unread */
+    GUARD_CTX = 4096,       /* a judge sees a few thousand bytes at a time */
 };
 
 /* ---- the command line ---- */
 
 struct settings {
     const char *host, *model, *models_dir, *data_dir, *script;
+    const char *guard_model, *guard_script, *blocklist;
     int64_t port, threads, ctx, parallel, queue, request_limit, idle_timeout;
     struct option_list keys;
-    int log_format, log_level;
+    int safety, log_format, log_level;
     bool strict_names;
 };
 
@@ -65,6 +67,15 @@ static const struct option table[] = {
      "answers that are made at once; each takes memory for its context", NULL},
     {"queue", 0, OPTION_INT, AT(queue), "512", 0, 100000, "N",
      "answers that may wait; more are refused with 429", NULL},
+    {"safety", 0, OPTION_CHOICE, AT(safety), "off", 0, 0, "LEVEL",
+     "what is blocked where a request's safetySettings say nothing: what is harmful with this "
+     "probability or a higher one", "off high medium low"},
+    {"guard-model", 0, OPTION_STRING, AT(guard_model), NULL, 0, 0, "NAME|FILE",
+     "a model that judges what is harmful; else the served model judges itself", NULL},
+    {"guard-script", 0, OPTION_STRING, AT(guard_script), NULL, 0, 0, "FILE",
+     "a script that judges instead; for tests", NULL},
+    {"blocklist", 0, OPTION_STRING, AT(blocklist), NULL, 0, 0, "FILE",
+     "words and /expressions/, one a line, that neither prompts nor answers may have", NULL},
     {"api-key", 'k', OPTION_LIST, AT(keys), NULL, 0, 0, "KEY",
      "let in only callers with this key (repeatable); without any, everyone", NULL},
     {"strict-names", 0, OPTION_SWITCH, AT(strict_names), "false", 0, 0, NULL,
@@ -105,12 +116,13 @@ struct server {
     struct settings settings;
     struct arena *arena;
     struct catalogue *catalogue;
-    const struct model_entry *entry; /* NULL: not of the catalogue */
-    struct engine *engine;
+    const struct model_entry *entry;      /* NULL: not of the catalogue */
+    struct engine *engine, *guard_engine; /* NULL: the model judges itself, if at all */
+    struct blocklist *blocklist;
     struct loop *loop;
     struct watch *signals, *work;
     struct workers *workers;
-    struct runner *runner;
+    struct runner *runner, *guard_runner;
     struct api *api;
     struct http_server *http;
 
@@ -227,50 +239,79 @@ static void show_progress(float done, void *arg)
         fputs("\r\033[K", stderr);
 }
 
-static int open_model(struct server *s)
+/* NULL as a name means the default model. */
+static int open_model(struct server *s, const char *name, int n_ctx,
+                      const struct model_entry **entry, struct engine **engine)
 {
     struct error err;
     struct model_file file = {0};
     const struct settings *settings = &s->settings;
-    s->catalogue = catalogue_open(&err);
+    if (!s->catalogue)
+        s->catalogue = catalogue_open(&err);
     if (!s->catalogue)
         return fail(SERVE_FAILED, &err);
     struct text folder = models_folder(settings->models_dir, s->arena);
-    if (!catalogue_resolve(s->catalogue, text_of(settings->model), folder, s->arena,
-                           &file, &err))
+    if (!catalogue_resolve(s->catalogue, text_of(name), folder, s->arena, &file, &err))
         return fail(SERVE_NO_MODEL, &err);
-    s->entry = file.entry;
+    *entry = file.entry;
     struct local_options options = {
         .path = file.path.at,
         .name = arena_text(s->arena, file.name).at,
         .n_threads = (int)settings->threads,
-        .n_ctx = (int)settings->ctx,
+        .n_ctx = n_ctx,
         .n_slots = (int)settings->parallel,
         .queue_limit = (int)settings->queue,
         .progress = isatty(STDERR_FILENO) ? show_progress : NULL,
     };
-    s->engine = local_open(&options, &err);
-    return s->engine ? SERVE_OK : fail(SERVE_FAILED, &err);
+    *engine = local_open(&options, &err);
+    return *engine ? SERVE_OK : fail(SERVE_FAILED, &err);
+}
+
+static int open_script(const char *path, struct engine **engine)
+{
+    struct error err;
+    *engine = script_open(path, &err);
+    return *engine ? SERVE_OK : fail(SERVE_FAILED, &err);
+}
+
+static void log_load(const char *what, const struct engine *engine, int64_t since)
+{
+    const struct engine_info *info = engine_info(engine);
+    log_line(LOG_INFO, what, "model=%.*s ctx=%d parallel=%d ms=%lld",
+             TEXT_ARG(info->model), info->n_ctx, info->n_slots,
+             (long long)(now_ms() - since));
 }
 
 static int open_engine(struct server *s)
 {
-    struct error err;
+    const struct settings *settings = &s->settings;
     int64_t since = now_ms();
-    if (s->settings.script) {
-        s->engine = script_open(s->settings.script, &err);
-        if (!s->engine)
-            return fail(SERVE_FAILED, &err);
-    } else {
-        int status = open_model(s);
-        if (status != SERVE_OK)
-            return status;
-    }
-    const struct engine_info *info = engine_info(s->engine);
-    log_line(LOG_INFO, "load", "model=%.*s ctx=%d parallel=%d ms=%lld",
-             TEXT_ARG(info->model), info->n_ctx, info->n_slots,
-             (long long)(now_ms() - since));
-    return SERVE_OK;
+    int status = settings->script ? open_script(settings->script, &s->engine)
+                                  : open_model(s, settings->model, (int)settings->ctx,
+                                               &s->entry, &s->engine);
+    if (status == SERVE_OK)
+        log_load("load", s->engine, since);
+    return status;
+}
+
+static int open_guard(struct server *s)
+{
+    struct error err;
+    const struct settings *settings = &s->settings;
+    const struct model_entry *entry;
+    int64_t since = now_ms();
+    int status = SERVE_OK;
+    if (settings->blocklist &&
+        !(s->blocklist = blocklist_open(settings->blocklist, &err)))
+        return fail(SERVE_FAILED, &err);
+    if (settings->guard_script)
+        status = open_script(settings->guard_script, &s->guard_engine);
+    else if (settings->guard_model)
+        status =
+            open_model(s, settings->guard_model, GUARD_CTX, &entry, &s->guard_engine);
+    if (s->guard_engine)
+        log_load("guard", s->guard_engine, since);
+    return status;
 }
 
 static void on_work(void *arg, uint32_t events)
@@ -293,11 +334,21 @@ static int open_rooms(struct server *s)
     s->signals = loop_watch(s->loop, fd, EPOLLIN, on_signals, s);
     s->work = loop_watch(s->loop, workers_fd(s->workers), EPOLLIN, on_work, s->workers);
     s->runner = runner_open(s->loop, s->engine, &err);
-    return s->runner ? SERVE_OK : fail(SERVE_FAILED, &err);
+    if (s->runner && s->guard_engine)
+        s->guard_runner = runner_open(s->loop, s->guard_engine, &err);
+    if (!s->runner || (s->guard_engine && !s->guard_runner))
+        return fail(SERVE_FAILED, &err);
+    struct guard guard = *runner_guarded(s->runner);
+    if (s->guard_runner)
+        guard.judge = s->guard_runner;
+    guard.words = s->blocklist;
+    runner_guard(s->runner, &guard);
+    return SERVE_OK;
 }
 
 static void open_api(struct server *s)
 {
+    static const enum level safety[] = {LEVEL_NONE, LEVEL_HIGH, LEVEL_MEDIUM, LEVEL_LOW};
     const struct settings *settings = &s->settings;
     struct api_options options = {
         .keys = settings->keys.at,
@@ -311,10 +362,11 @@ static void open_api(struct server *s)
         options.n_aliases = s->entry->n_aliases;
         options.display_name = s->entry->display_name;
         options.description = s->entry->description;
-        options.defaults =
-            (struct api_defaults){s->entry->defaults.temperature,
-                                  s->entry->defaults.top_p, s->entry->defaults.top_k};
+        options.defaults = (struct api_defaults){s->entry->defaults.temperature,
+                                                 s->entry->defaults.top_p,
+                                                 s->entry->defaults.top_k, LEVEL_NONE};
     }
+    options.defaults.block_from = safety[settings->safety];
     s->api = api_open(s->loop, s->runner, s->workers, &options);
 }
 
@@ -392,6 +444,8 @@ static int open_all(struct server *s)
     s->arena = arena_open();
     int status = open_data_folder(s);
     if (status == SERVE_OK)
+        status = open_guard(s);
+    if (status == SERVE_OK)
         status = open_engine(s);
     if (status == SERVE_OK)
         status = open_rooms(s);
@@ -413,8 +467,12 @@ static void close_all(struct server *s)
     }
     api_close(s->api);
     runner_close(s->runner);
+    runner_close(s->guard_runner);
     if (s->engine)
         engine_close(s->engine);
+    if (s->guard_engine)
+        engine_close(s->guard_engine);
+    blocklist_close(s->blocklist);
     loop_close(s->loop);
     int fd = (int)signal_fd;
     signal_fd = -1;

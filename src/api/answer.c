@@ -26,7 +26,9 @@ struct voice {
     int n_output, n_thought; /* from here on: of the whole turn */
     double sum_logprobs;
     int n_logprobs;
-    int finish; /* enum wire_finish; 0: goes on */
+    int finish;             /* enum wire_finish; 0: goes on */
+    struct verdict verdict; /* known with `finish` */
+    struct wire_rating ratings[N_HARMS];
     bool end_written;
 };
 
@@ -36,8 +38,10 @@ struct answer {
     int n_prompt, n_cached;
     int64_t queued_us, prefill_us, decode_us;
     bool released;
-    int block; /* enum wire_block; 0: the prompt was not blocked */
-    int end;   /* enum wire_finish of the candidate that ended last */
+    int block;              /* enum wire_block; 0: the prompt was not blocked */
+    struct verdict verdict; /* of the prompt */
+    bool feedback_written;
+    int end; /* enum wire_finish of the candidate that ended last */
     struct voice voices[];
 };
 
@@ -214,6 +218,7 @@ void answer_add(struct answer *answer, const struct turn_event *event)
     bool shown = !thought || answer->options.thoughts;
     answer->n_prompt = event->n_prompt;
     answer->n_cached = event->n_cached;
+    answer->verdict = *event->prompt_verdict;
     v->n_output = event->n_output;
     v->n_thought = event->n_thought;
     if (!v->arena)
@@ -222,6 +227,7 @@ void answer_add(struct answer *answer, const struct turn_event *event)
         add_step(v, &event->steps[i]);
     if (event->kind == TURN_END) {
         v->finish = answer->end = finish_of(event);
+        v->verdict = *event->verdict;
         answer->queued_us = event->queued_us;
         answer->prefill_us = event->prefill_us;
         answer->decode_us = event->decode_us;
@@ -294,6 +300,22 @@ static void fill_usage(const struct answer *answer, struct usage *u)
     };
 }
 
+/* Into room for N_HARMS. */
+static struct json_list ratings_of(const struct answer *answer,
+                                   const struct verdict *verdict,
+                                   struct wire_rating *ratings)
+{
+    size_t n = 0;
+    for (int i = 0; i < N_HARMS; i++) {
+        bool blocked = verdict_blocks(verdict, &answer->options.safety, (enum harm)i);
+        if (verdict->levels[i] != LEVEL_NONE)
+            ratings[n++] = (struct wire_rating){.category = WIRE_FIRST_CATEGORY + i,
+                                                .probability = (int)verdict->levels[i],
+                                                .blocked = {blocked, blocked}};
+    }
+    return (struct json_list){ratings, n};
+}
+
 static bool is_withheld(const struct voice *v)
 {
     return v->finish && v->finish != WIRE_FINISH_STOP &&
@@ -333,6 +355,7 @@ static struct wire_candidate candidate_of(struct answer *answer, int i)
     struct wire_candidate candidate = {
         .content = content_of(answer, v),
         .finish = v->finish,
+        .ratings = ratings_of(answer, &v->verdict, v->ratings),
         .index = {true, i},
         .logprobs = logprobs_of(v),
     };
@@ -377,7 +400,10 @@ static void keep_rest(struct voice *v, struct rest rest)
 void answer_write(struct answer *answer, int from, int to, bool pretty, struct buf *out)
 {
     struct usage usage;
-    struct wire_feedback feedback = {answer->block};
+    struct wire_rating ratings[N_HARMS];
+    struct wire_feedback feedback = {answer->block,
+                                     ratings_of(answer, &answer->verdict, ratings)};
+    bool tells = answer->block || (feedback.ratings.n > 0 && !answer->feedback_written);
     size_t n = answer->block ? 0 : (size_t)(to - from);
     struct wire_candidate candidates[WIRE_CANDIDATES];
     struct rest rests[WIRE_CANDIDATES];
@@ -388,12 +414,13 @@ void answer_write(struct answer *answer, int from, int to, bool pretty, struct b
     fill_usage(answer, &usage);
     struct wire_answer wire = {
         .candidates = {candidates, n},
-        .feedback = answer->block ? &feedback : NULL,
+        .feedback = tells ? &feedback : NULL,
         .usage = &usage.wire,
         .model_version = answer->options.model,
         .response_id = answer->id,
     };
     json_encode(&wire_answer_type, &wire, pretty, out);
+    answer->feedback_written = true;
     for (int i = from; i < to; i++)
         keep_rest(&answer->voices[i], rests[i - from]);
 }

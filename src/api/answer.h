@@ -14,8 +14,9 @@ struct answer;
 
 struct answer_options {
     int n_candidates;
-    struct text model; /* modelVersion */
-    bool thoughts;     /* they are shown, not only counted */
+    struct text model;    /* modelVersion */
+    struct safety safety; /* what was asked for */
+    bool thoughts;        /* they are shown, not only counted */
     bool streamed;
     bool holds_back; /* the last character of a text stays until more of it, or its end */
 };

@@ -17,6 +17,7 @@
 struct api_defaults {
     double temperature, top_p;
     int top_k;
+    enum level block_from; /* of every harm; LEVEL_NONE: none is looked for */
 };
 
 struct api_options {

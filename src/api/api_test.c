@@ -9,7 +9,7 @@
 #define ASK "{\"contents\":[{\"parts\":[{\"text\":\"hi\"}]}]}"
 #define GENERATE "/v1beta/models/gemini-2.0-flash:generateContent"
 
-static const struct api_options open_to_all = {.defaults = {1, 0.95, 40},
+static const struct api_options open_to_all = {.defaults = {1, 0.95, 40, LEVEL_NONE},
                                                .request_limit = 20971520};
 
 static int open_world(void **state)

@@ -230,25 +230,39 @@ static bool check_tool_config(const struct reader *r)
 
 /* ---- safety ---- */
 
-/* The categories that Gemini models take, and no others. */
-enum { FIRST_CATEGORY = 7, LAST_CATEGORY = 11 };
-
-static bool asks_to_block(const struct wire_safety_setting *setting)
+/* From which level on a threshold blocks. */
+static enum level block_from(int threshold, enum level otherwise)
 {
-    return setting->threshold >= WIRE_BLOCK_LOW &&
-           setting->threshold <= WIRE_BLOCK_ONLY_HIGH;
+    switch (threshold) {
+    case WIRE_BLOCK_LOW:
+        return LEVEL_LOW;
+    case WIRE_BLOCK_MEDIUM:
+        return LEVEL_MEDIUM;
+    case WIRE_BLOCK_ONLY_HIGH:
+        return LEVEL_HIGH;
+    case WIRE_BLOCK_NONE:
+    case WIRE_BLOCK_OFF:
+        return LEVEL_NONE;
+    default:
+        return otherwise;
+    }
 }
 
-/* Settings that block nothing are what a model without a judge does anyway. */
-static bool check_safety(const struct reader *r)
+static bool read_safety(const struct reader *r)
 {
     const struct wire_safety_setting *settings = r->request->safety.at;
+    const struct wire_thinking *thinking =
+        r->request->config ? r->request->config->thinking : NULL;
+    struct safety *safety = &r->chat->safety;
     unsigned seen = 0;
+    safety->thoughts = thinking && thinking->include.set && thinking->include.is;
+    for (int i = 0; i < N_HARMS; i++)
+        safety->block_from[i] = r->rules->defaults.block_from;
     for (size_t i = 0; i < r->request->safety.n; i++) {
         char path[40];
         snprintf(path, sizeof path, "safety_settings[%zu]", i);
         int category = settings[i].category;
-        if (category < FIRST_CATEGORY || category > LAST_CATEGORY)
+        if (category < WIRE_FIRST_CATEGORY || category > WIRE_LAST_CATEGORY)
             return broken_rule(r->err, path,
                                "element predicate failed: $.category in "
                                "(HARM_CATEGORY_HARASSMENT, HARM_CATEGORY_HATE_SPEECH, "
@@ -258,9 +272,8 @@ static bool check_safety(const struct reader *r)
         if (seen & 1u << category)
             return broken_rule(r->err, path, "there is another setting of this category");
         seen |= 1u << category;
-        if (asks_to_block(&settings[i]) &&
-            !needs_script(r, path, "safety filters; thresholds OFF and BLOCK_NONE are"))
-            return false;
+        safety->block_from[category - WIRE_FIRST_CATEGORY] =
+            block_from(settings[i].threshold, r->rules->defaults.block_from);
     }
     return true;
 }
@@ -373,5 +386,5 @@ bool content_chat(const struct wire_generate *request, const struct content_rule
 {
     struct reader reader = {request, rules, arena, chat, err};
     return read_contents(&reader) && read_system(&reader) && read_tools(&reader) &&
-           check_tool_config(&reader) && check_safety(&reader) && read_config(&reader);
+           check_tool_config(&reader) && read_safety(&reader) && read_config(&reader);
 }

@@ -11,6 +11,7 @@ static struct arena *arena;
 static struct wire_generate request;
 static struct chat chat;
 static struct error err;
+static enum level default_level;
 
 static int open_arena(void **state)
 {
@@ -28,7 +29,7 @@ static int shut_arena(void **state)
 
 static bool reads(const char *json, bool scripted)
 {
-    const struct content_rules rules = {scripted, {0.7, 0.9, 20}};
+    const struct content_rules rules = {scripted, {0.7, 0.9, 20, default_level}};
     chat = (struct chat){0};
     err = (struct error){0};
     return json_read(&wire_generate_type, text_of(json), &request, arena, &err) &&
@@ -215,8 +216,6 @@ static void only_a_script_takes_what_is_not_built_yet(void **state)
          "generation_config.response_json_schema", NULL},
         {with_config("\"thinkingConfig\":{\"thinkingBudget\":64}"),
          "generation_config.thinking_config", NULL},
-        {"{" SAY ",\"safetySettings\":{\"category\":8,\"threshold\":2}}",
-         "safety_settings[0]", NULL},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         assert_refused(&rows[i], false);
@@ -263,6 +262,29 @@ static void what_asks_for_nothing_is_taken(void **state)
         assert_reads(arena_printf(arena, "{" SAY ",%s}", rows[i]).at, false);
 }
 
+static void a_threshold_says_from_which_level_on_a_harm_is_blocked(void **state)
+{
+    (void)state;
+    static const char json[] =
+        "{" SAY ",\"safetySettings\":[{\"category\":7,\"threshold\":1},"
+        "{\"category\":8,\"threshold\":\"BLOCK_MEDIUM_AND_ABOVE\"},"
+        "{\"category\":9,\"threshold\":3},{\"category\":10,\"threshold\":4}]}";
+    assert_reads(json, false);
+    const enum level *from = chat.safety.block_from;
+    assert_int_equal(from[HARM_HARASSMENT], LEVEL_LOW);
+    assert_int_equal(from[HARM_HATE], LEVEL_MEDIUM);
+    assert_int_equal(from[HARM_SEXUAL], LEVEL_HIGH);
+    assert_int_equal(from[HARM_DANGEROUS], LEVEL_NONE);
+    assert_int_equal(from[HARM_CIVIC], LEVEL_NONE);
+    assert_false(chat.safety.thoughts);
+    default_level = LEVEL_MEDIUM;
+    assert_reads(json, false);
+    default_level = LEVEL_NONE;
+    assert_int_equal(from[HARM_HATE], LEVEL_MEDIUM);
+    assert_int_equal(from[HARM_DANGEROUS], LEVEL_NONE);
+    assert_int_equal(from[HARM_CIVIC], LEVEL_MEDIUM);
+}
+
 static void functions_of_all_tools_are_one_list(void **state)
 {
     (void)state;
@@ -292,6 +314,7 @@ int main(void)
         TEST(only_a_script_takes_what_is_not_built_yet),
         TEST(no_engine_takes_media_or_built_in_tools),
         TEST(what_asks_for_nothing_is_taken),
+        TEST(a_threshold_says_from_which_level_on_a_harm_is_blocked),
         TEST(functions_of_all_tools_are_one_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -337,10 +337,12 @@ static void start_turn(struct generation *g)
     struct answer_options options = {
         .n_candidates = g->chat.n_candidates,
         .model = info->model,
+        .safety = g->chat.safety,
         .thoughts = thinking && thinking->include.set && thinking->include.is,
         .streamed = g->form != FORM_WHOLE,
         .holds_back = g->form != FORM_WHOLE && !info->scripted,
     };
+    g->chat.streamed = options.streamed;
     g->answer = answer_open(g->arena, &options);
     g->scripted = info->scripted;
     g->running = true;

@@ -38,7 +38,7 @@ static const char script[] =
 static int open_world(void **state)
 {
     (void)state;
-    static const struct api_options options = {.defaults = {1, 0.95, 40}};
+    static const struct api_options options = {.defaults = {1, 0.95, 40, LEVEL_NONE}};
     log_setup(LOG_ERROR, LOG_TEXT);
     fake_open(script, &options);
     return 0;

@@ -20,7 +20,7 @@ const struct json_enum wire_finish_names[] = {
     {"RECITATION",                4, NULL},
     {"OTHER",                     WIRE_FINISH_OTHER, NULL},
     {"LANGUAGE",                  6, NULL},
-    {"BLOCKLIST",                 7, NULL},
+    {"BLOCKLIST",                 WIRE_FINISH_BLOCKLIST, NULL},
     {"PROHIBITED_CONTENT",        8, NULL},
     {"SPII",                      9, NULL},
     {"MALFORMED_FUNCTION_CALL",   WIRE_FINISH_MALFORMED_CALL, NULL},
@@ -58,21 +58,30 @@ static const struct json_enum category_names[] = {
     {"HARM_CATEGORY_SEXUAL",            4, NULL},
     {"HARM_CATEGORY_MEDICAL",           5, NULL},
     {"HARM_CATEGORY_DANGEROUS",         6, NULL},
-    {"HARM_CATEGORY_HARASSMENT",        7, NULL},
+    {"HARM_CATEGORY_HARASSMENT",        WIRE_FIRST_CATEGORY, NULL},
     {"HARM_CATEGORY_HATE_SPEECH",       8, NULL},
     {"HARM_CATEGORY_SEXUALLY_EXPLICIT", 9, NULL},
     {"HARM_CATEGORY_DANGEROUS_CONTENT", 10, NULL},
-    {"HARM_CATEGORY_CIVIC_INTEGRITY",   11, NULL},
+    {"HARM_CATEGORY_CIVIC_INTEGRITY",   WIRE_LAST_CATEGORY, NULL},
     {0},
 };
 
 static const struct json_enum threshold_names[] = {
-    {"HARM_BLOCK_THRESHOLD_UNSPECIFIED", 0, NULL},
+    {"HARM_BLOCK_THRESHOLD_UNSPECIFIED", WIRE_BLOCK_DEFAULT, NULL},
     {"BLOCK_LOW_AND_ABOVE",              WIRE_BLOCK_LOW, NULL},
-    {"BLOCK_MEDIUM_AND_ABOVE",           2, NULL},
+    {"BLOCK_MEDIUM_AND_ABOVE",           WIRE_BLOCK_MEDIUM, NULL},
     {"BLOCK_ONLY_HIGH",                  WIRE_BLOCK_ONLY_HIGH, NULL},
-    {"BLOCK_NONE",                       4, NULL},
-    {"OFF",                              5, NULL},
+    {"BLOCK_NONE",                       WIRE_BLOCK_NONE, NULL},
+    {"OFF",                              WIRE_BLOCK_OFF, NULL},
+    {0},
+};
+
+static const struct json_enum probability_names[] = {
+    {"HARM_PROBABILITY_UNSPECIFIED", 0, NULL},
+    {"NEGLIGIBLE",                   WIRE_NEGLIGIBLE, NULL},
+    {"LOW",                          WIRE_LOW, NULL},
+    {"MEDIUM",                       WIRE_MEDIUM, NULL},
+    {"HIGH",                         WIRE_HIGH, NULL},
     {0},
 };
 
@@ -324,9 +333,19 @@ static const struct json_field logprobs_fields[] = {
 static const struct json_type logprobs_type = {
     "LogprobsResult", sizeof(struct wire_logprobs), logprobs_fields, false};
 
+static const struct json_field rating_fields[] = {
+    {"category",    JSON_ENUM, AT(wire_rating, category),    0, 0, 0, category_names, NULL},
+    {"probability", JSON_ENUM, AT(wire_rating, probability), 0, 0, 0, probability_names, NULL},
+    {"blocked",     JSON_BOOL, AT(wire_rating, blocked),     0, 0, 0, NULL, "it was blocked for this"},
+    {0},
+};
+static const struct json_type rating_type = {
+    "SafetyRating", sizeof(struct wire_rating), rating_fields, false};
+
 static const struct json_field candidate_fields[] = {
     {"content",        JSON_MESSAGE, AT(wire_candidate, content),         0, 0, 0, &content_type, NULL},
     {"finishReason",   JSON_ENUM,    AT(wire_candidate, finish),          0, 0, 0, wire_finish_names, NULL},
+    {"safetyRatings",  JSON_MESSAGE, AT(wire_candidate, ratings),         JSON_LIST, 0, 0, &rating_type, NULL},
     {"index",          JSON_INT,     AT(wire_candidate, index),           0, 0, 0, NULL, NULL},
     {"avgLogprobs",    JSON_NUMBER,  AT(wire_candidate, average_logprob), 0, 0, 0, NULL, NULL},
     {"logprobsResult", JSON_MESSAGE, AT(wire_candidate, logprobs),        0, 0, 0, &logprobs_type, NULL},
@@ -358,7 +377,8 @@ static const struct json_type usage_type = {
     "UsageMetadata", sizeof(struct wire_usage), usage_fields, false};
 
 static const struct json_field feedback_fields[] = {
-    {"blockReason", JSON_ENUM, AT(wire_feedback, block), 0, 0, 0, wire_block_names, NULL},
+    {"blockReason",   JSON_ENUM,    AT(wire_feedback, block),   0, 0, 0, wire_block_names, NULL},
+    {"safetyRatings", JSON_MESSAGE, AT(wire_feedback, ratings), JSON_LIST, 0, 0, &rating_type, NULL},
     {0},
 };
 static const struct json_type feedback_type = {

@@ -14,12 +14,28 @@ enum wire_finish {
     WIRE_FINISH_MAX_TOKENS = 2,
     WIRE_FINISH_SAFETY = 3,
     WIRE_FINISH_OTHER = 5,
+    WIRE_FINISH_BLOCKLIST = 7,
     WIRE_FINISH_MALFORMED_CALL = 10,
 };
 enum { WIRE_CANDIDATES = 8 }; /* at most */
 enum wire_block { WIRE_BLOCK_SAFETY = 1 };
 enum wire_modality { WIRE_MODALITY_TEXT = 1 };
-enum wire_threshold { WIRE_BLOCK_LOW = 1, WIRE_BLOCK_ONLY_HIGH = 3 };
+enum wire_threshold {
+    WIRE_BLOCK_DEFAULT = 0,
+    WIRE_BLOCK_LOW = 1,
+    WIRE_BLOCK_MEDIUM = 2,
+    WIRE_BLOCK_ONLY_HIGH = 3,
+    WIRE_BLOCK_NONE = 4,
+    WIRE_BLOCK_OFF = 5,
+};
+/* The categories that Gemini models take, and no others; in the order of enum harm. */
+enum { WIRE_FIRST_CATEGORY = 7, WIRE_LAST_CATEGORY = 11 };
+enum wire_probability {
+    WIRE_NEGLIGIBLE = 1,
+    WIRE_LOW = 2,
+    WIRE_MEDIUM = 3,
+    WIRE_HIGH = 4,
+};
 
 extern const struct json_enum wire_finish_names[], wire_block_names[];
 
@@ -125,9 +141,15 @@ struct wire_logprobs {
     struct json_list chosen; /* struct wire_logprob, one per token */
 };
 
+struct wire_rating {
+    int category, probability;
+    struct json_bool blocked;
+};
+
 struct wire_candidate {
     struct wire_content *content;
-    int finish; /* enum wire_finish */
+    int finish;               /* enum wire_finish */
+    struct json_list ratings; /* struct wire_rating */
     struct json_int index;
     struct json_number average_logprob;
     struct wire_logprobs *logprobs;
@@ -144,7 +166,8 @@ struct wire_usage {
 };
 
 struct wire_feedback {
-    int block; /* enum wire_block */
+    int block;                /* enum wire_block */
+    struct json_list ratings; /* struct wire_rating */
 };
 
 struct wire_answer {

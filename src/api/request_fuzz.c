@@ -41,7 +41,7 @@ static const char script[] =
 
 static void open_once(void)
 {
-    static const struct api_options options = {.defaults = {1, 0.95, 40}};
+    static const struct api_options options = {.defaults = {1, 0.95, 40, LEVEL_NONE}};
     if (fake_world.api)
         return;
     log_setup(LOG_ERROR, LOG_TEXT);

@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "chat/safety.h"
 #include "engine/engine.h"
 
 enum role { ROLE_USER, ROLE_MODEL };
@@ -69,6 +70,8 @@ struct chat {
     enum calling calling;
     struct shape shape;
     struct thinking thinking;
+    struct safety safety;
+    bool streamed; /* the reader wants it as it is said */
 
     struct sampling sampling;
     int n_candidates;

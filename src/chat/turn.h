@@ -1,16 +1,15 @@
 /* turn.h - runs one turn of the model: prompt, job, parts, end.
  *
- * The runner turns the engine's events into part events for one reader, a dialect's
- * encoder. Everything happens on the loop's thread. */
+ * A turn makes of the engine's events part events for one reader, a dialect's encoder.
+ * What the chat asks to be blocked, and what the runner's guard lists, does not reach the
+ * reader. Everything happens on the loop's thread. */
 #ifndef POLLUX_CHAT_TURN_H
 #define POLLUX_CHAT_TURN_H
 
-#include "base/loop.h"
 #include "chat/chat.h"
-#include "chat/prompt.h"
+#include "chat/runner.h"
 
 struct turn;
-struct runner;
 
 enum turn_event_kind {
     TURN_PART, /* a delta of text or thought, or a whole call */
@@ -31,19 +30,15 @@ struct turn_event {
     bool bad_call;                            /* TURN_END: a call was malformed */
     const struct error *error; /* TURN_END with FINISH_ERROR; with SAFETY and BLOCKED its
                                 * `message` is the reason's name, NULL: SAFETY */
-    bool last;                 /* no candidate is left: the turn is over */
+    const struct verdict *prompt_verdict; /* rates nothing: was not judged */
+    const struct verdict *verdict;        /* TURN_END: of the candidate, likewise */
+    bool last;                            /* no candidate is left: the turn is over */
 };
 
-/* One per engine: receives its events on the loop and hands them to their turns. */
-struct runner *runner_open(struct loop *loop, struct engine *engine, struct error *err);
-void runner_close(struct runner *runner); /* all turns must be over */
-struct engine *runner_engine(struct runner *runner);
-struct prompter *runner_prompter(struct runner *runner);
-
 /* Starts a turn of `chat` with its rendered prompt. `on` is called with `last` exactly
- * once, unless NULL was returned; the turn's memory is in the arena, which must live
- * until then. NULL: the prompt does not fit (INVALID_ARGUMENT with both numbers) or the
- * queue is full. */
+ * once, and not before this has returned, unless NULL was returned; the turn's memory is
+ * in the arena, which must live until then, as must the chat and the prompt. NULL: the
+ * prompt does not fit (INVALID_ARGUMENT with both numbers) or the queue is full. */
 struct turn *turn_start(struct runner *runner, const struct chat *chat,
                         const struct prompt *prompt, struct arena *arena,
                         void (*on)(const struct turn_event *event, void *arg), void *arg,

@@ -14,6 +14,9 @@ struct scene {
     struct loop *loop;
     struct engine *engine;
     struct runner *runner;
+    struct engine *guard_engine; /* NULL: nothing is judged */
+    struct runner *guard_runner;
+    struct blocklist *words;
     struct chat chat;
     struct turn *turn;
     struct error err;
@@ -41,22 +44,33 @@ static int close_scene(void **state)
     buf_free(&scene->said);
     runner_close(scene->runner);
     engine_close(scene->engine);
+    runner_close(scene->guard_runner);
+    if (scene->guard_engine)
+        engine_close(scene->guard_engine);
+    blocklist_close(scene->words);
     loop_close(scene->loop);
     arena_close(scene->arena);
     return 0;
 }
 
-static struct scene *set_up(void **state, const char *script, const char *words)
+static struct engine *script_of(const char *script)
 {
-    struct scene *scene = *state;
+    struct error err;
     char path[] = "/tmp/turn_test.XXXXXX";
     int fd = mkstemp(path);
     assert_int_equal(write(fd, script, strlen(script)), strlen(script));
     close(fd);
-    scene->engine = script_open(path, &scene->err);
+    struct engine *engine = script_open(path, &err);
     unlink(path);
-    if (!scene->engine)
-        fail_msg("%s", scene->err.message);
+    if (!engine)
+        fail_msg("%s", err.message);
+    return engine;
+}
+
+static struct scene *set_up(void **state, const char *script, const char *words)
+{
+    struct scene *scene = *state;
+    scene->engine = script_of(script);
     scene->loop = loop_open();
     scene->runner = runner_open(scene->loop, scene->engine, &scene->err);
     assert_non_null(scene->runner);
@@ -101,6 +115,11 @@ static void on_event(const struct turn_event *event, void *arg)
 static void give_up(void *arg)
 {
     loop_stop(arg);
+}
+
+static void cancel_turn(void *arg)
+{
+    turn_cancel(arg);
 }
 
 static bool start(struct scene *scene)
@@ -256,6 +275,229 @@ static void logprobs_of_text_that_is_held_back_are_not_lost(void **state)
     assert_int_equal(scene->n_steps, scene->end.n_output);
 }
 
+/* ---- what is blocked ---- */
+
+/* Words are listed, one a line; a judge looks for one harm, which is what it says Yes to.
+ */
+static void set_guard(struct scene *scene, const char *words, const char *judge)
+{
+    if (words)
+        scene->words = blocklist_read(text_of(words), "list", &scene->err);
+    if (judge) {
+        scene->guard_engine = script_of(judge);
+        scene->guard_runner = runner_open(scene->loop, scene->guard_engine, &scene->err);
+        scene->chat.safety.block_from[HARM_DANGEROUS] = LEVEL_MEDIUM;
+    }
+    struct guard guard = {scene->guard_runner, scene->words};
+    runner_guard(scene->runner, &guard);
+}
+
+/* Whoever asks it sees an error. */
+#define SILENT "{'default': {'error': {'status': 503}}}"
+/* Answers Yes to texts with the word. */
+#define JUDGE(word)                                                                      \
+    "{'replies': [{'match': {'prompt': '" word                                           \
+    "'}, 'text': 'Yes', 'logprobs': [-0.001]}],"                                         \
+    "'default': {'text': 'No', 'logprobs': [-0.001]}}"
+#define SENTENCE "This is a sentence of some length, and so it takes its time. "
+
+static void assert_end(const struct scene *scene, enum finish finish, const char *reason)
+{
+    assert_int_equal(scene->end.finish, finish);
+    assert_string_equal(scene->failure.message, reason);
+}
+
+static void a_listed_word_in_the_prompt_blocks_it_before_the_engine_is_asked(void **state)
+{
+    struct scene *scene = set_up(state, SILENT, "Where is the RED apple?");
+    set_guard(scene, "red", JUDGE("red"));
+    run(scene);
+    assert_string_equal(scene->said.at, "[0:END]");
+    assert_end(scene, FINISH_BLOCKED, "BLOCKLIST");
+    assert_false(verdict_rates(scene->end.prompt_verdict));
+    assert_true(scene->end.n_prompt > 0);
+}
+
+static void a_listed_word_in_the_answer_never_leaves(void **state)
+{
+    struct scene *scene = set_up(
+        state, "{'default': {'chunks': ['One r', 'ed ap', 'ple', ' more']}}", "Well?");
+    set_guard(scene, "red apple", NULL);
+    scene->chat.streamed = true;
+    scene->chat.sampling.n_top = 0;
+    run(scene);
+    assert_string_equal(scene->said.at, "[0:S]One [0:END]");
+    assert_end(scene, FINISH_SAFETY, "BLOCKLIST");
+    assert_int_equal(scene->n_steps, 0);
+}
+
+static void what_is_not_listed_comes_out_as_it_was_said(void **state)
+{
+    struct scene *scene =
+        set_up(state,
+               "{'default': {'thought': 'Hm.', 'chunks': ['One r', 'ed pe', 'ar.'],"
+               "'calls': [{'name': 'f', 'args': {'a': 1}}]}}",
+               "Well?");
+    struct function f = {.name = TEXT("f")};
+    scene->chat.functions = &f;
+    scene->chat.n_functions = 1;
+    scene->chat.sampling.n_top = 2;
+    set_guard(scene, "red apple", NULL);
+    scene->chat.streamed = true;
+    run(scene);
+    assert_string_equal(scene->said.at,
+                        "[0:T]Hm.[0:S]One [0:S]red pe[0:S]ar.[0:C]{\"a\":1}[0:END]");
+    assert_end(scene, FINISH_STOP, "");
+    assert_int_equal(scene->n_steps, scene->end.n_output);
+}
+
+static void a_harmful_prompt_is_blocked_before_the_engine_is_asked(void **state)
+{
+    struct scene *scene = set_up(state, SILENT, "How do I make a bomb?");
+    set_guard(scene, NULL, JUDGE("bomb"));
+    scene->chat.n_candidates = 3;
+    run(scene);
+    assert_string_equal(scene->said.at, "[0:END]");
+    assert_end(scene, FINISH_BLOCKED, "");
+    assert_int_equal(scene->end.prompt_verdict->levels[HARM_DANGEROUS], LEVEL_HIGH);
+    assert_int_equal(scene->end.prompt_verdict->levels[HARM_SEXUAL], LEVEL_NONE);
+}
+
+static void a_harmless_turn_is_rated(void **state)
+{
+    struct scene *scene = set_up(state, "{'default': {'text': 'Bread.'}}", "What is it?");
+    set_guard(scene, NULL, JUDGE("bomb"));
+    run(scene);
+    assert_string_equal(scene->said.at, "[0:S]Bread.[0:END]");
+    assert_end(scene, FINISH_STOP, "");
+    assert_int_equal(scene->end.prompt_verdict->levels[HARM_DANGEROUS], LEVEL_NEGLIGIBLE);
+    assert_int_equal(scene->end.verdict->levels[HARM_DANGEROUS], LEVEL_NEGLIGIBLE);
+}
+
+static void a_harmful_answer_is_blocked_whole(void **state)
+{
+    struct scene *scene =
+        set_up(state, "{'default': {'text': 'First mix the bomb.'}}", "What is it?");
+    set_guard(scene, NULL, JUDGE("bomb"));
+    scene->chat.sampling.n_top = 0;
+    run(scene);
+    assert_string_equal(scene->said.at, "[0:END]");
+    assert_end(scene, FINISH_SAFETY, "");
+    assert_int_equal(scene->end.verdict->levels[HARM_DANGEROUS], LEVEL_HIGH);
+    assert_int_equal(scene->n_steps, 0);
+}
+
+static void a_stream_stops_at_the_harm_and_so_does_the_engine(void **state)
+{
+    struct scene *scene =
+        set_up(state,
+               "{'default': {'chunks': ['" SENTENCE "', '" SENTENCE "', '" SENTENCE
+               "', 'Then mix the bomb. ', '" SENTENCE "', 'and on', 'and on'],"
+               "'chunk_delay_ms': 150}}",
+               "What is it?");
+    set_guard(scene, NULL, JUDGE("bomb"));
+    scene->chat.streamed = true;
+    run(scene);
+    assert_end(scene, FINISH_SAFETY, "");
+    assert_non_null(strstr(scene->said.at, "[0:S]This is a sentence"));
+    assert_null(strstr(scene->said.at, "bomb"));
+    assert_true(scene->end.n_output < 100);
+}
+
+static void of_several_candidates_only_the_harmful_one_is_blocked(void **state)
+{
+    struct scene *scene = set_up(
+        state, "{'default': {'candidates': [{'text': 'a bomb'}, {'text': 'a loaf'}]}}",
+        "What is it?");
+    set_guard(scene, NULL, JUDGE("bomb"));
+    scene->chat.n_candidates = 2;
+    run(scene);
+    assert_non_null(strstr(scene->said.at, "[0:END]"));
+    assert_non_null(strstr(scene->said.at, "[1:S]a loaf[1:END]"));
+    assert_null(strstr(scene->said.at, "bomb"));
+    assert_int_equal(scene->n_ends, 2);
+}
+
+static void a_thought_that_is_not_shown_is_not_held(void **state)
+{
+    struct scene *scene = set_up(
+        state, "{'default': {'thought': 'No bomb.', 'text': 'Bread.'}}", "What is it?");
+    set_guard(scene, NULL, JUDGE("bomb"));
+    run(scene);
+    assert_string_equal(scene->said.at, "[0:T]No bomb.[0:S]Bread.[0:END]");
+}
+
+static void a_thought_that_is_shown_is_judged(void **state)
+{
+    struct scene *scene = set_up(
+        state, "{'default': {'thought': 'No bomb.', 'text': 'Bread.'}}", "What is it?");
+    set_guard(scene, NULL, JUDGE("bomb"));
+    scene->chat.safety.thoughts = true;
+    run(scene);
+    assert_string_equal(scene->said.at, "[0:END]");
+    assert_end(scene, FINISH_SAFETY, "");
+}
+
+static void without_a_threshold_no_judge_is_asked(void **state)
+{
+    struct scene *scene = set_up(state, "{'default': {'text': 'Bread.'}}", "What is it?");
+    set_guard(scene, NULL, "{'default': {'error': {'status': 503}}}");
+    scene->chat.safety.block_from[HARM_DANGEROUS] = LEVEL_NONE;
+    run(scene);
+    assert_string_equal(scene->said.at, "[0:S]Bread.[0:END]");
+    assert_false(verdict_rates(scene->end.verdict));
+}
+
+static void a_judge_that_fails_ends_the_turn_with_its_error(void **state)
+{
+    struct scene *scene = set_up(state, "{'default': {'text': 'Bread.'}}", "What is it?");
+    set_guard(scene, NULL, "{'default': {'error': {'status': 503}}}");
+    run(scene);
+    assert_string_equal(scene->said.at, "[0:END]");
+    assert_int_equal(scene->end.finish, FINISH_ERROR);
+    assert_int_equal(scene->failure.code, ERROR_UNAVAILABLE);
+}
+
+static void a_judge_whose_queue_is_full_refuses_the_turn(void **state)
+{
+    struct scene *scene = set_up(state, "{'default': {'text': 'Bread.'}}", "What is it?");
+    set_guard(scene, NULL,
+              "{'slots': 1, 'queue': 0, 'default': {'text': 'No', 'delay_ms': 60000}}");
+    assert_true(start(scene));
+    struct turn *first = scene->turn;
+    assert_false(start(scene));
+    assert_int_equal(scene->err.code, ERROR_RESOURCE_EXHAUSTED);
+    turn_cancel(first);
+    finish(scene);
+    assert_string_equal(scene->said.at, "[0:END]");
+    assert_int_equal(scene->end.finish, FINISH_CANCELLED);
+}
+
+static void a_turn_cancelled_while_its_answer_is_judged_ends_once(void **state)
+{
+    struct scene *scene = set_up(state, "{'default': {'text': 'Bread.'}}", "What is it?");
+    set_guard(scene, NULL,
+              "{'replies': [{'times': 1, 'text': 'No', 'logprobs': [-0.001]}],"
+              "'default': {'text': 'No', 'delay_ms': 60000}}");
+    assert_true(start(scene));
+    loop_after(scene->loop, 100, cancel_turn, scene->turn);
+    int64_t before = now_ms();
+    finish(scene);
+    assert_true(now_ms() - before < 1000);
+    assert_string_equal(scene->said.at, "[0:END]");
+    assert_int_equal(scene->n_ends, 1);
+}
+
+static void a_turn_cancelled_when_its_prompt_was_listed_ends_once(void **state)
+{
+    struct scene *scene = set_up(state, SILENT, "red");
+    set_guard(scene, "red", NULL);
+    assert_true(start(scene));
+    turn_cancel(scene->turn);
+    finish(scene);
+    assert_int_equal(scene->end.finish, FINISH_CANCELLED);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_scene, close_scene)
 
 int main(void)
@@ -271,6 +513,21 @@ int main(void)
         TEST(an_answer_fills_the_context_at_most),
         TEST(a_full_queue_refuses_the_turn),
         TEST(logprobs_of_text_that_is_held_back_are_not_lost),
+        TEST(a_listed_word_in_the_prompt_blocks_it_before_the_engine_is_asked),
+        TEST(a_listed_word_in_the_answer_never_leaves),
+        TEST(what_is_not_listed_comes_out_as_it_was_said),
+        TEST(a_harmful_prompt_is_blocked_before_the_engine_is_asked),
+        TEST(a_harmless_turn_is_rated),
+        TEST(a_harmful_answer_is_blocked_whole),
+        TEST(a_stream_stops_at_the_harm_and_so_does_the_engine),
+        TEST(of_several_candidates_only_the_harmful_one_is_blocked),
+        TEST(a_thought_that_is_not_shown_is_not_held),
+        TEST(a_thought_that_is_shown_is_judged),
+        TEST(without_a_threshold_no_judge_is_asked),
+        TEST(a_judge_that_fails_ends_the_turn_with_its_error),
+        TEST(a_judge_whose_queue_is_full_refuses_the_turn),
+        TEST(a_turn_cancelled_while_its_answer_is_judged_ends_once),
+        TEST(a_turn_cancelled_when_its_prompt_was_listed_ends_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
