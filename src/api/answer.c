@@ -6,10 +6,19 @@
  *
  * A chunk of a stream that ends a candidate without text has a part with an empty text:
  * the chat classes of the Python client drop a turn that has a chunk without parts. A
- * candidate that was blocked has no content at all. */
+ * candidate that was blocked has no content at all.
+ *
+ * Ids of calls and signatures are fingerprints, so that a request that repeats itself
+ * gets the same bytes. An id is one of the prompt and the call; a prompt grows from turn
+ * to turn, so that no two calls of a conversation have the same. It has nine letters and
+ * digits because templates of the Mistral family take no other. A signature stands where
+ * the public API has it, on the first part behind a thought and on each call, and is one
+ * of what was thought. It carries no thoughts and nothing looks at one that comes back.
+ */
 #include "api/answer.h"
 #include "api/message.h"
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -23,7 +32,12 @@ struct voice {
     struct wire_top_logprobs *top;
     size_t n_steps, room_steps;
 
+    struct part *last_call; /* held back: not among the parts yet; NULL: none */
+
     int n_output, n_thought; /* from here on: of the whole turn */
+    int n_calls;
+    uint64_t thought; /* fingerprint of what was thought */
+    bool unsigned_thought;
     double sum_logprobs;
     int n_logprobs;
     int finish;             /* enum wire_finish; 0: goes on */
@@ -33,8 +47,10 @@ struct voice {
 };
 
 struct answer {
+    struct arena *arena;
     struct answer_options options;
     struct text id;
+    uint64_t prompt; /* its fingerprint; 0: not made yet */
     int n_prompt, n_cached;
     int64_t queued_us, prefill_us, decode_us;
     bool released;
@@ -88,10 +104,63 @@ struct answer *answer_open(struct arena *arena, const struct answer_options *opt
     assert(n <= WIRE_CANDIDATES);
     struct answer *answer =
         arena_alloc(arena, sizeof *answer + n * sizeof *answer->voices);
+    answer->arena = arena;
     answer->options = *options;
     answer->id = random_id(arena);
     arena_defer(arena, close_answer, answer);
     return answer;
+}
+
+/* ---- fingerprints ---- */
+
+static uint64_t print_of(uint64_t print, struct text text) /* FNV-1a, to be continued */
+{
+    print = print ? print : 0xcbf29ce484222325u;
+    for (size_t i = 0; i < text.len; i++)
+        print = (print ^ (unsigned char)text.at[i]) * 0x100000001b3u;
+    return print;
+}
+
+static uint64_t print_of_call(uint64_t print, const struct part *call)
+{
+    print = print_of(print, call->name);
+    print = print_of(print, TEXT("\n"));
+    return print_of(print, call->json);
+}
+
+/* Every bit of it depends on every bit of x (splitmix64). */
+static uint64_t mixed(uint64_t x)
+{
+    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+    return x ^ x >> 31;
+}
+
+static struct text call_id(struct answer *answer, const struct voice *v,
+                           const struct part *call)
+{
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    char where[32], id[9];
+    if (!answer->prompt)
+        answer->prompt = print_of(0, answer->options.prompt);
+    snprintf(where, sizeof where, "\n%td %d\n", v - answer->voices, v->n_calls);
+    uint64_t print = print_of(answer->prompt, text_of(where));
+    print = mixed(print_of_call(print, call));
+    for (size_t i = 0; i < sizeof id; i++) {
+        id[i] = letters[print % (sizeof letters - 1)];
+        print /= sizeof letters - 1;
+    }
+    return arena_text(v->arena, (struct text){id, sizeof id});
+}
+
+/* Behind what was thought; `call` may be NULL. */
+static struct text signature(struct voice *v, const struct part *call)
+{
+    uint64_t prints[2] = {mixed(v->thought), v->thought};
+    prints[1] = mixed(call ? print_of_call(v->thought, call) : ~v->thought);
+    v->unsigned_thought = false;
+    return arena_text(v->arena, (struct text){(const char *)prints, sizeof prints});
 }
 
 /* ---- parts ---- */
@@ -130,30 +199,61 @@ static void add_text(struct voice *v, struct text text, bool thought)
         return;
     if (!v->open || v->parts[v->n_parts - 1].thought.is != thought) {
         end_text(v);
-        new_part(v)->thought = (struct json_bool){thought, thought};
+        struct wire_part *part = new_part(v);
+        part->thought = (struct json_bool){thought, thought};
+        if (!thought && v->unsigned_thought)
+            part->thought_signature = signature(v, NULL);
         v->open = true;
     }
     buf_text(&v->text, text);
 }
 
 /* chat/ vouches for the arguments' being an object. */
-static void add_call(struct voice *v, const struct part *part)
+static void add_call(struct answer *answer, struct voice *v, const struct part *from)
 {
     struct error err;
     struct wire_call *call = arena_new(v->arena, struct wire_call);
-    call->id = arena_text(v->arena, part->id);
-    call->name = arena_text(v->arena, part->name);
-    call->args = json_parse(v->arena, part->json, &err);
+    call->id =
+        from->id.len > 0 ? arena_text(v->arena, from->id) : call_id(answer, v, from);
+    call->name = arena_text(v->arena, from->name);
+    call->args = json_parse(v->arena, from->json, &err);
     end_text(v);
-    new_part(v)->call = call;
+    struct wire_part *part = new_part(v);
+    part->call = call;
+    part->thought_signature = signature(v, from);
+    v->n_calls++;
 }
 
-static void add_part(struct voice *v, const struct part *part)
+static void free_call(struct answer *answer, struct voice *v)
 {
-    if (part->kind == PART_CALL)
-        add_call(v, part);
-    else
+    if (!v->last_call)
+        return;
+    if (!v->arena)
+        v->arena = arena_open();
+    add_call(answer, v, v->last_call);
+    v->last_call = NULL;
+}
+
+static void hold_call(struct answer *answer, struct voice *v, const struct part *call)
+{
+    v->last_call = arena_new(answer->arena, struct part);
+    *v->last_call = (struct part){
+        .kind = PART_CALL,
+        .id = arena_text(answer->arena, call->id),
+        .name = arena_text(answer->arena, call->name),
+        .json = arena_text(answer->arena, call->json),
+    };
+}
+
+static void add_part(struct answer *answer, struct voice *v, const struct part *part)
+{
+    free_call(answer, v);
+    if (part->kind != PART_CALL)
         add_text(v, part->text, part->kind == PART_THOUGHT);
+    else if (answer->options.holds_back && !answer->released)
+        hold_call(answer, v, part);
+    else
+        add_call(answer, v, part);
 }
 
 /* ---- logprobs ---- */
@@ -225,7 +325,12 @@ void answer_add(struct answer *answer, const struct turn_event *event)
         v->arena = arena_open();
     for (int i = 0; shown && i < event->n_steps; i++)
         add_step(v, &event->steps[i]);
+    if (thought) {
+        v->thought = print_of(v->thought, event->part->text);
+        v->unsigned_thought = true;
+    }
     if (event->kind == TURN_END) {
+        free_call(answer, v);
         v->finish = answer->end = finish_of(event);
         v->verdict = *event->verdict;
         answer->queued_us = event->queued_us;
@@ -234,7 +339,7 @@ void answer_add(struct answer *answer, const struct turn_event *event)
         if (event->finish == FINISH_BLOCKED)
             answer->block = named(wire_block_names, event->error, WIRE_BLOCK_SAFETY);
     } else if (shown) {
-        add_part(v, event->part);
+        add_part(answer, v, event->part);
     }
 }
 
@@ -261,6 +366,8 @@ bool answer_has(const struct answer *answer, int candidate)
 void answer_release(struct answer *answer)
 {
     answer->released = true;
+    for (int i = 0; i < answer->options.n_candidates; i++)
+        free_call(answer, &answer->voices[i]);
 }
 
 /* ---- writing ---- */
@@ -384,6 +491,7 @@ static struct rest take_rest(const struct answer *answer, struct voice *v)
     if (v->text.len == 0) {
         v->n_parts--;
         v->open = false;
+        v->unsigned_thought |= v->parts[v->n_parts].thought_signature.at != NULL;
     }
     return rest;
 }

@@ -14,11 +14,14 @@ struct answer;
 
 struct answer_options {
     int n_candidates;
-    struct text model;    /* modelVersion */
+    struct text model;  /* modelVersion */
+    struct text prompt; /* calls have ids that no other answer to another prompt gives;
+                         * must live as long */
     struct safety safety; /* what was asked for */
     bool thoughts;        /* they are shown, not only counted */
     bool streamed;
-    bool holds_back; /* the last character of a text stays until more of it, or its end */
+    bool holds_back; /* the last character of a text, or a call that comes last, stays
+                      * until there is more, or the end */
 };
 
 /* The answer and what it holds die with the arena. */

@@ -3,6 +3,8 @@
  * The wording of errors follows the public service where its wording is known: a part is
  * named as contents[0].parts[1], a request's own rules begin with "* Generate...". */
 #include "api/content.h"
+#include "api/tools.h"
+#include "chat/shape.h"
 #include <float.h>
 #include <stdio.h>
 
@@ -52,18 +54,12 @@ static bool read_object(const struct reader *r, struct json_object *value,
 
 /* ---- parts ---- */
 
-static bool needs_script(const struct reader *r, const char *path, const char *what)
-{
-    return r->rules->scripted || not_yet(r->err, path, what);
-}
-
 static bool read_call(const struct reader *r, const struct wire_call *from,
                       const char *path, struct part *part)
 {
     const char *here = arena_printf(r->arena, "%s.function_call", path).at;
     *part = (struct part){.kind = PART_CALL, .id = from->id, .name = from->name};
-    return needs_script(r, here, "function calling") &&
-           read_object(r, from->args, here, "args", &part->json);
+    return read_object(r, from->args, here, "args", &part->json);
 }
 
 static bool read_result(const struct reader *r, const struct wire_result *from,
@@ -71,15 +67,20 @@ static bool read_result(const struct reader *r, const struct wire_result *from,
 {
     const char *here = arena_printf(r->arena, "%s.function_response", path).at;
     *part = (struct part){.kind = PART_RESULT, .id = from->id, .name = from->name};
-    return needs_script(r, here, "function calling") &&
-           read_object(r, from->response, here, "response", &part->json);
+    return read_object(r, from->response, here, "response", &part->json);
+}
+
+/* Clients that leave out empty texts make {"thoughtSignature": ...} of a text part. */
+static bool is_empty_text(const struct wire_part *from)
+{
+    return from->thought_signature.at || (from->thought.set && from->thought.is);
 }
 
 static bool read_part(const struct reader *r, const struct wire_part *from,
                       const char *path, struct part *part)
 {
     int n_data = (from->text.at != NULL) + (from->call != NULL) + (from->result != NULL);
-    if (n_data == 0)
+    if (n_data == 0 && !is_empty_text(from))
         return error_at(r->err, path,
                         "* GenerateContentRequest.%s.data: required oneof field 'data' "
                         "must have one initialized field\n",
@@ -94,7 +95,8 @@ static bool read_part(const struct reader *r, const struct wire_part *from,
     if (from->result)
         return read_result(r, from->result, path, part);
     bool thought = from->thought.set && from->thought.is;
-    *part = (struct part){.kind = thought ? PART_THOUGHT : PART_TEXT, .text = from->text};
+    *part = (struct part){.kind = thought ? PART_THOUGHT : PART_TEXT,
+                          .text = from->text.at ? from->text : TEXT("")};
     return true;
 }
 
@@ -164,6 +166,108 @@ static bool read_contents(const struct reader *r)
     return true;
 }
 
+/* ---- who says what, and which result answers which call ---- */
+
+/* The calls that results may answer: those of the model's turns that came last. */
+struct open_calls {
+    struct part **calls; /* those not answered yet first */
+    int n, n_open;
+    bool more; /* the turn before was the model's, too */
+};
+
+static bool note_call(const struct reader *r, struct open_calls *open, struct part *call,
+                      const char *path)
+{
+    if (open->n == WIRE_FUNCTIONS)
+        return error_at(r->err, path, "More than %d function calls in one turn.",
+                        WIRE_FUNCTIONS);
+    if (!open->calls)
+        open->calls = arena_array(r->arena, struct part *, WIRE_FUNCTIONS);
+    open->calls[open->n++] = call;
+    open->n_open = open->n;
+    return true;
+}
+
+/* By id, else the first of that name that has no result yet, else any of that name. */
+static int find_call(const struct open_calls *open, const struct part *result)
+{
+    int named = -1;
+    for (int i = 0; i < open->n; i++) {
+        const struct part *call = open->calls[i];
+        if (result->id.len > 0 && text_same(call->id, result->id))
+            return i;
+        if (named < 0 && text_same(call->name, result->name))
+            named = i;
+    }
+    return named;
+}
+
+/* The two get one id, if either has one; clients drop them. */
+static bool match_result(const struct reader *r, struct open_calls *open,
+                         struct part *result, const char *path)
+{
+    int i = find_call(open, result);
+    if (i < 0)
+        return error_at(r->err, path,
+                        "Please ensure that function response turn comes immediately "
+                        "after a function call turn. No call before it is of '%.*s'.",
+                        TEXT_ARG(text_slice(result->name, 0, 100)));
+    struct part *call = open->calls[i];
+    if (call->id.len > 0)
+        result->id = call->id;
+    else
+        call->id = result->id;
+    if (i < open->n_open) { /* behind the others */
+        memmove(open->calls + i, open->calls + i + 1,
+                sizeof(struct part *) * (size_t)(open->n - i - 1));
+        open->calls[open->n - 1] = call;
+        open->n_open--;
+    }
+    return true;
+}
+
+static bool match_part(const struct reader *r, struct open_calls *open, enum role role,
+                       struct part *part, const char *path)
+{
+    bool model = role == ROLE_MODEL;
+    switch (part->kind) {
+    case PART_CALL:
+        return model ? note_call(r, open, part, path)
+                     : error_at(r->err, path,
+                                "A function call is the model's: its turn must have the "
+                                "role model.");
+    case PART_RESULT:
+        return model ? error_at(r->err, path,
+                                "A function response is not the model's: its turn must "
+                                "have the role user or function.")
+                     : match_result(r, open, part, path);
+    case PART_THOUGHT:
+        if (!model)
+            part->kind = PART_TEXT; /* users say what they think */
+        return true;
+    default:
+        return true;
+    }
+}
+
+static bool match_contents(const struct reader *r)
+{
+    struct open_calls open = {0};
+    for (int i = 0; i < r->chat->n_turns; i++) {
+        struct turn_of *turn = &r->chat->turns[i];
+        if (turn->role == ROLE_MODEL && !open.more)
+            open.n = open.n_open = 0;
+        open.more = turn->role == ROLE_MODEL;
+        for (int k = 0; k < turn->n_parts; k++) {
+            char path[60];
+            snprintf(path, sizeof path, "contents[%d].parts[%d]", i, k);
+            if (!match_part(r, &open, turn->role, &turn->parts[k], path))
+                return false;
+        }
+    }
+    return true;
+}
+
 /* Several parts are one text, with a line break between them. */
 static bool read_system(const struct reader *r)
 {
@@ -188,44 +292,6 @@ static bool read_system(const struct reader *r)
     r->chat->system = text.len ? arena_text(r->arena, buf_view(&text)) : (struct text){0};
     buf_free(&text);
     return true;
-}
-
-/* ---- tools ---- */
-
-static struct function function_of(const struct reader *r,
-                                   const struct wire_function *from)
-{
-    struct json_object *parameters =
-        from->parameters_schema ? from->parameters_schema : from->parameters;
-    return (struct function){from->name, from->description,
-                             compact(r->arena, parameters)};
-}
-
-static bool read_tools(const struct reader *r)
-{
-    const struct wire_tool *tools = r->request->tools.at;
-    size_t n = 0, n_tools = r->request->tools.n;
-    for (size_t i = 0; i < n_tools; i++)
-        n += tools[i].functions.n;
-    if (n == 0)
-        return true;
-    if (!needs_script(r, "tools", "function calling"))
-        return false;
-    r->chat->functions = arena_array(r->arena, struct function, n);
-    for (size_t i = 0; i < n_tools; i++) {
-        const struct wire_function *functions = tools[i].functions.at;
-        for (size_t k = 0; k < tools[i].functions.n; k++)
-            r->chat->functions[r->chat->n_functions++] = function_of(r, &functions[k]);
-    }
-    return true;
-}
-
-static bool check_tool_config(const struct reader *r)
-{
-    const struct wire_tool_config *config = r->request->tool_config;
-    bool asks = config && config->calling &&
-                (config->calling->mode || config->calling->allowed.n);
-    return !asks || needs_script(r, "tool_config", "function calling");
 }
 
 /* ---- safety ---- */
@@ -304,30 +370,85 @@ static bool read_logprobs(const struct reader *r, const struct wire_config *conf
     return true;
 }
 
-static bool check_mime_type(const struct reader *r, const struct wire_config *config)
+/* What an answer may be asked to be. The last two the public API knows as well. */
+static const struct {
+    const char *mime_type;
+    enum answer_kind kind;
+    bool here;
+} answers[] = {
+    {"text/plain", ANSWER_TEXT, true},        {"application/json", ANSWER_JSON, true},
+    {"text/x.enum", ANSWER_CHOICE, true},     {"application/xml", ANSWER_TEXT, false},
+    {"application/yaml", ANSWER_TEXT, false},
+};
+
+static bool read_mime_type(const struct reader *r, struct text type)
 {
-    static const char *const structured[] = {"application/json", "text/x.enum",
-                                             "application/xml", "application/yaml"};
-    struct text type = config->mime_type;
-    if (type.len == 0 || text_is(type, "text/plain"))
+    if (type.len == 0)
         return true;
-    for (size_t i = 0; i < sizeof structured / sizeof structured[0]; i++)
-        if (text_is(type, structured[i]))
-            return needs_script(r, CONFIG "response_mime_type", structured[i]);
+    for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
+        if (!text_is(type, answers[i].mime_type))
+            continue;
+        r->chat->shape.kind = answers[i].kind;
+        return answers[i].here ||
+               error_at(r->err, CONFIG "response_mime_type",
+                        "'" CONFIG "response_mime_type' %s is not available in Pollux: "
+                        "an answer can be held to JSON or to an enum, and to no other "
+                        "form.",
+                        answers[i].mime_type);
+    }
     return broken_rule(r->err, CONFIG "response_mime_type",
                        "allowed mimetypes are `text/plain`, `application/json`, "
                        "`application/xml`, `application/yaml` and `text/x.enum`.");
 }
 
-static bool check_schema(const struct reader *r, const struct wire_config *config)
+/* The schema stands in one of three fields. */
+struct answer_schema {
+    struct json_object *is;
+    const char *path;
+    bool json; /* JSON Schema, not the API's own */
+};
+
+static bool find_schema(const struct reader *r, const struct wire_config *config,
+                        struct answer_schema *schema)
 {
-    bool json = config->json_schema || config->json_schema_old;
-    if (config->schema && json)
-        return broken_rule(r->err, CONFIG "response_json_schema",
-                           "response_schema is set, too; one of them may be");
-    if (config->schema && !needs_script(r, CONFIG "response_schema", "structured output"))
+    const struct answer_schema all[] = {
+        {config->schema, CONFIG "response_schema", false},
+        {config->json_schema, CONFIG "response_json_schema", true},
+        {config->json_schema_old, CONFIG "_response_json_schema", true},
+    };
+    *schema = (struct answer_schema){0};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        if (all[i].is && schema->is)
+            return error_at(
+                r->err, all[i].path,
+                "* GenerateContentRequest.%s: %s is set, too; one of them may "
+                "be\n",
+                all[i].path, schema->path);
+        if (all[i].is)
+            *schema = all[i];
+    }
+    return true;
+}
+
+static bool read_shape(const struct reader *r, const struct wire_config *config)
+{
+    struct shape *shape = &r->chat->shape;
+    struct answer_schema schema;
+    if (!read_mime_type(r, config->mime_type) || !find_schema(r, config, &schema))
         return false;
-    return !json || needs_script(r, CONFIG "response_json_schema", "structured output");
+    if (shape->kind == ANSWER_CHOICE && !schema.is)
+        return broken_rule(r->err, CONFIG "response_mime_type",
+                           "text/x.enum needs a response_schema with an enum");
+    if (!schema.is)
+        return true;
+    if (shape->kind == ANSWER_TEXT)
+        return broken_rule(r->err, schema.path,
+                           "Response schema with a response mime type: 'text/plain' is "
+                           "unsupported; it needs application/json, or text/x.enum");
+    if (shape->kind == ANSWER_CHOICE)
+        return shape_choices(schema.is, schema.path, r->arena, shape, r->err);
+    return (schema.json ? shape_of_json_schema : shape_of_schema)(
+        schema.is, schema.path, r->arena, &shape->schema, r->err);
 }
 
 static bool check_modalities(const struct reader *r, const struct wire_config *config)
@@ -340,14 +461,35 @@ static bool check_modalities(const struct reader *r, const struct wire_config *c
     return true;
 }
 
-static bool check_thinking(const struct reader *r, const struct wire_config *config)
+#define THINKING CONFIG "thinking_config"
+
+/* A level is a budget in words; docs/wire.md tells them. */
+static const int level_budgets[WIRE_LEVELS] = {
+    [WIRE_LEVEL_MINIMAL] = 64, [WIRE_LEVEL_LOW] = 256,  [WIRE_LEVEL_MEDIUM] = 1024,
+    [WIRE_LEVEL_HIGH] = 4096,  [WIRE_LEVEL_XHIGH] = -1,
+};
+
+/* What is left out is for the model to say: one that was trained to think does, another
+ * one only when it is asked to. To want to see thoughts is to ask for them. */
+static bool read_thinking(const struct reader *r, const struct wire_thinking *from)
 {
-    const struct wire_thinking *thinking = config->thinking;
-    /* A budget of 0 asks for what happens anyway: no thinking. */
-    bool asks = thinking &&
-                ((thinking->include.set && thinking->include.is) ||
-                 (thinking->budget.set && thinking->budget.is != 0) || thinking->level);
-    return !asks || needs_script(r, CONFIG "thinking_config", "thinking");
+    static const struct wire_thinking none;
+    struct thinking *thinking = &r->chat->thinking;
+    from = from ? from : &none;
+    bool shown = from->include.set && from->include.is;
+    *thinking = (struct thinking){r->rules->thinks || shown, -1};
+    if (from->level && from->budget.set)
+        return broken_rule(r->err, THINKING ".thinking_level",
+                           "You can only set one of thinking_budget and thinking_level.");
+    if (from->level)
+        *thinking = (struct thinking){true, level_budgets[from->level]};
+    if (from->budget.set)
+        *thinking = (struct thinking){from->budget.is != 0, (int)from->budget.is};
+    if (shown && !thinking->on)
+        return broken_rule(r->err, THINKING ".include_thoughts",
+                           "Thinking_config.include_thoughts is only enabled when "
+                           "thinking is enabled.");
+    return true;
 }
 
 static double number_or(struct json_number number, double otherwise)
@@ -376,15 +518,15 @@ static bool read_config(const struct reader *r)
     r->chat->n_candidates = config->candidates.set ? (int)config->candidates.is : 1;
     r->chat->max_tokens = (int)config->max_tokens.is;
     read_sampling(r, config);
-    return read_stops(r, config) && read_logprobs(r, config) &&
-           check_mime_type(r, config) && check_schema(r, config) &&
-           check_modalities(r, config) && check_thinking(r, config);
+    return read_stops(r, config) && read_logprobs(r, config) && read_shape(r, config) &&
+           check_modalities(r, config) && read_thinking(r, config->thinking);
 }
 
 bool content_chat(const struct wire_generate *request, const struct content_rules *rules,
                   struct arena *arena, struct chat *chat, struct error *err)
 {
     struct reader reader = {request, rules, arena, chat, err};
-    return read_contents(&reader) && read_system(&reader) && read_tools(&reader) &&
-           check_tool_config(&reader) && read_safety(&reader) && read_config(&reader);
+    return read_contents(&reader) && match_contents(&reader) && read_system(&reader) &&
+           tools_read(request, arena, chat, err) && read_safety(&reader) &&
+           read_config(&reader);
 }

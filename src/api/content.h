@@ -11,7 +11,8 @@
 
 /* What the loaded model brings to a request. */
 struct content_rules {
-    bool scripted; /* replays a script: takes tools, schemas and safety as they are */
+    bool scripted; /* replays a script: takes safety settings as they are */
+    bool thinks;   /* was trained to think before it answers */
     struct api_defaults defaults;
 };
 

@@ -12,6 +12,7 @@ static struct wire_generate request;
 static struct chat chat;
 static struct error err;
 static enum level default_level;
+static bool thinks; /* the model was trained to */
 
 static int open_arena(void **state)
 {
@@ -29,7 +30,8 @@ static int shut_arena(void **state)
 
 static bool reads(const char *json, bool scripted)
 {
-    const struct content_rules rules = {scripted, {0.7, 0.9, 20, default_level}};
+    const struct content_rules rules = {
+        scripted, thinks, {0.7, 0.9, 20, default_level}};
     chat = (struct chat){0};
     err = (struct error){0};
     return json_read(&wire_generate_type, text_of(json), &request, arena, &err) &&
@@ -156,6 +158,11 @@ static void contents_are_checked(void **state)
         {with_part("{\"functionCall\":{\"name\":\"f\",\"args\":[1]}}"),
          "contents[0].parts[1].function_call.args",
          "(type.googleapis.com/google.protobuf"},
+        {with_part("{\"functionCall\":{\"name\":\"f\"}}"), "contents[0].parts[1]",
+         "must have the role model"},
+        {"{\"contents\":{\"role\":\"model\",\"parts\":{\"functionResponse\":{\"name\":"
+         "\"f\"}}}}",
+         "contents[0].parts[0]", "must have the role user"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         assert_refused(&rows[i], true);
@@ -181,8 +188,6 @@ static void settings_are_checked(void **state)
         {with_config("\"topK\":0"), "generation_config.top_k", "0 is outside of 1"},
         {with_config("\"responseMimeType\":\"image/png\""),
          "generation_config.response_mime_type", "allowed mimetypes are"},
-        {with_config("\"responseSchema\":{},\"responseJsonSchema\":{}"),
-         "generation_config.response_json_schema", "response_schema is set, too"},
         {with_config("\"responseModalities\":[\"TEXT\",\"AUDIO\"]"),
          "generation_config.response_modalities", NULL},
         {"{" SAY ",\"safetySettings\":[{\"category\":7,\"threshold\":5},{\"category\":"
@@ -196,31 +201,265 @@ static void settings_are_checked(void **state)
 }
 
 /* What a script takes and a real model does not yet. */
-static void only_a_script_takes_what_is_not_built_yet(void **state)
+/* ---- calls and their results ---- */
+
+#define CALL(call) "{\"functionCall\":{" call ",\"args\":{\"a\":1}}}"
+#define RESULT(result) "{\"functionResponse\":{" result ",\"response\":{\"b\":2}}}"
+
+static const char *with_history(const char *calls, const char *results)
+{
+    return arena_printf(arena,
+                        "{\"contents\":[{\"parts\":{\"text\":\"hi\"}},{\"role\":"
+                        "\"model\",\"parts\":[%s]},{\"role\":\"function\",\"parts\":[%s]"
+                        "}]}",
+                        calls, results)
+        .at;
+}
+
+static void calls_and_results_reach_the_chat(void **state)
+{
+    (void)state;
+    assert_reads(
+        with_history("{\"text\":\"I look.\"}," CALL("\"name\":\"f\",\"id\":\"x\""),
+                     RESULT("\"name\":\"f\",\"id\":\"x\",\"scheduling\":\"SILENT\"")),
+        false);
+    const struct part *call = &chat.turns[1].parts[1], *result = chat.turns[2].parts;
+    assert_int_equal(call->kind, PART_CALL);
+    assert_true(text_is(call->name, "f") && text_is(call->id, "x"));
+    assert_true(text_is(call->json, "{\"a\":1}"));
+    assert_int_equal(chat.turns[2].role, ROLE_USER);
+    assert_int_equal(result->kind, PART_RESULT);
+    assert_true(text_is(result->name, "f") && text_is(result->id, "x"));
+    assert_true(text_is(result->json, "{\"b\":2}"));
+}
+
+/* Results in order: the ids that they have when all was matched. */
+static void results_find_their_calls_by_id_then_by_name_in_order(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *calls, *results, *ids[3];
+    } rows[] = {
+        {CALL("\"name\":\"f\",\"id\":\"1\"") "," CALL("\"name\":\"f\",\"id\":\"2\""),
+         RESULT("\"name\":\"f\",\"id\":\"2\"") "," RESULT("\"name\":\"f\",\"id\":\"1\""),
+         {"2", "1"}},
+        {CALL("\"name\":\"f\",\"id\":\"1\"") "," CALL(
+             "\"name\":\"g\",\"id\":\"2\"") "," CALL("\"name\":\"f\",\"id\":\"3\""),
+         RESULT("\"name\":\"f\"") "," RESULT("\"name\":\"f\"") "," RESULT(
+             "\"name\":\"g\""),
+         {"1", "3", "2"}},
+        {CALL("\"name\":\"f\",\"id\":\"1\"") "," CALL("\"name\":\"f\",\"id\":\"2\""),
+         RESULT("\"name\":\"f\",\"id\":\"1\"") "," RESULT("\"name\":\"f\""),
+         {"1", "2"}},
+        {CALL("\"name\":\"f\",\"id\":\"1\""), /* an id of the client's own */
+         RESULT("\"name\":\"f\",\"id\":\"9\"") "," RESULT("\"name\":\"f\""),
+         {"1", "1"}},
+        {CALL("\"name\":\"f\""), RESULT("\"name\":\"f\",\"id\":\"9\""), {"9"}},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_reads(with_history(rows[i].calls, rows[i].results), false);
+        const struct turn_of *turn = &chat.turns[2];
+        for (int k = 0; k < turn->n_parts; k++)
+            if (!rows[i].ids[k] || !text_is(turn->parts[k].id, rows[i].ids[k]))
+                fail_msg("row %zu, result %d: id %.*s", i, k,
+                         TEXT_ARG(turn->parts[k].id));
+    }
+    assert_true(text_is(chat.turns[1].parts[0].id, "9"));
+}
+
+/* Streams leave each chunk as a turn of its own in a client's history. */
+static void calls_of_the_models_last_turns_can_be_answered(void **state)
+{
+    (void)state;
+    static const char
+        history
+            [] = "{\"contents\":[{\"role\":\"model\",\"parts\":" CALL("\"name\":\"f\"") "},{\"role\":\"model\",\"parts\":" CALL(
+                "\"name\":\"g\"") "},{"
+                                  "\"parts\":" RESULT("\"name\":\"f\"") "},{"
+                                                                        "\"parts\""
+                                                                        ":" RESULT(
+                                                                            "\"name\":"
+                                                                            "\"g\"") "},{"
+                                                                                     "\"r"
+                                                                                     "ole"
+                                                                                     "\":"
+                                                                                     "\"m"
+                                                                                     "ode"
+                                                                                     "l\""
+                                                                                     ",\""
+                                                                                     "par"
+                                                                                     "ts"
+                                                                                     "\":"
+                                                                                     "{\""
+                                                                                     "tex"
+                                                                                     "t\""
+                                                                                     ":\""
+                                                                                     "ok"
+                                                                                     "\"}"
+                                                                                     "},{"
+                                                                                     "\"p"
+                                                                                     "art"
+                                                                                     "s\""
+                                                                                     ":[%"
+                                                                                     "s]}"
+                                                                                     "]}";
+    assert_reads(arena_printf(arena, history, "{\"text\":\"more\"}").at, false);
+    const struct refusal old = {arena_printf(arena, history, RESULT("\"name\":\"g\"")).at,
+                                "contents[5].parts[0]",
+                                "immediately after a function call turn"};
+    assert_refused(&old, false);
+    const struct refusal other = {
+        with_history(CALL("\"name\":\"f\""), RESULT("\"name\":\"g\"")),
+        "contents[2].parts[0]", "immediately after a function call turn"};
+    assert_refused(&other, true);
+}
+
+static void a_part_may_be_a_signature_alone(void **state)
+{
+    (void)state;
+    assert_reads(
+        "{\"contents\":[{\"parts\":{\"text\":\"a\",\"thought\":true}},{\"role\":"
+        "\"model\",\"parts\":[{\"thoughtSignature\":\"AQL_-w\"},{\"thought\":true}"
+        "]}]}",
+        false);
+    assert_int_equal(chat.turns[0].parts[0].kind,
+                     PART_TEXT); /* a user's thought is said */
+    assert_int_equal(chat.turns[1].parts[0].kind, PART_TEXT);
+    assert_true(chat.turns[1].parts[0].text.at && chat.turns[1].parts[0].text.len == 0);
+    assert_int_equal(chat.turns[1].parts[1].kind, PART_THOUGHT);
+}
+
+/* ---- what an answer is to be ---- */
+
+#define MIME(type) "\"responseMimeType\":\"" type "\""
+#define CAT_OR_DOG "{\"type\":\"STRING\",\"enum\":[\"cat\",\"a dog\"]}"
+
+static void an_answer_may_have_to_be_json(void **state)
+{
+    (void)state;
+    assert_reads(with_config(MIME("text/plain")), false);
+    assert_int_equal(chat.shape.kind, ANSWER_TEXT);
+    assert_reads(with_config(MIME("application/json")), false);
+    assert_int_equal(chat.shape.kind, ANSWER_JSON);
+    assert_null(chat.shape.schema.at);
+    static const char *const fields[] = {
+        "responseSchema",
+        "response_schema",
+        "responseJsonSchema",
+        "_responseJsonSchema",
+    };
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        assert_reads(
+            with_config(arena_printf(arena,
+                                     MIME("application/json") ",\"%s\":{\"type\":"
+                                                              "\"integer\"}",
+                                     fields[i])
+                            .at),
+            false);
+        assert_int_equal(chat.shape.kind, ANSWER_JSON);
+        assert_non_null(strstr(chat.shape.schema.at, "\"integer\""));
+    }
+}
+
+static void an_answer_may_have_to_be_one_of_an_enum(void **state)
+{
+    (void)state;
+    static const char *const fields[] = {"responseSchema", "responseJsonSchema"};
+    for (size_t i = 0; i < 2; i++) {
+        assert_reads(with_config(arena_printf(arena, MIME("text/x.enum") ",\"%s\":%s",
+                                              fields[i], CAT_OR_DOG)
+                                     .at),
+                     false);
+        assert_int_equal(chat.shape.kind, ANSWER_CHOICE);
+        assert_int_equal(chat.shape.n_choices, 2);
+        assert_true(text_is(chat.shape.choices[1], "a dog"));
+    }
+}
+
+static void shapes_are_checked(void **state)
 {
     (void)state;
     const struct refusal rows[] = {
-        {with_part("{\"functionCall\":{\"name\":\"f\",\"args\":{\"a\":1}}}"),
-         "contents[0].parts[1].function_call", NULL},
-        {with_part("{\"functionResponse\":{\"name\":\"f\",\"response\":{}}}"),
-         "contents[0].parts[1].function_response", NULL},
-        {"{" SAY ",\"tools\":{\"functionDeclarations\":{\"name\":\"f\"}}}", "tools",
-         NULL},
-        {"{" SAY ",\"toolConfig\":{\"functionCallingConfig\":{\"mode\":\"none\"}}}",
-         "tool_config", NULL},
-        {with_config("\"responseMimeType\":\"application/json\""),
-         "generation_config.response_mime_type", NULL},
-        {with_config("\"responseSchema\":{\"type\":6}"),
-         "generation_config.response_schema", NULL},
-        {with_config("\"_responseJsonSchema\":{}"),
-         "generation_config.response_json_schema", NULL},
-        {with_config("\"thinkingConfig\":{\"thinkingBudget\":64}"),
-         "generation_config.thinking_config", NULL},
+        {with_config(MIME("application/xml")), "generation_config.response_mime_type",
+         "is not available in Pollux"},
+        {with_config(MIME("application/yaml")), "generation_config.response_mime_type",
+         "is not available in Pollux"},
+        {with_config(MIME("image/png")), "generation_config.response_mime_type",
+         "allowed mimetypes are"},
+        {with_config(MIME("text/x.enum")), "generation_config.response_mime_type",
+         "needs a response_schema with an enum"},
+        {with_config(MIME("text/x.enum") ",\"responseSchema\":{\"type\":\"STRING\"}"),
+         "generation_config.response_schema", "enum"},
+        {with_config("\"responseSchema\":" CAT_OR_DOG),
+         "generation_config.response_schema", "mime type: 'text/plain' is unsupported"},
+        {with_config(MIME("text/plain") ",\"responseJsonSchema\":{}"),
+         "generation_config.response_json_schema", "it needs application/json"},
+        {with_config(MIME("application/json") ",\"responseSchema\":{},"
+                                              "\"responseJsonSchema\":{}"),
+         "generation_config.response_json_schema", "response_schema is set, too"},
+        {with_config(MIME("application/json") ",\"_responseJsonSchema\":{},"
+                                              "\"responseJsonSchema\":{}"),
+         "generation_config._response_json_schema", "response_json_schema is set, too"},
+        {with_config(MIME("application/json") ",\"responseSchema\":5"),
+         "generation_config.response_schema", "generation_config.response_schema"},
+        {with_config(MIME("application/json") ",\"responseJsonSchema\":[1]"),
+         "generation_config.response_json_schema",
+         "generation_config.response_json_schema"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         assert_refused(&rows[i], false);
-        assert_reads(rows[i].json, true);
+        assert_refused(&rows[i], true);
     }
+}
+
+/* ---- thinking ---- */
+
+static void thinking_is_a_budget(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *config;
+        bool thinks, on;
+        int budget;
+    } rows[] = {
+        {"", false, false, 0},
+        {"", true, true, -1},
+        {"\"thinkingConfig\":{}", false, false, 0},
+        {"\"thinkingConfig\":{\"includeThoughts\":false}", false, false, 0},
+        {"\"thinkingConfig\":{\"includeThoughts\":true}", false, true, -1},
+        {"\"thinkingConfig\":{\"thinkingBudget\":0}", true, false, 0},
+        {"\"thinkingConfig\":{\"thinkingBudget\":-1}", false, true, -1},
+        {"\"thinkingConfig\":{\"thinkingBudget\":77}", false, true, 77},
+        {"\"thinkingConfig\":{\"thinkingBudget\":77,\"includeThoughts\":true}", true,
+         true, 77},
+        {"\"thinkingConfig\":{\"thinkingLevel\":\"minimal\"}", false, true, 64},
+        {"\"thinkingConfig\":{\"thinkingLevel\":\"LOW\"}", false, true, 256},
+        {"\"thinkingConfig\":{\"thinkingLevel\":\"MEDIUM\"}", false, true, 1024},
+        {"\"thinkingConfig\":{\"thinkingLevel\":\"HIGH\"}", true, true, 4096},
+        {"\"thinkingConfig\":{\"thinkingLevel\":\"XHIGH\"}", true, true, -1},
+        {"\"thinkingConfig\":{\"thinkingLevel\":0,\"thinkingBudget\":5}", true, true, 5},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        thinks = rows[i].thinks;
+        assert_reads(with_config(rows[i].config), false);
+        if (chat.thinking.on != rows[i].on ||
+            (rows[i].on && chat.thinking.budget != rows[i].budget))
+            fail_msg("row %zu: %d, budget %d", i, chat.thinking.on, chat.thinking.budget);
+    }
+    thinks = false;
+    const struct refusal bad[] = {
+        {with_config(
+             "\"thinkingConfig\":{\"thinkingBudget\":8,\"thinkingLevel\":\"LOW\"}"),
+         "generation_config.thinking_config.thinking_level", "only set one of"},
+        {with_config(
+             "\"thinkingConfig\":{\"thinkingBudget\":0,\"includeThoughts\":true}"),
+         "generation_config.thinking_config.include_thoughts",
+         "only enabled when thinking is enabled"},
+        {with_config("\"thinkingConfig\":{\"thinkingBudget\":-2}"),
+         "generation_config.thinking_config.thinking_budget", "-2"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_refused(&bad[i], false);
 }
 
 static void no_engine_takes_media_or_built_in_tools(void **state)
@@ -285,21 +524,6 @@ static void a_threshold_says_from_which_level_on_a_harm_is_blocked(void **state)
     assert_int_equal(from[HARM_CIVIC], LEVEL_MEDIUM);
 }
 
-static void functions_of_all_tools_are_one_list(void **state)
-{
-    (void)state;
-    assert_reads("{" SAY
-                 ",\"tools\":[{\"functionDeclarations\":[{\"name\":\"f\"},{\"name\":"
-                 "\"g\",\"description\":\"d\",\"parameters\":{\"type\":\"object\"}}]},{"
-                 "\"function_declarations\":{\"name\":\"h\",\"parameters_json_schema\":{"
-                 "\"a_b\":[1.0]}}}]}",
-                 true);
-    assert_int_equal(chat.n_functions, 3);
-    assert_null(chat.functions[0].parameters.at);
-    assert_true(text_is(chat.functions[1].parameters, "{\"type\":\"object\"}"));
-    assert_true(text_is(chat.functions[2].parameters, "{\"a_b\":[1.0]}"));
-}
-
 #define TEST(test) cmocka_unit_test_setup_teardown(test, open_arena, shut_arena)
 
 int main(void)
@@ -311,11 +535,17 @@ int main(void)
         TEST(settings_reach_the_chat),
         TEST(contents_are_checked),
         TEST(settings_are_checked),
-        TEST(only_a_script_takes_what_is_not_built_yet),
+        TEST(calls_and_results_reach_the_chat),
+        TEST(results_find_their_calls_by_id_then_by_name_in_order),
+        TEST(calls_of_the_models_last_turns_can_be_answered),
+        TEST(a_part_may_be_a_signature_alone),
+        TEST(an_answer_may_have_to_be_json),
+        TEST(an_answer_may_have_to_be_one_of_an_enum),
+        TEST(shapes_are_checked),
+        TEST(thinking_is_a_budget),
         TEST(no_engine_takes_media_or_built_in_tools),
         TEST(what_asks_for_nothing_is_taken),
         TEST(a_threshold_says_from_which_level_on_a_harm_is_blocked),
-        TEST(functions_of_all_tools_are_one_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

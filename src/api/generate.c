@@ -1,9 +1,10 @@
 /* generate.c - generateContent, streamGenerateContent, countTokens.
  *
- * A request is prepared (decoded, checked, rendered, tokenised), its turn is run, and
- * what the turn says goes to the client as one answer or as a stream. Preparing takes
- * microseconds for what people type; a body over LARGE is prepared on a worker, so that
- * nobody else waits for it.
+ * A request is decoded and checked, its prompt is made (rendered, tokenised; a grammar
+ * compiled), its turn is run, and what the turn says goes to the client as one answer or
+ * as a stream. All that takes microseconds for what people type; but a body over LARGE is
+ * decoded on a worker, and so are prompts made whose answer is held to a grammar, so that
+ * nobody else waits for them.
  *
  * A generation outlives its call: when the client leaves, the turn goes on until the
  * engine has let go of it, and a worker may still be reading. So it has an arena of its
@@ -43,7 +44,8 @@ struct generation {
     bool begun; /* a stream's first bytes are written */
 
     struct text body, version, name;
-    bool good; /* prepared; else err says why not */
+    bool decoded; /* the chat is there */
+    bool good;    /* so far; else err says why not */
     struct error err;
     struct wire_generate request;
     struct chat chat;
@@ -337,6 +339,7 @@ static void start_turn(struct generation *g)
     struct answer_options options = {
         .n_candidates = g->chat.n_candidates,
         .model = info->model,
+        .prompt = g->prompt.text,
         .safety = g->chat.safety,
         .thoughts = thinking && thinking->include.set && thinking->include.is,
         .streamed = g->form != FORM_WHOLE,
@@ -397,16 +400,37 @@ static bool read_request(struct generation *g)
     return good && check_model(g, g->request.model);
 }
 
-static void prepare(struct generation *g)
+static void decode(struct generation *g)
 {
     const struct engine *engine = runner_engine(g->api->runner);
-    const struct content_rules rules = {engine_info(engine)->scripted,
-                                        g->api->options.defaults};
+    const struct content_rules rules = {
+        .scripted = engine_info(engine)->scripted,
+        .defaults = g->api->options.defaults,
+    };
     g->chat.model = g->name;
-    g->good = read_request(g) &&
-              content_chat(&g->request, &rules, g->arena, &g->chat, &g->err) &&
-              prompt_make(runner_prompter(g->api->runner), &g->chat, g->arena, &g->prompt,
+    g->good =
+        read_request(g) && content_chat(&g->request, &rules, g->arena, &g->chat, &g->err);
+    g->decoded = true;
+}
+
+static void make_prompt(struct generation *g)
+{
+    g->good = prompt_make(runner_prompter(g->api->runner), &g->chat, g->arena, &g->prompt,
                           &g->err);
+}
+
+static void prepare(struct generation *g)
+{
+    if (!g->decoded)
+        decode(g);
+    if (g->good)
+        make_prompt(g);
+}
+
+/* Whether a grammar may be compiled for the answer: that takes milliseconds. */
+static bool is_constrained(const struct chat *chat)
+{
+    return chat->n_functions > 0 || chat->shape.kind != ANSWER_TEXT || chat->thinking.on;
 }
 
 /* ---- calls ---- */
@@ -476,13 +500,14 @@ static void begin(struct call *call, enum form form, const char *method)
     }
     struct generation *g = open_generation(call, form);
     set_deadline(g);
-    g->body = call->rq->body;
-    if (g->body.len <= LARGE) {
+    g->body = arena_text(g->arena, call->rq->body); /* the request's own may go first */
+    if (g->body.len <= LARGE)
+        decode(g);
+    if (g->decoded && !(g->good && is_constrained(&g->chat))) {
         prepare(g);
         go_on(g);
         return;
     }
-    g->body = arena_text(g->arena, g->body); /* the request's own may go before we have */
     g->at_work = true;
     g->work = (struct work){.run = work_run, .done = work_done};
     workers_push(call->api->workers, &g->work);

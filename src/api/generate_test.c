@@ -264,13 +264,63 @@ static void a_dropped_connection_is_not_ended(void **state)
     }
 }
 
+#define TIDE ",'tools':[{'functionDeclarations':[{'name':'get_tide'}]}]"
+
 static void a_call_comes_whole(void **state)
 {
     (void)state;
-    assert_says(SSE, "tide", ",'tools':[{'functionDeclarations':[{'name':'get_tide'}]}]",
-                "\"name\":\"get_tide\",\"args\":{\"b\":1.0,\"a_c\":\"x\"}}}],\"role\":"
-                "\"model\"},\"finishReason\":\"STOP\"",
+    assert_says(SSE, "tide", TIDE,
+                "\"name\":\"get_tide\",\"args\":{\"b\":1.0,\"a_c\":\"x\"}},"
+                "\"thoughtSignature\":\"",
                 NULL);
+    assert_says(SSE, "tide", TIDE, "}],\"role\":\"model\"},\"finishReason\":\"STOP\"",
+                NULL);
+}
+
+/* What follows `from` in the answer, up to the next quote. */
+static const char *between(const char *target, const char *prompt, const char *more,
+                           const char *from)
+{
+    static char found[4][64];
+    static int turn;
+    struct fake *fake = send_prompt(target, prompt, more, NULL);
+    fake_wait(fake);
+    char *out = found[turn++ % 4];
+    const char *at = strstr(fake->body.at, from);
+    if (!at)
+        fail_msg("%s is not in\n%s", from, fake->body.at);
+    snprintf(out, sizeof found[0], "%.*s", (int)strcspn(at + strlen(from), "\""),
+             at + strlen(from));
+    fake_close(fake);
+    return out;
+}
+
+static void calls_have_ids_that_repeat_with_the_request_only(void **state)
+{
+    (void)state;
+    static const char id[] = "\"functionCall\":{\"id\":\"";
+    const char *first = between(WHOLE, "tide", TIDE, id);
+    assert_int_equal(strlen(first), 9);
+    assert_int_equal(strspn(first, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                   "0123456789"),
+                     9);
+    assert_string_equal(between(SSE, "tide", TIDE, id), first);
+    assert_string_equal(between(ARRAY, "tide", TIDE, id), first);
+    assert_string_not_equal(between(WHOLE, "tide again", TIDE, id), first);
+}
+
+static void signatures_are_of_what_was_thought(void **state)
+{
+    (void)state;
+    static const char text[] = "\"text\":\"Yes.\",\"thoughtSignature\":\"";
+    static const char show[] =
+        ",'generationConfig':{'thinkingConfig':{'includeThoughts':true}}";
+    const char *shown = between(WHOLE, "think", show, text);
+    assert_int_equal(strlen(shown), 24);
+    assert_string_equal(between(WHOLE, "think", "", text), shown);
+    assert_string_equal(between(SSE, "think", "", text), shown);
+    assert_says(WHOLE, "hello", "", "Hello there.", "thoughtSignature");
+    assert_says(WHOLE, "think", show, "{\"text\":\"Hmm.\",\"thought\":true},", NULL);
 }
 
 static void thoughts_are_shown_when_asked_for_and_counted_always(void **state)
@@ -278,9 +328,11 @@ static void thoughts_are_shown_when_asked_for_and_counted_always(void **state)
     (void)state;
     assert_says(
         WHOLE, "think", ",'generationConfig':{'thinkingConfig':{'includeThoughts':true}}",
-        "\"parts\":[{\"text\":\"Hmm.\",\"thought\":true},{\"text\":\"Yes.\"}]", NULL);
+        "\"parts\":[{\"text\":\"Hmm.\",\"thought\":true},{\"text\":\"Yes.\"", NULL);
     assert_says(WHOLE, "think", "", "\"thoughtsTokenCount\":", "Hmm.");
     assert_says(SSE, "think", "", "\"thoughtsTokenCount\":", "Hmm.");
+    assert_says(WHOLE, "think", ",'generationConfig':{'responseLogprobs':true}",
+                "\"token\":\"Yes\"", "Hmm");
 }
 
 static void candidates_are_in_the_order_of_their_indices(void **state)
@@ -423,6 +475,8 @@ int main(void)
         TEST(a_blocked_prompt_has_no_candidates),
         TEST(a_dropped_connection_is_not_ended),
         TEST(a_call_comes_whole),
+        TEST(calls_have_ids_that_repeat_with_the_request_only),
+        TEST(signatures_are_of_what_was_thought),
         TEST(thoughts_are_shown_when_asked_for_and_counted_always),
         TEST(candidates_are_in_the_order_of_their_indices),
         TEST(an_end_without_text_has_an_empty_part_in_a_stream_only),

@@ -86,28 +86,28 @@ static const struct json_enum probability_names[] = {
 };
 
 static const struct json_enum calling_modes[] = {
-    {"MODE_UNSPECIFIED", 0, NULL},
-    {"AUTO",             1, NULL},
-    {"ANY",              2, NULL},
-    {"NONE",             3, NULL},
-    {"VALIDATED",        4, NULL},
+    {"MODE_UNSPECIFIED", WIRE_CALLING_UNSPECIFIED, NULL},
+    {"AUTO",             WIRE_CALLING_AUTO, NULL},
+    {"ANY",              WIRE_CALLING_ANY, NULL},
+    {"NONE",             WIRE_CALLING_NONE, NULL},
+    {"VALIDATED",        WIRE_CALLING_VALIDATED, NULL},
     {0},
 };
 
 static const struct json_enum behaviors[] = {
     {"UNSPECIFIED",  0, NULL},
-    {"BLOCKING",     1, NULL},
-    {"NON_BLOCKING", 2, NULL},
+    {"BLOCKING",     WIRE_BLOCKING, NULL},
+    {"NON_BLOCKING", WIRE_NON_BLOCKING, NULL},
     {0},
 };
 
 static const struct json_enum thinking_levels[] = {
     {"THINKING_LEVEL_UNSPECIFIED", 0, NULL},
-    {"LOW",                        1, NULL},
-    {"HIGH",                       2, NULL},
-    {"MEDIUM",                     3, NULL},
-    {"MINIMAL",                    4, NULL},
-    {"XHIGH",                      5, NULL},
+    {"LOW",                        WIRE_LEVEL_LOW, NULL},
+    {"HIGH",                       WIRE_LEVEL_HIGH, NULL},
+    {"MEDIUM",                     WIRE_LEVEL_MEDIUM, NULL},
+    {"MINIMAL",                    WIRE_LEVEL_MINIMAL, NULL},
+    {"XHIGH",                      WIRE_LEVEL_XHIGH, NULL},
     {0},
 };
 
@@ -144,8 +144,8 @@ static const struct json_field result_fields[] = {
     {"name",         JSON_STRING, AT(wire_result, name),     JSON_REQUIRED, 0, 0, NULL, NULL},
     {"response",     JSON_ANY,    AT(wire_result, response), 0, 0, 0, NULL, "an object"},
     {"parts",        JSON_ANY,    0, JSON_REFUSED, 0, 0, NULL, "media in a function's response"},
-    {"willContinue", JSON_BOOL,   0, JSON_REFUSED, 0, 0, NULL, "a response in pieces"},
-    {"scheduling",   JSON_ENUM,   0, JSON_REFUSED, 0, 0, NULL, "a function that does not block"},
+    {"willContinue", JSON_BOOL,   0, JSON_IGNORED, 0, 0, NULL, "for functions that do not block: none here"},
+    {"scheduling",   JSON_ENUM,   0, JSON_IGNORED, 0, 0, NULL, "likewise"},
     {0},
 };
 static const struct json_type result_type = {
@@ -156,7 +156,7 @@ static const struct json_field part_fields[] = {
     {"functionCall",        JSON_MESSAGE, AT(wire_part, call),    0, 0, 0, &call_type, NULL},
     {"functionResponse",    JSON_MESSAGE, AT(wire_part, result),  0, 0, 0, &result_type, NULL},
     {"thought",             JSON_BOOL,    AT(wire_part, thought), 0, 0, 0, NULL, "the text is the model's reasoning"},
-    {"thoughtSignature",    JSON_BYTES,   AT(wire_part, thought_signature), 0, 0, 0, NULL, "accepted back; Pollux gives out none"},
+    {"thoughtSignature",    JSON_BYTES,   AT(wire_part, thought_signature), 0, 0, 0, NULL, "of what was thought before the part; accepted back"},
     {"inlineData",          JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "media in a request"},
     {"image",               JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "media in a request"},
     {"fileData",            JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "a file in a request"},
@@ -186,13 +186,13 @@ static const struct json_type content_type = {
 /* ---- requests ---- */
 
 static const struct json_field function_fields[] = {
-    {"name",                 JSON_STRING, AT(wire_function, name),              JSON_REQUIRED, 1, 64, NULL, NULL},
+    {"name",                 JSON_STRING, AT(wire_function, name),              JSON_REQUIRED, 0, 0, NULL, "a letter or _, then a-z A-Z 0-9 _ . : -, at most 64"},
     {"description",          JSON_STRING, AT(wire_function, description),       0, 0, 0, NULL, NULL},
     {"parameters",           JSON_ANY,    AT(wire_function, parameters),        0, 0, 0, NULL, "a Schema"},
     {"parametersJsonSchema", JSON_ANY,    AT(wire_function, parameters_schema), 0, 0, 0, NULL, "instead of parameters"},
-    {"response",             JSON_ANY,    AT(wire_function, response),          0, 0, 0, NULL, "a Schema"},
+    {"response",             JSON_ANY,    AT(wire_function, response),          0, 0, 0, NULL, "a Schema: checked, not shown to the model"},
     {"responseJsonSchema",   JSON_ANY,    AT(wire_function, response_schema),   0, 0, 0, NULL, "instead of response"},
-    {"behavior",             JSON_ENUM,   AT(wire_function, behavior),          0, 0, 0, behaviors, NULL},
+    {"behavior",             JSON_ENUM,   AT(wire_function, behavior),          0, 0, 0, behaviors, "NON_BLOCKING is the Live API's"},
     {0},
 };
 static const struct json_type function_type = {
@@ -215,7 +215,7 @@ static const struct json_type tool_type = {
 
 static const struct json_field calling_fields[] = {
     {"mode",                 JSON_ENUM,   AT(wire_calling_config, mode),    0, 0, 0, calling_modes, NULL},
-    {"allowedFunctionNames", JSON_STRING, AT(wire_calling_config, allowed), JSON_LIST, 0, 0, NULL, NULL},
+    {"allowedFunctionNames", JSON_STRING, AT(wire_calling_config, allowed), JSON_LIST, 0, WIRE_FUNCTIONS, NULL, "with ANY and VALIDATED"},
     {0},
 };
 static const struct json_type calling_type = {
@@ -241,7 +241,7 @@ static const struct json_type safety_type = {
 static const struct json_field thinking_fields[] = {
     {"includeThoughts", JSON_BOOL, AT(wire_thinking, include), 0, 0, 0, NULL, NULL},
     {"thinkingBudget",  JSON_INT,  AT(wire_thinking, budget),  0, -1, INT32_MAX, NULL, "0: off; -1: automatic"},
-    {"thinkingLevel",   JSON_ENUM, AT(wire_thinking, level),   0, 0, 0, thinking_levels, NULL},
+    {"thinkingLevel",   JSON_ENUM, AT(wire_thinking, level),   0, 0, 0, thinking_levels, "instead of thinkingBudget"},
     {0},
 };
 static const struct json_type thinking_type = {

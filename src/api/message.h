@@ -17,9 +17,25 @@ enum wire_finish {
     WIRE_FINISH_BLOCKLIST = 7,
     WIRE_FINISH_MALFORMED_CALL = 10,
 };
-enum { WIRE_CANDIDATES = 8 }; /* at most */
+enum { WIRE_CANDIDATES = 8, WIRE_FUNCTIONS = 512 }; /* at most */
 enum wire_block { WIRE_BLOCK_SAFETY = 1 };
 enum wire_modality { WIRE_MODALITY_TEXT = 1 };
+enum wire_calling {
+    WIRE_CALLING_UNSPECIFIED,
+    WIRE_CALLING_AUTO,
+    WIRE_CALLING_ANY,
+    WIRE_CALLING_NONE,
+    WIRE_CALLING_VALIDATED,
+};
+enum wire_behavior { WIRE_BLOCKING = 1, WIRE_NON_BLOCKING };
+enum wire_level {
+    WIRE_LEVEL_LOW = 1,
+    WIRE_LEVEL_HIGH,
+    WIRE_LEVEL_MEDIUM,
+    WIRE_LEVEL_MINIMAL,
+    WIRE_LEVEL_XHIGH,
+    WIRE_LEVELS,
+};
 enum wire_threshold {
     WIRE_BLOCK_DEFAULT = 0,
     WIRE_BLOCK_LOW = 1,
@@ -68,7 +84,7 @@ struct wire_function {
     struct text name, description;
     struct json_object *parameters, *parameters_schema;
     struct json_object *response, *response_schema;
-    int behavior;
+    int behavior; /* enum wire_behavior */
 };
 
 struct wire_tool {
@@ -76,7 +92,7 @@ struct wire_tool {
 };
 
 struct wire_calling_config {
-    int mode;
+    int mode;                 /* enum wire_calling */
     struct json_list allowed; /* struct text */
 };
 
@@ -91,7 +107,7 @@ struct wire_safety_setting {
 struct wire_thinking {
     struct json_bool include;
     struct json_int budget;
-    int level;
+    int level; /* enum wire_level */
 };
 
 struct wire_config {

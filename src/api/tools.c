@@ -1,0 +1,242 @@
+/* tools.c - the functions that a request declares, and which of them may be called.
+ *
+ * A function's result is not described to the model: it will see the result itself, and
+ * small models call better the less they read. Its schema is checked all the same, so
+ * that a request which works here works elsewhere. */
+#include "api/tools.h"
+#include "chat/shape.h"
+#include "json/tree.h"
+#include <stdio.h>
+
+enum { MOST_NAME = 64, TYPE_OBJECT = 6 };
+
+struct reader {
+    struct arena *arena;
+    struct chat *chat;
+    struct error *err;
+};
+
+static bool broken_rule(const struct reader *r, const char *path, const char *rule)
+{
+    return error_at(r->err, path, "* GenerateContentRequest.%s: %s\n", path, rule);
+}
+
+static const char *below(const struct reader *r, const char *path, const char *field)
+{
+    return arena_printf(r->arena, "%s.%s", path, field).at;
+}
+
+/* ---- declarations ---- */
+
+static bool is_name(struct text name)
+{
+    static const char first[] = "_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    static const char more[] = "0123456789.:-";
+    if (name.len > MOST_NAME || !memchr(first, name.at[0], sizeof first - 1))
+        return false;
+    for (size_t i = 1; i < name.len; i++)
+        if (!memchr(first, name.at[i], sizeof first - 1) &&
+            !memchr(more, name.at[i], sizeof more - 1))
+            return false;
+    return true;
+}
+
+static struct function *find(const struct chat *chat, struct text name)
+{
+    for (int i = 0; i < chat->n_functions; i++)
+        if (text_same(chat->functions[i].name, name))
+            return &chat->functions[i];
+    return NULL;
+}
+
+static bool read_name(const struct reader *r, struct text name, const char *path)
+{
+    if (!is_name(name))
+        return broken_rule(
+            r, below(r, path, "name"),
+            "Invalid function name. Must start with a letter or an underscore. Must be "
+            "alphameric (a-z, A-Z, 0-9), underscores (_), dots (.), colons (:), or "
+            "dashes (-), with a maximum length of 64.");
+    if (!find(r->chat, name))
+        return true;
+    const char *here = below(r, path, "name");
+    return error_at(r->err, here,
+                    "* GenerateContentRequest.%s: Duplicate function declaration found: "
+                    "%.*s\n",
+                    here, TEXT_ARG(name));
+}
+
+/* A schema in one of its two languages; the fields exclude each other. */
+struct schema_pair {
+    struct json_object *schema, *json;
+    const char *name, *json_name; /* of the fields */
+};
+
+/* Both absent: out stays absent. */
+static bool read_schema(const struct reader *r, const struct schema_pair *pair,
+                        const char *path, struct text *out)
+{
+    if (pair->schema && pair->json)
+        return error_at(r->err, below(r, path, pair->json_name),
+                        "* GenerateContentRequest.%s.%s: %s is set, too; one of them may "
+                        "be\n",
+                        path, pair->json_name, pair->name);
+    if (pair->schema)
+        return shape_of_schema(pair->schema, below(r, path, pair->name), r->arena, out,
+                               r->err);
+    return !pair->json ||
+           shape_of_json_schema(pair->json, below(r, path, pair->json_name), r->arena,
+                                out, r->err);
+}
+
+/* Whether the schema says that it is something else than an object. */
+static bool is_of_other_type(struct json_object *schema)
+{
+    struct json_object *type;
+    if (!json_object_is_type(schema, json_type_object) ||
+        !json_object_object_get_ex(schema, "type", &type))
+        return false;
+    if (json_object_is_type(type, json_type_int))
+        return json_object_get_int(type) != TYPE_OBJECT;
+    return tree_text(type).at && !text_is_nocase(tree_text(type), "object");
+}
+
+/* Whether a Schema tells of no property: there is nothing to hand over. */
+static bool takes_none(struct json_object *schema)
+{
+    static const char *const telling[] = {
+        "properties", "anyOf", "any_of", "additionalProperties", "additional_properties"};
+    for (size_t i = 0; i < sizeof telling / sizeof telling[0]; i++) {
+        struct json_object *value;
+        if (json_object_object_get_ex(schema, telling[i], &value) && value &&
+            !(json_object_is_type(value, json_type_object) &&
+              json_object_object_length(value) == 0))
+            return false;
+    }
+    return true;
+}
+
+static bool read_parameters(const struct reader *r, const struct wire_function *from,
+                            const char *path, struct function *function)
+{
+    const struct schema_pair pair = {from->parameters, from->parameters_schema,
+                                     "parameters", "parameters_json_schema"};
+    bool json = pair.json != NULL;
+    if (!read_schema(r, &pair, path, &function->parameters))
+        return false;
+    if (is_of_other_type(json ? pair.json : pair.schema))
+        return broken_rule(r, below(r, path, json ? pair.json_name : pair.name),
+                           "functionDeclaration parameters schema should be of type "
+                           "OBJECT.");
+    if (pair.schema && takes_none(pair.schema))
+        function->parameters = (struct text){0};
+    return true;
+}
+
+static bool check_response(const struct reader *r, const struct wire_function *from,
+                           const char *path)
+{
+    struct text unused;
+    const struct schema_pair pair = {from->response, from->response_schema, "response",
+                                     "response_json_schema"};
+    return read_schema(r, &pair, path, &unused);
+}
+
+static bool read_function(const struct reader *r, const struct wire_function *from,
+                          const char *path)
+{
+    struct function function = {.name = from->name, .description = from->description};
+    if (!read_name(r, from->name, path) || !read_parameters(r, from, path, &function) ||
+        !check_response(r, from, path))
+        return false;
+    if (from->behavior == WIRE_NON_BLOCKING)
+        return broken_rule(r, below(r, path, "behavior"),
+                           "NON_BLOCKING is for the Live API alone: in generateContent "
+                           "the model waits for the function's response.");
+    r->chat->functions[r->chat->n_functions++] = function;
+    return true;
+}
+
+static bool read_declarations(const struct reader *r, const struct json_list *list)
+{
+    const struct wire_tool *tools = list->at;
+    size_t n = 0;
+    for (size_t i = 0; i < list->n; i++)
+        n += tools[i].functions.n;
+    if (n > WIRE_FUNCTIONS)
+        return error_at(r->err, "tools",
+                        "* GenerateContentRequest.tools: %zu function declarations; at "
+                        "most %d are possible.\n",
+                        n, WIRE_FUNCTIONS);
+    r->chat->functions = arena_array(r->arena, struct function, n);
+    for (size_t i = 0; i < list->n; i++) {
+        const struct wire_function *functions = tools[i].functions.at;
+        for (size_t k = 0; k < tools[i].functions.n; k++) {
+            char path[80];
+            snprintf(path, sizeof path, "tools[%zu].function_declarations[%zu]", i, k);
+            if (!read_function(r, &functions[k], path))
+                return false;
+        }
+    }
+    return true;
+}
+
+/* ---- calling ---- */
+
+#define CALLING "tool_config.function_calling_config"
+
+static const enum calling callings[] = {
+    [WIRE_CALLING_UNSPECIFIED] = CALLING_AUTO,
+    [WIRE_CALLING_AUTO] = CALLING_AUTO,
+    [WIRE_CALLING_ANY] = CALLING_ANY,
+    [WIRE_CALLING_NONE] = CALLING_NONE,
+    [WIRE_CALLING_VALIDATED] = CALLING_VALIDATED,
+};
+
+/* Whoever is not named is barred. */
+static bool read_allowed(const struct reader *r, const struct json_list *list)
+{
+    const struct text *names = list->at;
+    for (int i = 0; i < r->chat->n_functions; i++)
+        r->chat->functions[i].barred = true;
+    for (size_t i = 0; i < list->n; i++) {
+        struct function *function = find(r->chat, names[i]);
+        if (!function) {
+            char path[100];
+            snprintf(path, sizeof path, CALLING ".allowed_function_names[%zu]", i);
+            return error_at(r->err, path,
+                            "* GenerateContentRequest.%s: %.*s is not among the function "
+                            "declarations\n",
+                            path, TEXT_ARG(text_slice(names[i], 0, 100)));
+        }
+        function->barred = false;
+    }
+    return true;
+}
+
+static bool read_calling(const struct reader *r, const struct wire_calling_config *config)
+{
+    bool names_some = config->allowed.n > 0;
+    if (config->mode == WIRE_CALLING_UNSPECIFIED && !names_some)
+        return true;
+    if (r->chat->n_functions == 0)
+        return error_at(r->err, CALLING,
+                        "Function calling config is set without function_declarations.");
+    r->chat->calling = callings[config->mode];
+    if (!names_some)
+        return true;
+    if (config->mode != WIRE_CALLING_ANY && config->mode != WIRE_CALLING_VALIDATED)
+        return broken_rule(r, CALLING ".allowed_function_names",
+                           "Please set allowed_function_names only when function "
+                           "calling mode is ANY or VALIDATED.");
+    return read_allowed(r, &config->allowed);
+}
+
+bool tools_read(const struct wire_generate *request, struct arena *arena,
+                struct chat *chat, struct error *err)
+{
+    const struct reader r = {arena, chat, err};
+    const struct wire_tool_config *config = request->tool_config;
+    return read_declarations(&r, &request->tools) &&
+           (!config || !config->calling || read_calling(&r, config->calling));
+}
