@@ -217,9 +217,7 @@ static bool read_allowed(const struct reader *r, const struct json_list *list)
 static bool read_calling(const struct reader *r, const struct wire_calling_config *config)
 {
     bool names_some = config->allowed.n > 0;
-    if (config->mode == WIRE_CALLING_UNSPECIFIED && !names_some)
-        return true;
-    if (r->chat->n_functions == 0)
+    if (r->chat->n_functions == 0 && (config->mode == WIRE_CALLING_ANY || names_some))
         return error_at(r->err, CALLING,
                         "Function calling config is set without function_declarations.");
     r->chat->calling = callings[config->mode];

@@ -74,6 +74,8 @@ static void functions_of_all_tools_are_one_list(void **state)
     assert_int_equal(chat.calling, CALLING_AUTO);
     assert_reads("{\"tools\":[{}],\"toolConfig\":{\"functionCallingConfig\":{}}}");
     assert_int_equal(chat.n_functions, 0);
+    assert_reads("{\"tools\":[],\"toolConfig\":{\"functionCallingConfig\":{\"mode\":"
+                 "\"none\"}}}"); /* as a sample of the documentation does */
 }
 
 static void a_function_of_no_properties_takes_no_arguments(void **state)
@@ -228,7 +230,6 @@ static void calling_is_checked(void **state)
         const char *declarations, *calling, *field, *says;
     } rows[] = {
         {"", "\"mode\":\"ANY\"", CONFIG, "set without function_declarations"},
-        {"", "\"mode\":\"NONE\"", CONFIG, "set without function_declarations"},
         {"", "\"allowedFunctionNames\":[\"f\"]", CONFIG,
          "set without function_declarations"},
         {TWO, "\"allowedFunctionNames\":[\"f\"]", CONFIG ".allowed_function_names",
