@@ -96,6 +96,52 @@ def failed(got):
     assert got["error"]["code"] == 500, got
 
 
+TIDE = {"harbour": "Bergen", "hour_of_day": 9}
+RECIPES = [{"recipeName": "Snickerdoodle", "minutes": 12}]
+
+
+def functions(got):
+    """A call, its function's result, words about it: automatic where the client can do that,
+    otherwise by a chat. proves: G006 G037 G046-G050 G059 G060 G061"""
+    assert got["called"] == TIDE
+    assert got["text"] == "The tide is 134 cm."
+
+
+def function_chat(got):
+    """A chat goes on after a call; its history holds call and result. proves: G015 G016 G022 G023"""
+    assert got["called"] == TIDE
+    assert got["texts"] == ["The tide is 134 cm.", "Hello there."]
+    assert got["history"] == 6
+
+
+def function_stream(got):
+    """The same, streamed. proves: S010 S014"""
+    assert got["called"] == TIDE
+    assert got["text"] == "The tide is 134 cm."
+
+
+def forced(got):
+    """A call that must be made, of two functions the one that is allowed. proves: G007 G030 G055 G058"""
+    assert got["name"] == "get_tide" and got["args"] == TIDE
+    assert got.get("id") is None or len(got["id"]) == 9
+
+
+def json_schema(got):
+    """An answer by a schema, read by the client. proves: G066 G068 G083"""
+    assert got["parsed"] == RECIPES
+
+
+def enum(got):
+    """proves: G067 G113"""
+    assert got["text"] == "fruit"
+
+
+def thoughts(got):
+    """proves: G027 G084 G085 T014"""
+    assert got["thought"] == "Compare both options." and got["text"] == "Option B."
+    assert got["tokens"] > 0
+
+
 def smoke(got):
     """On the real model: a streamed answer, a whole one, and the same bytes for the same seed."""
     assert got["text"] and got["text"] == got["again"] == got["streamed"]
@@ -110,7 +156,8 @@ def remembers(got):
 
 REAL = [smoke, remembers]
 SCRIPTED = [text, system, stream, chat, chat_stream, config, max_tokens, usage, count, models_list,
-            models_get, not_found, bad_argument, exhausted, failed]
+            models_get, not_found, bad_argument, exhausted, failed, functions, function_chat, function_stream,
+            forced, json_schema, enum, thoughts]
 
 # The class of the client's own exception, by HTTP code.
 ERRORS = {
@@ -126,5 +173,6 @@ ERRORS = {
 
 # What a client cannot do.
 LACKS = {
-    "js-legacy": {"models_list", "models_get"},
+    "python-legacy": {"thoughts"},
+    "js-legacy": {"models_list", "models_get", "thoughts"},
 }

@@ -195,7 +195,129 @@ func smoke() (got, error) {
 	return got{"text": first.Text(), "again": second.Text(), "streamed": s["text"], "chunks": s["chunks"]}, nil
 }
 
+const question = "How high is the tide in Bergen at 9?"
+
+var getTide = &genai.FunctionDeclaration{
+	Name: "get_tide", Description: "Tells the height of the tide.",
+	Parameters: &genai.Schema{Type: genai.TypeObject, Required: []string{"harbour"}, Properties: map[string]*genai.Schema{
+		"harbour": {Type: genai.TypeString}, "hour_of_day": {Type: genai.TypeInteger},
+	}},
+}
+
+func withTools(declarations ...*genai.FunctionDeclaration) *genai.GenerateContentConfig {
+	return &genai.GenerateContentConfig{Tools: []*genai.Tool{{FunctionDeclarations: declarations}}}
+}
+
+func tideOf(call *genai.FunctionCall) genai.Part {
+	return genai.Part{FunctionResponse: &genai.FunctionResponse{
+		ID: call.ID, Name: call.Name, Response: map[string]any{"height_in_cm": 134},
+	}}
+}
+
+func functionChat() (got, error) {
+	c, err := client.Chats.Create(ctx, model, withTools(getTide), nil)
+	if err != nil {
+		return nil, err
+	}
+	asked, err := c.SendMessage(ctx, genai.Part{Text: question})
+	if err != nil {
+		return nil, err
+	}
+	call := asked.FunctionCalls()[0]
+	told, err := c.SendMessage(ctx, tideOf(call))
+	if err != nil {
+		return nil, err
+	}
+	last, err := c.SendMessage(ctx, genai.Part{Text: "Say hello"})
+	if err != nil {
+		return nil, err
+	}
+	return got{"texts": []string{told.Text(), last.Text()}, "text": told.Text(), "called": call.Args,
+		"history": len(c.History(true))}, nil
+}
+
+func functionStream() (got, error) {
+	c, err := client.Chats.Create(ctx, model, withTools(getTide), nil)
+	if err != nil {
+		return nil, err
+	}
+	var call *genai.FunctionCall
+	for chunk, err := range c.SendMessageStream(ctx, genai.Part{Text: question}) {
+		if err != nil {
+			return nil, err
+		}
+		for _, found := range chunk.FunctionCalls() {
+			call = found
+		}
+	}
+	told, err := joined(c.SendMessageStream(ctx, tideOf(call)))
+	if err != nil {
+		return nil, err
+	}
+	return got{"text": told["text"], "called": call.Args}, nil
+}
+
+func forced() (got, error) {
+	config := withTools(getTide, &genai.FunctionDeclaration{Name: "get_wind"})
+	config.ToolConfig = &genai.ToolConfig{FunctionCallingConfig: &genai.FunctionCallingConfig{
+		Mode: genai.FunctionCallingConfigModeAny, AllowedFunctionNames: []string{"get_tide"},
+	}}
+	r, err := ask(model, question, config)
+	if err != nil {
+		return nil, err
+	}
+	call := r.FunctionCalls()[0]
+	return got{"name": call.Name, "args": call.Args, "id": call.ID}, nil
+}
+
+func jsonSchema() (got, error) {
+	r, err := ask(model, "List popular cookie recipes", &genai.GenerateContentConfig{
+		ResponseMIMEType: "application/json",
+		ResponseSchema: &genai.Schema{Type: genai.TypeArray, Items: &genai.Schema{
+			Type: genai.TypeObject, PropertyOrdering: []string{"recipeName", "minutes"},
+			Properties: map[string]*genai.Schema{
+				"recipeName": {Type: genai.TypeString}, "minutes": {Type: genai.TypeInteger, Minimum: genai.Ptr(0.0)},
+			},
+		}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	var parsed any
+	err = json.Unmarshal([]byte(r.Text()), &parsed)
+	return got{"parsed": parsed}, err
+}
+
+func enum() (got, error) {
+	r, err := ask(model, "Is a tomato a fruit?", &genai.GenerateContentConfig{
+		ResponseMIMEType: "text/x.enum",
+		ResponseSchema:   &genai.Schema{Type: genai.TypeString, Format: "enum", Enum: []string{"fruit", "vegetable"}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return got{"text": r.Text()}, nil
+}
+
+func thoughts() (got, error) {
+	r, err := ask(model, "Think it over", &genai.GenerateContentConfig{
+		ThinkingConfig: &genai.ThinkingConfig{IncludeThoughts: true, ThinkingBudget: genai.Ptr[int32](64)},
+	})
+	if err != nil {
+		return nil, err
+	}
+	thought := ""
+	for _, part := range r.Candidates[0].Content.Parts {
+		if part.Thought {
+			thought += part.Text
+		}
+	}
+	return got{"thought": thought, "text": r.Text(), "tokens": r.UsageMetadata.ThoughtsTokenCount}, nil
+}
+
 var cases = map[string]func() (got, error){
+	"functions": functionChat, "function_chat": functionChat, "function_stream": functionStream,
+	"forced": forced, "json_schema": jsonSchema, "enum": enum, "thoughts": thoughts,
 	"text": text, "system": system, "stream": stream, "chat": chat,
 	"chat_stream": func() (got, error) { return chatStream(turns, nil) },
 	"remembers": func() (got, error) {

@@ -7,11 +7,18 @@ import com.google.genai.Client;
 import com.google.genai.ResponseStream;
 import com.google.genai.errors.ApiException;
 import com.google.genai.types.Content;
+import com.google.genai.types.FunctionCall;
+import com.google.genai.types.FunctionCallingConfig;
+import com.google.genai.types.FunctionDeclaration;
 import com.google.genai.types.GenerateContentConfig;
 import com.google.genai.types.GenerateContentResponse;
 import com.google.genai.types.HttpOptions;
 import com.google.genai.types.HttpRetryOptions;
 import com.google.genai.types.Part;
+import com.google.genai.types.Schema;
+import com.google.genai.types.ThinkingConfig;
+import com.google.genai.types.Tool;
+import com.google.genai.types.ToolConfig;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -118,6 +125,88 @@ public final class Runner {
                 "output_limit", m.outputTokenLimit().get());
     }
 
+    private static final String QUESTION = "How high is the tide in Bergen at 9?";
+
+    private static GenerateContentConfig.Builder withTools(String... others) {
+        List<FunctionDeclaration> declarations = new ArrayList<>();
+        declarations.add(FunctionDeclaration.builder().name("get_tide").description("Tells the height of the tide.")
+                .parameters(Schema.builder().type("OBJECT").required(List.of("harbour")).properties(Map.of(
+                        "harbour", Schema.builder().type("STRING").build(),
+                        "hour_of_day", Schema.builder().type("INTEGER").build())).build())
+                .build());
+        for (String other : others) {
+            declarations.add(FunctionDeclaration.builder().name(other).build());
+        }
+        return GenerateContentConfig.builder()
+                .tools(List.of(Tool.builder().functionDeclarations(declarations).build()));
+    }
+
+    private static Content tideOf(FunctionCall call) {
+        return Content.fromParts(Part.fromFunctionResponse(call.name().get(), Map.of("height_in_cm", 134)));
+    }
+
+    private static Map<String, Object> functionChat() {
+        Chat chat = client.chats.create(MODEL, withTools().build());
+        FunctionCall call = chat.sendMessage(QUESTION).functionCalls().get(0);
+        String told = chat.sendMessage(tideOf(call)).text();
+        String last = chat.sendMessage("Say hello").text();
+        return Map.of("texts", List.of(told, last), "text", told, "called", call.args().get(),
+                "history", chat.getHistory(true).size());
+    }
+
+    private static Map<String, Object> functionStream() {
+        Chat chat = client.chats.create(MODEL, withTools().build());
+        FunctionCall call = null;
+        ResponseStream<GenerateContentResponse> stream = chat.sendMessageStream(QUESTION);
+        for (GenerateContentResponse chunk : stream) {
+            if (chunk.functionCalls() != null && !chunk.functionCalls().isEmpty()) {
+                call = chunk.functionCalls().get(0);
+            }
+        }
+        stream.close();
+        var told = joined(chat.sendMessageStream(tideOf(call)));
+        return Map.of("text", told.get("text"), "called", call.args().get());
+    }
+
+    private static Map<String, Object> forced() {
+        FunctionCall call = ask(QUESTION, withTools("get_wind").toolConfig(ToolConfig.builder()
+                .functionCallingConfig(FunctionCallingConfig.builder().mode("ANY")
+                        .allowedFunctionNames(List.of("get_tide")).build()).build()).build())
+                .functionCalls().get(0);
+        return Map.of("name", call.name().get(), "args", call.args().get(), "id", call.id().get());
+    }
+
+    private static Map<String, Object> jsonSchema() throws Exception {
+        String text = ask("List popular cookie recipes", GenerateContentConfig.builder()
+                .responseMimeType("application/json")
+                .responseSchema(Schema.builder().type("ARRAY").items(Schema.builder().type("OBJECT").properties(Map.of(
+                        "recipeName", Schema.builder().type("STRING").build(),
+                        "minutes", Schema.builder().type("INTEGER").build())).build()).build())
+                .build()).text();
+        return Map.of("parsed", new ObjectMapper().readValue(text, Object.class));
+    }
+
+    private static Map<String, Object> choice() {
+        return Map.of("text", ask("Is a tomato a fruit?", GenerateContentConfig.builder()
+                .responseMimeType("text/x.enum")
+                .responseSchema(Schema.builder().type("STRING").format("enum")
+                        .enum_(List.of("fruit", "vegetable")).build())
+                .build()).text());
+    }
+
+    private static Map<String, Object> thoughts() {
+        GenerateContentResponse got = ask("Think it over", GenerateContentConfig.builder()
+                .thinkingConfig(ThinkingConfig.builder().includeThoughts(true).thinkingBudget(64).build()).build());
+        StringBuilder thought = new StringBuilder();
+        for (Part part : got.parts()) {
+            if (part.thought().orElse(false)) {
+                thought.append(part.text().orElse(""));
+            }
+        }
+        return Map.of("thought", thought.toString(), "text", got.text(),
+                "tokens", got.usageMetadata().get().thoughtsTokenCount().get());
+    }
+
     private static Map<String, Object> smoke() {
         String prompt = "Name three rivers.";
         GenerateContentConfig config = GenerateContentConfig.builder()
@@ -150,6 +239,12 @@ public final class Runner {
                     GenerateContentConfig.builder().temperature(9f).build()));
             case "exhausted" -> refused(() -> ask("fault RESOURCE_EXHAUSTED", null));
             case "failed" -> refused(() -> ask("fault INTERNAL", null));
+            case "functions", "function_chat" -> functionChat();
+            case "function_stream" -> functionStream();
+            case "forced" -> forced();
+            case "json_schema" -> jsonSchema();
+            case "enum" -> choice();
+            case "thoughts" -> thoughts();
             case "smoke" -> smoke();
             default -> throw new IllegalArgumentException(name);
         };

@@ -1,5 +1,5 @@
 // @google/genai, as its documentation uses it.
-import { ApiError, GoogleGenAI } from "@google/genai";
+import { ApiError, FunctionCallingConfigMode, GoogleGenAI, Type } from "@google/genai";
 import { run } from "./run.mjs";
 
 const ai = new GoogleGenAI({ apiKey: "test", httpOptions: { baseUrl: process.env.BASE } });
@@ -37,7 +37,72 @@ async function refused(call) {
   }
 }
 
+const question = "How high is the tide in Bergen at 9?";
+const getTide = {
+  name: "get_tide", description: "Tells the height of the tide.",
+  parameters: { type: Type.OBJECT, required: ["harbour"],
+                properties: { harbour: { type: Type.STRING }, hour_of_day: { type: Type.INTEGER } } },
+};
+const tideOf = (call) => ({ functionResponse: { name: call.name, id: call.id, response: { height_in_cm: 134 } } });
+const tideChat = () => ai.chats.create({ model, config: { tools: [{ functionDeclarations: [getTide] }] } });
+
+async function streamed(stream) {
+  let text = "", calls = [];
+  for await (const chunk of stream) {
+    calls.push(...(chunk.functionCalls ?? []));
+    if (!chunk.functionCalls) text += chunk.text ?? "";
+  }
+  return { text, calls };
+}
+
 await run({
+  functions: async () => {
+    const contents = [{ role: "user", parts: [{ text: question }] }];
+    const config = { tools: [{ functionDeclarations: [getTide] }] };
+    const first = await ai.models.generateContent({ model, contents, config });
+    contents.push(first.candidates[0].content, { role: "user", parts: first.functionCalls.map(tideOf) });
+    const second = await ai.models.generateContent({ model, contents, config });
+    return { text: second.text, called: first.functionCalls[0].args };
+  },
+  function_chat: async () => {
+    const chat = tideChat();
+    const call = (await chat.sendMessage({ message: question })).functionCalls[0];
+    const texts = [(await chat.sendMessage({ message: tideOf(call) })).text,
+                   (await chat.sendMessage({ message: "Say hello" })).text];
+    return { texts, called: call.args, history: chat.getHistory(true).length };
+  },
+  function_stream: async () => {
+    const chat = tideChat();
+    const first = await streamed(await chat.sendMessageStream({ message: question }));
+    const second = await streamed(await chat.sendMessageStream({ message: first.calls.map(tideOf) }));
+    return { text: second.text, called: first.calls[0].args };
+  },
+  forced: async () => {
+    const got = await ask(question, {
+      tools: [{ functionDeclarations: [getTide, { name: "get_wind" }] }],
+      toolConfig: { functionCallingConfig: { mode: FunctionCallingConfigMode.ANY,
+                                             allowedFunctionNames: ["get_tide"] } },
+    });
+    const [{ name, args, id }] = got.functionCalls;
+    return { name, args, id };
+  },
+  json_schema: async () => {
+    const got = await ask("List popular cookie recipes", { // as zod writes it
+      responseMimeType: "application/json",
+      responseJsonSchema: { $schema: "https://json-schema.org/draft/2020-12/schema", type: "array", items: {
+        type: "object", required: ["recipeName", "minutes"], additionalProperties: false,
+        properties: { recipeName: { type: "string" }, minutes: { type: "integer", minimum: 0 } } } },
+    });
+    return { parsed: JSON.parse(got.text) };
+  },
+  enum: async () => ({ text: (await ask("Is a tomato a fruit?", {
+    responseMimeType: "text/x.enum",
+    responseSchema: { type: Type.STRING, format: "enum", enum: ["fruit", "vegetable"] } })).text }),
+  thoughts: async () => {
+    const got = await ask("Think it over", { thinkingConfig: { includeThoughts: true, thinkingBudget: 64 } });
+    const thought = got.candidates[0].content.parts.filter((p) => p.thought).map((p) => p.text).join("");
+    return { thought, text: got.text, tokens: got.usageMetadata.thoughtsTokenCount };
+  },
   text: async () => ({ text: (await ask("Say hello")).text }),
   system: async () => ({ text: (await ask("Hello there", { systemInstruction: "You are a parrot." })).text }),
   stream: async () => joined(await ai.models.generateContentStream({ model, contents: "count to five" })),

@@ -1,5 +1,5 @@
 // @google/generative-ai, as its documentation uses it.
-import { GoogleGenerativeAI } from "@google/generative-ai";
+import { FunctionCallingMode, GoogleGenerativeAI, SchemaType } from "@google/generative-ai";
 import { run } from "./run.mjs";
 
 const genAI = new GoogleGenerativeAI("test");
@@ -41,7 +41,54 @@ async function refused(call) {
   }
 }
 
+const question = "How high is the tide in Bergen at 9?";
+const getTide = {
+  name: "get_tide", description: "Tells the height of the tide.",
+  parameters: { type: SchemaType.OBJECT, required: ["harbour"],
+                properties: { harbour: { type: SchemaType.STRING }, hour_of_day: { type: SchemaType.INTEGER } } },
+};
+const tools = { functionDeclarations: [getTide] };
+const tideOf = (call) => [{ functionResponse: { name: call.name, response: { height_in_cm: 134 } } }];
+
 await run({
+  functions: async () => {
+    const chat = model({ tools }).startChat();
+    const call = (await chat.sendMessage(question)).response.functionCalls()[0];
+    return { text: (await chat.sendMessage(tideOf(call))).response.text(), called: call.args };
+  },
+  function_chat: async () => {
+    const chat = model({ tools }).startChat();
+    const call = (await chat.sendMessage(question)).response.functionCalls()[0];
+    const texts = [(await chat.sendMessage(tideOf(call))).response.text(),
+                   (await chat.sendMessage("Say hello")).response.text()];
+    return { texts, called: call.args, history: (await chat.getHistory()).length };
+  },
+  function_stream: async () => {
+    const chat = model({ tools }).startChat();
+    const call = (await (await chat.sendMessageStream(question)).response).functionCalls()[0];
+    await new Promise(setImmediate);
+    const text = (await (await chat.sendMessageStream(tideOf(call))).response).text();
+    return { text, called: call.args };
+  },
+  forced: async () => {
+    const got = await model({
+      tools: [{ functionDeclarations: [getTide, { name: "get_wind" }] }],
+      toolConfig: { functionCallingConfig: { mode: FunctionCallingMode.ANY, allowedFunctionNames: ["get_tide"] } },
+    }).generateContent(question);
+    const [{ name, args }] = got.response.functionCalls();
+    return { name, args };
+  },
+  json_schema: async () => {
+    const got = await ask("List popular cookie recipes", {
+      responseMimeType: "application/json",
+      responseSchema: { type: SchemaType.ARRAY, items: { type: SchemaType.OBJECT, properties: {
+        recipeName: { type: SchemaType.STRING, nullable: false }, minutes: { type: SchemaType.INTEGER } } } },
+    });
+    return { parsed: JSON.parse(got.text()) };
+  },
+  enum: async () => ({ text: (await ask("Is a tomato a fruit?", {
+    responseMimeType: "text/x.enum",
+    responseSchema: { type: SchemaType.STRING, format: "enum", enum: ["fruit", "vegetable"] } })).text() }),
   text: async () => ({ text: (await ask("Say hello")).text() }),
   system: async () => ({
     text: (await model({ systemInstruction: "You are a parrot." }).generateContent("Hello there")).response.text(),

@@ -1,9 +1,11 @@
 """google-genai, as its documentation uses it."""
 
+import enum as enums
 import json
 import os
 import sys
 
+import pydantic
 from google import genai
 from google.genai import errors, types
 
@@ -105,6 +107,75 @@ def exhausted():
 
 def failed():
     return refused("fault INTERNAL")
+
+
+called = {}
+QUESTION = "How high is the tide in Bergen at 9?"
+
+
+def get_tide(harbour: str, hour_of_day: int) -> dict:
+    """Tells the height of the tide.
+
+    Args:
+        harbour: The harbour's name.
+        hour_of_day: From 0 to 23.
+    """
+    called.update(harbour=harbour, hour_of_day=hour_of_day)
+    return {"height_in_cm": 134}
+
+
+def functions():
+    return {"text": ask(QUESTION, tools=[get_tide]).text, "called": called}
+
+
+def function_chat():
+    chat = client.chats.create(model=MODEL, config=types.GenerateContentConfig(tools=[get_tide]))
+    texts = [chat.send_message(m).text for m in (QUESTION, "Say hello")]
+    return {"texts": texts, "called": called, "history": len(chat.get_history(curated=True))}
+
+
+def function_stream():
+    chat = client.chats.create(model=MODEL, config=types.GenerateContentConfig(tools=[get_tide]))
+    chunks = list(chat.send_message_stream(QUESTION))
+    text = "".join(p.text for c in chunks for p in c.candidates[0].content.parts if p.text)
+    return {"text": text, "called": called}
+
+
+def forced():
+    tide = {"name": "get_tide", "parameters_json_schema": {
+        "type": "object", "properties": {"harbour": {"type": "string"}, "hour_of_day": {"type": "integer"}}}}
+    got = ask(QUESTION, tools=[types.Tool(function_declarations=[tide, {"name": "get_wind"}])],
+              tool_config=types.ToolConfig(function_calling_config=types.FunctionCallingConfig(
+                  mode="ANY", allowed_function_names=["get_tide"])))
+    [call] = got.function_calls
+    return {"name": call.name, "args": call.args, "id": call.id}
+
+
+class Recipe(pydantic.BaseModel):
+    recipeName: str
+    minutes: int
+
+
+def json_schema():
+    got = ask("List popular cookie recipes", response_mime_type="application/json", response_schema=list[Recipe])
+    return {"parsed": [recipe.model_dump() for recipe in got.parsed]}
+
+
+class Kind(enums.Enum):
+    FRUIT = "fruit"
+    VEGETABLE = "vegetable"
+
+
+def enum():
+    got = ask("Is a tomato a fruit?", response_mime_type="text/x.enum", response_schema=Kind)
+    assert got.parsed is Kind.FRUIT
+    return {"text": got.text}
+
+
+def thoughts():
+    got = ask("Think it over", thinking_config=types.ThinkingConfig(include_thoughts=True, thinking_budget=64))
+    thought = "".join(p.text for p in got.candidates[0].content.parts if p.thought)
+    return {"thought": thought, "text": got.text, "tokens": got.usage_metadata.thoughts_token_count}
 
 
 def smoke():

@@ -1,5 +1,6 @@
 """google-generativeai over REST, as its documentation uses it."""
 
+import enum as enums
 import json
 import os
 import sys
@@ -8,6 +9,7 @@ import warnings
 warnings.simplefilter("ignore")
 import google.generativeai as genai
 from google.api_core import exceptions
+from typing_extensions import TypedDict
 
 genai.configure(api_key="test", transport="rest", client_options={"api_endpoint": os.environ["BASE"]})
 MODEL = os.environ.get("MODEL", "gemini-2.0-flash")
@@ -106,6 +108,73 @@ def exhausted():
 
 def failed():
     return refused("fault INTERNAL")
+
+
+called = {}
+QUESTION = "How high is the tide in Bergen at 9?"
+
+
+def get_tide(harbour: str, hour_of_day: int):
+    """Tells the height of the tide."""
+    called.update(harbour=harbour, hour_of_day=int(hour_of_day))
+    return {"height_in_cm": 134}
+
+
+def functions():
+    chat = model(tools=[get_tide]).start_chat(enable_automatic_function_calling=True)
+    return {"text": chat.send_message(QUESTION).text, "called": called}
+
+
+def function_chat():
+    chat = model(tools=[get_tide]).start_chat(enable_automatic_function_calling=True)
+    texts = [chat.send_message(m).text for m in (QUESTION, "Say hello")]
+    return {"texts": texts, "called": called, "history": len(chat.history)}
+
+
+def respond(chat, send):
+    """By hand: the client does not call functions of its own when it streams."""
+    got = send(chat, QUESTION)
+    call = got.parts[0].function_call
+    return send(chat, genai.protos.Part(function_response=genai.protos.FunctionResponse(
+        name=call.name, response=get_tide(**call.args))))
+
+
+def function_stream():
+    def send(chat, what):
+        got = chat.send_message(what, stream=True)
+        got.resolve()
+        return got
+    return {"text": respond(model(tools=[get_tide]).start_chat(), send).text, "called": called}
+
+
+def forced():
+    got = model(tools=[get_tide, {"function_declarations": [{"name": "get_wind", "description": "d"}]}],
+                tool_config={"function_calling_config": {
+                    "mode": "ANY", "allowed_function_names": ["get_tide"]}}).generate_content(QUESTION)
+    call = got.parts[0].function_call
+    return {"name": call.name, "args": {k: int(v) if isinstance(v, float) else v for k, v in call.args.items()}}
+
+
+class Recipe(TypedDict):
+    recipeName: str
+    minutes: int
+
+
+def json_schema():
+    got = model().generate_content("List popular cookie recipes", generation_config=genai.GenerationConfig(
+        response_mime_type="application/json", response_schema=list[Recipe]))
+    return {"parsed": json.loads(got.text)}
+
+
+class Kind(enums.Enum):
+    FRUIT = "fruit"
+    VEGETABLE = "vegetable"
+
+
+def enum():
+    got = model().generate_content("Is a tomato a fruit?", generation_config=genai.GenerationConfig(
+        response_mime_type="text/x.enum", response_schema=Kind))
+    return {"text": got.text}
 
 
 def smoke():
