@@ -1,0 +1,296 @@
+"""What an answer is held to, on a real model: schemas, enums, calls, thoughts, and all of them at once.
+
+How good the answers are is not asked here: the model is the smallest that will do. That they are
+what the request says they must be, always, is."""
+
+import itertools
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import jsonschema
+import pytest
+
+from pollux import text_of
+
+pytestmark = pytest.mark.timeout(600)
+
+TIDE = {"name": "get_tide", "description": "Tells the height of the tide in cm.", "parameters": {
+    "type": "OBJECT", "properties": {
+        "harbour": {"type": "STRING", "format": "enum", "enum": ["Bergen", "Oslo"]},
+        "hour_of_day": {"type": "INTEGER", "minimum": 0, "maximum": 23}},
+    "required": ["harbour", "hour_of_day"]}}
+WIND = {"name": "weather.get_wind", "description": "Tells the speed of the wind in m/s.", "parametersJsonSchema": {
+    "type": "object", "properties": {"place": {"type": "string", "maxLength": 20}}, "required": ["place"],
+    "additionalProperties": False}}
+NOTHING = {"name": "ring_bell", "description": "Rings the bell."}
+ARGS = {
+    "get_tide": {"type": "object", "properties": {"harbour": {"enum": ["Bergen", "Oslo"]},
+                                                  "hour_of_day": {"type": "integer", "minimum": 0, "maximum": 23}},
+                 "required": ["harbour", "hour_of_day"], "additionalProperties": False},
+    "weather.get_wind": WIND["parametersJsonSchema"],
+    "ring_bell": {"type": "object", "maxProperties": 0},
+}
+TOOLS = [{"functionDeclarations": [TIDE, WIND, NOTHING]}]
+ANSWER = {"type": "OBJECT", "properties": {"harbour": {"type": "STRING", "maxLength": 12}, "height": {"type": "INTEGER"},
+                                           "high": {"type": "BOOLEAN"}},
+          "required": ["harbour", "height", "high"], "propertyOrdering": ["high", "height", "harbour"]}
+PLAIN_ANSWER = {"type": "object", "properties": {"harbour": {"type": "string", "maxLength": 12},
+                                                 "height": {"type": "integer"}, "high": {"type": "boolean"}},
+                "required": ["harbour", "height", "high"], "additionalProperties": False}
+QUESTION = "How high is the tide in Bergen at 9 o'clock?"
+SEEDED = {"seed": 11, "maxOutputTokens": 120}
+
+
+def ask(server, prompt, config=None, **more):
+    answer = server.generate(prompt, config or {}, timeout=120, **more)
+    assert answer.status == 200, answer
+    return answer
+
+
+def calling(mode, *allowed):
+    config = {"mode": mode}
+    if allowed:
+        config["allowedFunctionNames"] = list(allowed)
+    return {"tools": TOOLS, "toolConfig": {"functionCallingConfig": config}}
+
+
+def candidates(answer):
+    """Each with the parts of all chunks, texts that follow each other joined."""
+    chunks = answer.events if answer.is_sse else [answer.json]
+    found = {}
+    for chunk in chunks:
+        for c in chunk["candidates"]:
+            whole = found.setdefault(c["index"], {"parts": [], "finish": None})
+            whole["finish"] = c.get("finishReason", whole["finish"])
+            for part in c["content"].get("parts", []):
+                last = whole["parts"][-1] if whole["parts"] else {}
+                if "text" in part and "text" in last and part.get("thought") == last.get("thought"):
+                    last["text"] += part["text"]
+                elif part.get("text") != "":
+                    whole["parts"].append(dict(part))
+    return [found[i] for i in sorted(found)]
+
+
+def calls_of(candidate):
+    return [p["functionCall"] for p in candidate["parts"] if "functionCall" in p]
+
+
+def said_by(candidate):
+    return "".join(p["text"] for p in candidate["parts"] if "text" in p and not p.get("thought"))
+
+
+def check_calls(candidate):
+    for call in calls_of(candidate):
+        jsonschema.validate(call.get("args", {}), ARGS[call["name"]])
+        assert len(call["id"]) == 9
+
+
+# ---- answers of a form ----
+
+
+def test_json_by_a_schema_in_its_order(real):
+    """proves: G066 G068 G096 G100 G101 G102 G112"""
+    config = {**SEEDED, "responseMimeType": "application/json", "responseSchema": ANSWER}
+    for verb in ("generateContent", "streamGenerateContent?alt=sse"):
+        answer = ask(real, QUESTION, config, verb=verb)
+        value = json.loads(answer.said)
+        jsonschema.validate(value, PLAIN_ANSWER)
+        assert list(value) == ["high", "height", "harbour"]
+
+
+@pytest.mark.parametrize("temperature", [0, 1, 2])
+def test_whatever_the_temperature(real, temperature):
+    """proves: G112; a hot model says nonsense, but nonsense of the form."""
+    schema = {"type": "ARRAY", "minItems": 2, "maxItems": 3, "items": {"anyOf": [
+        {"type": "INTEGER", "minimum": 3, "maximum": 17}, {"type": "STRING", "pattern": "^[a-c]{2}-[0-9]$"},
+        {"type": "STRING", "format": "date-time"}]}}
+    plain = {"type": "array", "minItems": 2, "maxItems": 3, "items": {"anyOf": [
+        {"type": "integer", "minimum": 3, "maximum": 17}, {"type": "string", "pattern": "^[a-c]{2}-[0-9]$"},
+        {"type": "string", "format": "date-time"}]}}
+    config = {"temperature": temperature, "maxOutputTokens": 200, "candidateCount": 4,
+              "responseMimeType": "application/json", "responseSchema": schema}
+    for c in ask(real, "List some things.", config).json["candidates"]:
+        assert c["finishReason"] == "STOP", c
+        jsonschema.validate(json.loads(c["content"]["parts"][0]["text"]), plain)
+
+
+def test_json_schema_with_references(real):
+    """proves: G083 G110 G111"""
+    schema = {"$defs": {"node": {"type": "object", "properties": {
+        "name": {"type": "string", "maxLength": 8}, "next": {"anyOf": [{"$ref": "#/$defs/leaf"}, {"type": "null"}]}},
+        "required": ["name", "next"], "additionalProperties": False},
+        "leaf": {"type": "object", "properties": {"kind": {"const": "leaf"}}, "required": ["kind"],
+                 "additionalProperties": False}}, "$ref": "#/$defs/node"}
+    for field in ("responseJsonSchema", "_responseJsonSchema"):
+        answer = ask(real, "A node.", {**SEEDED, "responseMimeType": "application/json", field: schema})
+        jsonschema.validate(json.loads(answer.said), schema)
+
+
+def test_json_of_any_kind(real):
+    """proves: G066"""
+    answer = ask(real, "Write a JSON object with one key.", {**SEEDED, "responseMimeType": "application/json"})
+    if answer.json["candidates"][0]["finishReason"] == "STOP":
+        json.loads(answer.said)
+    else:
+        assert answer.said.lstrip()[0] in "{[\"-0123456789tfn"
+
+
+def test_an_enum_is_one_of_its_values_and_bare(real):
+    """proves: G067 G113"""
+    for schema in ({"responseSchema": {"type": "STRING", "format": "enum", "enum": ["a fruit", "a \"vegetable\""]}},
+                   {"responseJsonSchema": {"enum": ["a fruit", "a \"vegetable\""]}}):
+        config = {"candidateCount": 3, "temperature": 2, "responseMimeType": "text/x.enum", **schema}
+        answer = ask(real, "What is a tomato?", config)
+        for i in range(3):
+            assert text_of(answer.json, i) in ("a fruit", "a \"vegetable\""), answer
+            assert answer.json["candidates"][i]["finishReason"] == "STOP"
+
+
+def test_what_is_cut_says_so(real):
+    """proves: G112 T032"""
+    config = {"maxOutputTokens": 6, "temperature": 0, "responseMimeType": "application/json", "responseSchema": ANSWER}
+    answer = ask(real, QUESTION, config)
+    assert answer.json["candidates"][0]["finishReason"] == "MAX_TOKENS"
+    assert answer.said.startswith("{")
+
+
+def test_a_schema_that_nothing_fits_is_named(real):
+    """proves: G068 G083"""
+    for schema, word in (({"type": "STRING", "pattern": "(unclosed"}, "pattern"),
+                         ({"type": "OBJECT", "properties": {"a": {"type": "BANANA"}}}, "properties")):
+        answer = real.generate("hi", {"responseMimeType": "application/json", "responseSchema": schema})
+        assert answer.status == 400, answer
+        assert word in answer.error["message"] and "response_schema" in answer.error["message"], answer
+
+
+# ---- calls ----
+
+
+@pytest.mark.parametrize("verb", ["generateContent", "streamGenerateContent?alt=sse"])
+def test_any_must_call_what_is_allowed(real, verb):
+    """proves: G055 G058 G059 S010"""
+    for allowed in ("get_tide", "weather.get_wind", "ring_bell"):
+        answer = ask(real, "Tell me a joke.", SEEDED, verb=verb, fields=calling("ANY", allowed))
+        [candidate] = candidates(answer)
+        names = {call["name"] for call in calls_of(candidate)}
+        assert names == {allowed} and said_by(candidate) == "", answer
+        assert candidate["finish"] == "STOP"
+        check_calls(candidate)
+
+
+def test_none_must_not_call(real):
+    """proves: G056"""
+    [candidate] = candidates(ask(real, QUESTION, SEEDED, fields=calling("NONE")))
+    assert not calls_of(candidate) and said_by(candidate)
+
+
+def test_a_result_is_put_into_words(real):
+    """proves: G060 G061"""
+    question = {"role": "user", "parts": [{"text": QUESTION}]}
+    called = ask(real, [question], SEEDED, fields=calling("ANY", "get_tide")).json["candidates"][0]["content"]
+    results = [{"functionResponse": {"name": p["functionCall"]["name"], "response": {"height_in_cm": 134}}}
+               for p in called["parts"]]
+    answer = ask(real, [question, called, {"role": "user", "parts": results}], {"temperature": 0, "maxOutputTokens": 60},
+                 fields={"tools": TOOLS})
+    assert "134" in answer.said or calls_of(candidates(answer)[0]), answer
+
+
+def test_sixty_functions(real):
+    """proves: G037; and a prompt that is too long for them says so."""
+    def many(words):
+        return {"tools": [{"functionDeclarations": [
+            {"name": f"f{i}", "description": "x " * words} for i in range(60)]}],
+            "toolConfig": {"functionCallingConfig": {"mode": "ANY", "allowedFunctionNames": ["f42"]}}}
+    answer = ask(real, "Call something.", SEEDED, fields=many(10))
+    assert {c["name"] for c in calls_of(candidates(answer)[0])} == {"f42"}
+    answer = real.generate("Call something.", SEEDED, fields=many(830))
+    assert answer.status == 400 and "exceeds the maximum number of tokens" in answer.error["message"], answer
+
+
+def test_count_tokens_counts_functions_and_schemas(real):
+    """proves: M006 G006 G068"""
+    def count(**fields):
+        body = {"model": "models/gemini-2.0-flash", "contents": [{"parts": [{"text": "hi"}]}], **fields}
+        answer = real.post("/v1beta/models/gemini-2.0-flash:countTokens", {"generateContentRequest": body})
+        assert answer.status == 200, answer
+        used = real.post("/v1beta/models/gemini-2.0-flash:generateContent",
+                         {**body, "generationConfig": {**body.get("generationConfig", {}), "maxOutputTokens": 1}})
+        assert used.json["usageMetadata"]["promptTokenCount"] == answer.json["totalTokens"]
+        return answer.json["totalTokens"]
+    plain = count()
+    assert count(tools=TOOLS) > plain + 40
+    count(generationConfig={"responseMimeType": "application/json", "responseSchema": ANSWER})
+
+
+# ---- thoughts ----
+
+
+@pytest.mark.parametrize("verb", ["generateContent", "streamGenerateContent?alt=sse"])
+def test_thoughts_keep_to_their_budget(real, verb):
+    """proves: G027 G084 G085 T014"""
+    for budget in (4, 16):
+        answer = ask(real, "What is 17 + 25?", {**SEEDED, "thinkingConfig": {"thinkingBudget": budget, "includeThoughts": True}},
+                     verb=verb)
+        [candidate] = candidates(answer)
+        last = answer.events[-1] if answer.is_sse else answer.json
+        assert candidate["parts"][0].get("thought"), answer
+        assert 0 < last["usageMetadata"]["thoughtsTokenCount"] <= budget + 8  # and the marks
+        assert said_by(candidate).strip() and "think>" not in said_by(candidate)
+
+
+def test_a_budget_of_none_never_thinks(real):
+    """proves: G085"""
+    for thinking in ({"thinkingBudget": 0}, {"thinkingBudget": 0, "includeThoughts": False}):
+        answer = ask(real, "Think hard: what is 17 + 25?", {**SEEDED, "thinkingConfig": thinking})
+        assert "thoughtsTokenCount" not in answer.json["usageMetadata"]
+        assert not any(p.get("thought") for p in answer.json["candidates"][0]["content"]["parts"])
+
+
+def test_thoughts_that_are_not_shown_are_counted(real):
+    """proves: G084 G086"""
+    config = {**SEEDED, "responseLogprobs": True, "thinkingConfig": {"thinkingLevel": "MINIMAL", "includeThoughts": False}}
+    answer = ask(real, "What is 17 + 25?", config)
+    candidate = answer.json["candidates"][0]
+    assert answer.json["usageMetadata"]["thoughtsTokenCount"] > 0
+    assert not any(p.get("thought") for p in candidate["content"]["parts"])
+    n = len(candidate["logprobsResult"]["chosenCandidates"])
+    assert n <= answer.json["usageMetadata"]["candidatesTokenCount"]
+
+
+# ---- all at once ----
+
+
+def test_schema_with_tools_with_thinking_with_streams_with_candidates(real):
+    """proves: G055 G056 G057 G084 G085 G112 S010; every combination keeps every promise, and the
+    stream says what the whole answer says."""
+    schemas = [{}, {"responseMimeType": "application/json", "responseSchema": ANSWER}]
+    tools = [{}, calling("AUTO"), calling("VALIDATED"), calling("ANY"), calling("NONE")]
+    thinkings = [{}, {"thinkingConfig": {"thinkingBudget": 8, "includeThoughts": True}}, {"thinkingConfig": {"thinkingBudget": 8}}]
+
+    def check(case):
+        schema, fields, thinking, n = case
+        config = {"seed": 5, "maxOutputTokens": 90, "candidateCount": n, **schema, **thinking}
+        whole, stream = (candidates(ask(real, QUESTION, config, verb=verb, fields=fields))
+                         for verb in ("generateContent", "streamGenerateContent?alt=sse"))
+        assert whole == stream, case
+        assert len(whole) == n
+        mode = fields.get("toolConfig", {}).get("functionCallingConfig", {}).get("mode", "NONE")
+        for candidate in whole:
+            calls, words = calls_of(candidate), said_by(candidate)
+            thoughts = [p for p in candidate["parts"] if p.get("thought")]
+            check_calls(candidate)
+            assert bool(thoughts) == thinking.get("thinkingConfig", {}).get("includeThoughts", False), (case, candidate)
+            assert candidate["finish"] in ("STOP", "MAX_TOKENS"), (case, candidate)
+            if mode == "NONE":
+                assert not calls, (case, candidate)
+            if candidate["finish"] == "MAX_TOKENS":
+                continue
+            if mode == "ANY":
+                assert calls and not words, (case, candidate)
+            assert calls or words, (case, candidate)
+            if schema and not calls:
+                jsonschema.validate(json.loads(words), PLAIN_ANSWER)
+
+    cases = list(itertools.product(schemas, tools, thinkings, (1, 2)))
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(check, cases))
