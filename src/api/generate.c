@@ -405,6 +405,7 @@ static void decode(struct generation *g)
     const struct engine *engine = runner_engine(g->api->runner);
     const struct content_rules rules = {
         .scripted = engine_info(engine)->scripted,
+        .thinks = prompter_thinks(runner_prompter(g->api->runner)),
         .defaults = g->api->options.defaults,
     };
     g->chat.model = g->name;
@@ -415,8 +416,9 @@ static void decode(struct generation *g)
 
 static void make_prompt(struct generation *g)
 {
-    g->good = prompt_make(runner_prompter(g->api->runner), &g->chat, g->arena, &g->prompt,
-                          &g->err);
+    struct prompter *prompter = runner_prompter(g->api->runner);
+    g->good = (g->form == FORM_COUNT ? prompt_text : prompt_make)(
+        prompter, &g->chat, g->arena, &g->prompt, &g->err);
 }
 
 static void prepare(struct generation *g)
@@ -428,9 +430,11 @@ static void prepare(struct generation *g)
 }
 
 /* Whether a grammar may be compiled for the answer: that takes milliseconds. */
-static bool is_constrained(const struct chat *chat)
+static bool is_constrained(const struct generation *g)
 {
-    return chat->n_functions > 0 || chat->shape.kind != ANSWER_TEXT || chat->thinking.on;
+    const struct chat *chat = &g->chat;
+    return g->form != FORM_COUNT && (chat->n_functions > 0 || chat->thinking.on ||
+                                     chat->shape.kind != ANSWER_TEXT);
 }
 
 /* ---- calls ---- */
@@ -503,7 +507,7 @@ static void begin(struct call *call, enum form form, const char *method)
     g->body = arena_text(g->arena, call->rq->body); /* the request's own may go first */
     if (g->body.len <= LARGE)
         decode(g);
-    if (g->decoded && !(g->good && is_constrained(&g->chat))) {
+    if (g->decoded && !(g->good && is_constrained(g))) {
         prepare(g);
         go_on(g);
         return;
