@@ -14,9 +14,9 @@ struct answer;
 
 struct answer_options {
     int n_candidates;
-    struct text model;  /* modelVersion */
-    struct text prompt; /* calls have ids that no other answer to another prompt gives;
-                         * must live as long */
+    struct text model;    /* modelVersion */
+    struct text prompt;   /* calls have ids that no other answer to another prompt gives;
+                           * must live as long */
     struct safety safety; /* what was asked for */
     bool thoughts;        /* they are shown, not only counted */
     bool streamed;

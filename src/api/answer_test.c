@@ -8,6 +8,7 @@
 static struct arena *arena;
 static struct answer *answer;
 static struct buf out;
+static const struct verdict unjudged;
 
 static int open_arena(void **state)
 {
@@ -41,15 +42,20 @@ static void add(int candidate, enum part_kind kind, const char *text)
 {
     const struct part part = {
         .kind = kind, .text = text_of(text), .name = TEXT("f"), .json = text_of(text)};
-    const struct turn_event event = {
-        .kind = TURN_PART, .candidate = candidate, .part = &part};
+    const struct turn_event event = {.kind = TURN_PART,
+                                     .candidate = candidate,
+                                     .part = &part,
+                                     .prompt_verdict = &unjudged};
     answer_add(answer, &event);
 }
 
 static void end(int candidate)
 {
-    const struct turn_event event = {
-        .kind = TURN_END, .candidate = candidate, .finish = FINISH_STOP};
+    const struct turn_event event = {.kind = TURN_END,
+                                     .candidate = candidate,
+                                     .finish = FINISH_STOP,
+                                     .prompt_verdict = &unjudged,
+                                     .verdict = &unjudged};
     answer_add(answer, &event);
 }
 

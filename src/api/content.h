@@ -11,8 +11,7 @@
 
 /* What the loaded model brings to a request. */
 struct content_rules {
-    bool scripted; /* replays a script: takes safety settings as they are */
-    bool thinks;   /* was trained to think before it answers */
+    bool thinks; /* was trained to think before it answers */
     struct api_defaults defaults;
 };
 

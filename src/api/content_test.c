@@ -28,19 +28,18 @@ static int shut_arena(void **state)
     return 0;
 }
 
-static bool reads(const char *json, bool scripted)
+static bool reads(const char *json)
 {
-    const struct content_rules rules = {
-        scripted, thinks, {0.7, 0.9, 20, default_level}};
+    const struct content_rules rules = {thinks, {0.7, 0.9, 20, default_level}};
     chat = (struct chat){0};
     err = (struct error){0};
     return json_read(&wire_generate_type, text_of(json), &request, arena, &err) &&
            content_chat(&request, &rules, arena, &chat, &err);
 }
 
-static void assert_reads(const char *json, bool scripted)
+static void assert_reads(const char *json)
 {
-    if (!reads(json, scripted))
+    if (!reads(json))
         fail_msg("%s: %s", json, err.message);
 }
 
@@ -61,9 +60,9 @@ struct refusal {
     const char *json, *field, *says; /* part of the message; NULL: "not supported" */
 };
 
-static void assert_refused(const struct refusal *row, bool scripted)
+static void assert_refused(const struct refusal *row)
 {
-    if (reads(row->json, scripted))
+    if (reads(row->json))
         fail_msg("%s was taken", row->json);
     assert_int_equal(err.code, ERROR_INVALID_ARGUMENT);
     const char *says = row->says ? row->says : "is not supported by Pollux yet";
@@ -77,8 +76,7 @@ static void turns_and_parts_keep_their_order(void **state)
     assert_reads(
         "{\"contents\":[{\"role\":\"user\",\"parts\":[{\"text\":\"a\"},{\"text\":"
         "\"\"}]},{\"role\":\"model\",\"parts\":{\"text\":\"b\",\"thought\":true}}"
-        ",{\"parts\":[{\"text\":\"c\",\"thoughtSignature\":\"AQL_-w\"}]}]}",
-        false);
+        ",{\"parts\":[{\"text\":\"c\",\"thoughtSignature\":\"AQL_-w\"}]}]}");
     assert_int_equal(chat.n_turns, 3);
     assert_int_equal(chat.turns[0].role, ROLE_USER);
     assert_int_equal(chat.turns[0].n_parts, 2);
@@ -94,17 +92,16 @@ static void a_system_instruction_is_one_text(void **state)
     (void)state;
     assert_reads("{" SAY
                  ",\"systemInstruction\":{\"role\":\"system\",\"parts\":[{\"text\":"
-                 "\"You are\"},{\"text\":\"a cat.\"}]}}",
-                 false);
+                 "\"You are\"},{\"text\":\"a cat.\"}]}}");
     assert_true(text_is(chat.system, "You are\na cat."));
-    assert_reads("{" SAY ",\"systemInstruction\":{\"parts\":[]}}", false);
+    assert_reads("{" SAY ",\"systemInstruction\":{\"parts\":[]}}");
     assert_null(chat.system.at);
 }
 
 static void what_is_left_out_is_the_models_default(void **state)
 {
     (void)state;
-    assert_reads("{" SAY "}", false);
+    assert_reads("{" SAY "}");
     assert_true(fabs(chat.sampling.temperature - 0.7) < 1e-9);
     assert_true(fabs(chat.sampling.top_p - 0.9) < 1e-9);
     assert_int_equal(chat.sampling.top_k, 20);
@@ -121,8 +118,7 @@ static void settings_reach_the_chat(void **state)
         with_config("\"temperature\":0,\"topP\":0,\"topK\":3.0,\"seed\":-7,"
                     "\"presencePenalty\":1,\"frequency_penalty\":-0.5,"
                     "\"candidateCount\":8,\"maxOutputTokens\":\"12\","
-                    "\"stopSequences\":[\"x\",\"yz\"],\"responseLogprobs\":true"),
-        false);
+                    "\"stopSequences\":[\"x\",\"yz\"],\"responseLogprobs\":true"));
     assert_true(chat.sampling.temperature == 0);
     assert_true(chat.sampling.top_p > 0 && chat.sampling.top_p < 1e-100);
     assert_int_equal(chat.sampling.top_k, 3);
@@ -165,7 +161,7 @@ static void contents_are_checked(void **state)
          "contents[0].parts[0]", "must have the role user"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        assert_refused(&rows[i], true);
+        assert_refused(&rows[i]);
 }
 
 static void settings_are_checked(void **state)
@@ -197,7 +193,7 @@ static void settings_are_checked(void **state)
          "safety_settings[0]", "element predicate failed"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        assert_refused(&rows[i], true);
+        assert_refused(&rows[i]);
 }
 
 /* What a script takes and a real model does not yet. */
@@ -221,8 +217,7 @@ static void calls_and_results_reach_the_chat(void **state)
     (void)state;
     assert_reads(
         with_history("{\"text\":\"I look.\"}," CALL("\"name\":\"f\",\"id\":\"x\""),
-                     RESULT("\"name\":\"f\",\"id\":\"x\",\"scheduling\":\"SILENT\"")),
-        false);
+                     RESULT("\"name\":\"f\",\"id\":\"x\",\"scheduling\":\"SILENT\"")));
     const struct part *call = &chat.turns[1].parts[1], *result = chat.turns[2].parts;
     assert_int_equal(call->kind, PART_CALL);
     assert_true(text_is(call->name, "f") && text_is(call->id, "x"));
@@ -257,7 +252,7 @@ static void results_find_their_calls_by_id_then_by_name_in_order(void **state)
         {CALL("\"name\":\"f\""), RESULT("\"name\":\"f\",\"id\":\"9\""), {"9"}},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        assert_reads(with_history(rows[i].calls, rows[i].results), false);
+        assert_reads(with_history(rows[i].calls, rows[i].results));
         const struct turn_of *turn = &chat.turns[2];
         for (int k = 0; k < turn->n_parts; k++)
             if (!rows[i].ids[k] || !text_is(turn->parts[k].id, rows[i].ids[k]))
@@ -303,15 +298,15 @@ static void calls_of_the_models_last_turns_can_be_answered(void **state)
                                                                                      ":[%"
                                                                                      "s]}"
                                                                                      "]}";
-    assert_reads(arena_printf(arena, history, "{\"text\":\"more\"}").at, false);
+    assert_reads(arena_printf(arena, history, "{\"text\":\"more\"}").at);
     const struct refusal old = {arena_printf(arena, history, RESULT("\"name\":\"g\"")).at,
                                 "contents[5].parts[0]",
                                 "immediately after a function call turn"};
-    assert_refused(&old, false);
+    assert_refused(&old);
     const struct refusal other = {
         with_history(CALL("\"name\":\"f\""), RESULT("\"name\":\"g\"")),
         "contents[2].parts[0]", "immediately after a function call turn"};
-    assert_refused(&other, true);
+    assert_refused(&other);
 }
 
 static void a_part_may_be_a_signature_alone(void **state)
@@ -320,8 +315,7 @@ static void a_part_may_be_a_signature_alone(void **state)
     assert_reads(
         "{\"contents\":[{\"parts\":{\"text\":\"a\",\"thought\":true}},{\"role\":"
         "\"model\",\"parts\":[{\"thoughtSignature\":\"AQL_-w\"},{\"thought\":true}"
-        "]}]}",
-        false);
+        "]}]}");
     assert_int_equal(chat.turns[0].parts[0].kind,
                      PART_TEXT); /* a user's thought is said */
     assert_int_equal(chat.turns[1].parts[0].kind, PART_TEXT);
@@ -337,9 +331,9 @@ static void a_part_may_be_a_signature_alone(void **state)
 static void an_answer_may_have_to_be_json(void **state)
 {
     (void)state;
-    assert_reads(with_config(MIME("text/plain")), false);
+    assert_reads(with_config(MIME("text/plain")));
     assert_int_equal(chat.shape.kind, ANSWER_TEXT);
-    assert_reads(with_config(MIME("application/json")), false);
+    assert_reads(with_config(MIME("application/json")));
     assert_int_equal(chat.shape.kind, ANSWER_JSON);
     assert_null(chat.shape.schema.at);
     static const char *const fields[] = {
@@ -354,8 +348,7 @@ static void an_answer_may_have_to_be_json(void **state)
                                      MIME("application/json") ",\"%s\":{\"type\":"
                                                               "\"integer\"}",
                                      fields[i])
-                            .at),
-            false);
+                            .at));
         assert_int_equal(chat.shape.kind, ANSWER_JSON);
         assert_non_null(strstr(chat.shape.schema.at, "\"integer\""));
     }
@@ -366,10 +359,9 @@ static void an_answer_may_have_to_be_one_of_an_enum(void **state)
     (void)state;
     static const char *const fields[] = {"responseSchema", "responseJsonSchema"};
     for (size_t i = 0; i < 2; i++) {
-        assert_reads(with_config(arena_printf(arena, MIME("text/x.enum") ",\"%s\":%s",
-                                              fields[i], CAT_OR_DOG)
-                                     .at),
-                     false);
+        assert_reads(with_config(
+            arena_printf(arena, MIME("text/x.enum") ",\"%s\":%s", fields[i], CAT_OR_DOG)
+                .at));
         assert_int_equal(chat.shape.kind, ANSWER_CHOICE);
         assert_int_equal(chat.shape.n_choices, 2);
         assert_true(text_is(chat.shape.choices[1], "a dog"));
@@ -406,10 +398,8 @@ static void shapes_are_checked(void **state)
          "generation_config.response_json_schema",
          "generation_config.response_json_schema"},
     };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        assert_refused(&rows[i], false);
-        assert_refused(&rows[i], true);
-    }
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        assert_refused(&rows[i]);
 }
 
 /* ---- thinking ---- */
@@ -441,7 +431,7 @@ static void thinking_is_a_budget(void **state)
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         thinks = rows[i].thinks;
-        assert_reads(with_config(rows[i].config), false);
+        assert_reads(with_config(rows[i].config));
         if (chat.thinking.on != rows[i].on ||
             (rows[i].on && chat.thinking.budget != rows[i].budget))
             fail_msg("row %zu: %d, budget %d", i, chat.thinking.on, chat.thinking.budget);
@@ -459,7 +449,7 @@ static void thinking_is_a_budget(void **state)
          "generation_config.thinking_config.thinking_budget", "-2"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        assert_refused(&bad[i], false);
+        assert_refused(&bad[i]);
 }
 
 static void no_engine_takes_media_or_built_in_tools(void **state)
@@ -478,7 +468,7 @@ static void no_engine_takes_media_or_built_in_tools(void **state)
          "generation_config.speech_config", NULL},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        assert_refused(&rows[i], true);
+        assert_refused(&rows[i]);
 }
 
 static void what_asks_for_nothing_is_taken(void **state)
@@ -498,7 +488,7 @@ static void what_asks_for_nothing_is_taken(void **state)
         "\"cachedContent\":null",
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        assert_reads(arena_printf(arena, "{" SAY ",%s}", rows[i]).at, false);
+        assert_reads(arena_printf(arena, "{" SAY ",%s}", rows[i]).at);
 }
 
 static void a_threshold_says_from_which_level_on_a_harm_is_blocked(void **state)
@@ -508,7 +498,7 @@ static void a_threshold_says_from_which_level_on_a_harm_is_blocked(void **state)
         "{" SAY ",\"safetySettings\":[{\"category\":7,\"threshold\":1},"
         "{\"category\":8,\"threshold\":\"BLOCK_MEDIUM_AND_ABOVE\"},"
         "{\"category\":9,\"threshold\":3},{\"category\":10,\"threshold\":4}]}";
-    assert_reads(json, false);
+    assert_reads(json);
     const enum level *from = chat.safety.block_from;
     assert_int_equal(from[HARM_HARASSMENT], LEVEL_LOW);
     assert_int_equal(from[HARM_HATE], LEVEL_MEDIUM);
@@ -517,7 +507,7 @@ static void a_threshold_says_from_which_level_on_a_harm_is_blocked(void **state)
     assert_int_equal(from[HARM_CIVIC], LEVEL_NONE);
     assert_false(chat.safety.thoughts);
     default_level = LEVEL_MEDIUM;
-    assert_reads(json, false);
+    assert_reads(json);
     default_level = LEVEL_NONE;
     assert_int_equal(from[HARM_HATE], LEVEL_MEDIUM);
     assert_int_equal(from[HARM_DANGEROUS], LEVEL_NONE);

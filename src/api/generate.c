@@ -402,9 +402,7 @@ static bool read_request(struct generation *g)
 
 static void decode(struct generation *g)
 {
-    const struct engine *engine = runner_engine(g->api->runner);
     const struct content_rules rules = {
-        .scripted = engine_info(engine)->scripted,
         .thinks = prompter_thinks(runner_prompter(g->api->runner)),
         .defaults = g->api->options.defaults,
     };
