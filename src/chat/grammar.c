@@ -86,15 +86,23 @@ static bool is_control(const struct writer *w, const char *mark)
 
 /* ---- thoughts ---- */
 
-/* Words must not begin a thought: behind the lexeme ANY. */
+/* Words neither begin a thought nor, behind one, end it again: behind the lexeme ANY. */
 static void put_not_thought(struct writer *w)
 {
-    if (w->spec->thought == THOUGHT_NONE || w->spec->thought == THOUGHT_OPEN ||
-        is_control(w, w->family->think))
-        return;
-    put(w, " & ~( SPACE ");
-    put_literal(w, text_of(w->family->think));
-    put(w, "ANY )");
+    const struct family *family = w->family;
+    enum thought thought = w->spec->thought;
+    if ((thought == THOUGHT_BARRED || thought == THOUGHT_MAY) &&
+        !is_control(w, family->think)) {
+        put(w, " & ~( SPACE ");
+        put_literal(w, text_of(family->think));
+        put(w, "ANY )");
+    }
+    if ((thought == THOUGHT_MAY || thought == THOUGHT_OPEN) &&
+        !is_control(w, family->end_think)) {
+        put(w, " & ~( ANY ");
+        put_literal(w, text_of(family->end_think));
+        put(w, "ANY )");
+    }
 }
 
 static void put_thought(struct writer *w)
