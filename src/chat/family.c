@@ -39,6 +39,13 @@ static const struct family families[] = {
     {.name = "qwen3-coder", .signs = {"<tool_call>", "<function="}, THINK, TOOL_CALL, TOOLS},
     {.name = "glm", .signs = {"<tool_call>", "<arg_key>"}, THINK, TOOL_CALL, TOOLS},
 
+    /* Trained to call, but too small to decide when. What it writes well is an array. */
+    {.name = "qwen2.5-coder", .model = "qwen2.5-coder", .signs = {"<tool_call>"},
+     .question = "You judge whether a function can do what a user asks for. "
+                 "Say only Yes or No.", .yes_from = 0.5,
+     .form = FORM_JSON, .mark = "", .end_mark = "", .lead = "[", .trail = "]", .more = ", ",
+     .before = "{\"name\": \"", .between = "\", \"arguments\": ", .after = "}", THINK, TOOLS},
+
     {.name = "hermes", .signs = {"<tool_call>"}, .native = true, THINK, TOOL_CALL, TOOLS},
 
     {.name = "llama", .signs = {"<|start_header_id|>", "tools"}, .native = true,
@@ -108,6 +115,11 @@ bool family_thinks(const struct family *family, const struct engine_info *info)
     return holds(info->template, family->think) ||
            holds(info->template, "enable_thinking") ||
            holds(info->template, "reasoning_content");
+}
+
+char family_begins(const struct family *family)
+{
+    return family->lead[0] ? family->lead[0] : family->before[0];
 }
 
 static bool ends_block(const struct family *family, int i, int n)

@@ -23,7 +23,8 @@
  * - A mark that is a control token cannot be part of a lexeme and cannot occur in text:
  * it is written <[id]>, between lexemes.
  *
- * Without a mark, a call can only be the whole answer: WORDS do not begin with a brace.
+ * Without a mark, a call can only be the whole answer: WORDS do not
+ * begin as it does.
  * A rule costs nothing unless `start` reaches it, so all that might be used is written.
  */
 #include "chat/grammar.h"
@@ -247,7 +248,7 @@ static void put_words(struct writer *w)
 {
     put(w, "WORDS: ANY");
     if (!w->family->mark[0])
-        put(w, " & ~( SPACE \"{\" ANY )");
+        buf_printf(w->out, " & ~( SPACE \"%c\" ANY )", family_begins(w->family));
     if (is_spelled(w, w->family->tag)) {
         put(w, " & ~( SPACE ");
         put_literal(w, text_of(w->family->tag));
@@ -279,11 +280,15 @@ static void put_shape(struct writer *w)
 
 /* ---- the whole ---- */
 
-static bool has_callable(const struct chat *chat)
+/* Whether a call is possible. Where nothing tells it from a shaped answer, it is not. */
+static bool has_callable(const struct grammar_spec *spec)
 {
+    const struct chat *chat = spec->chat;
+    bool told = spec->family->mark[0] || spec->family->tag ||
+                chat->calling == CALLING_ANY || chat->shape.kind == ANSWER_TEXT;
     for (int i = 0; i < chat->n_functions; i++)
         if (!chat->functions[i].barred)
-            return chat->calling != CALLING_NONE;
+            return told && chat->calling != CALLING_NONE;
     return false;
 }
 
@@ -314,7 +319,7 @@ static bool is_free(const struct grammar_spec *spec, bool calls)
 
 bool grammar_write(const struct grammar_spec *spec, struct buf *lark)
 {
-    bool calls = has_callable(spec->chat);
+    bool calls = has_callable(spec);
     if (spec->family->as_is || is_free(spec, calls))
         return false;
     struct writer w = {spec, spec->family, lark};
