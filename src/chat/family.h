@@ -50,6 +50,10 @@ struct family {
     const char *question;
     double yes_from;
 
+    /* What the template itself says where no system instruction is given; lost behind
+     * words of ours unless they repeat it. May be NULL. */
+    const char *system;
+
     /* Words for tools: tools_lead, one JSON object a line, tools_trail, in which %s is an
      * example call. Results come as a message of the user, each between two marks. */
     const char *tools_lead, *tools_trail;
@@ -67,6 +71,9 @@ char family_begins(const struct family *family);
 struct family_call {
     struct text name, args;
 };
+
+/* JSON with a space behind commas and colons, as models have mostly seen it. */
+void family_write_json(struct text json, struct buf *out);
 
 /* The calls as the family writes them. */
 void family_write_calls(const struct family *family, const struct family_call *calls,

@@ -4,7 +4,7 @@
  * words may lead up to. For a family that writes <tool_call>, in mode AUTO:
  *
  *     start: answer
- *     answer: WORDS | head block ("\n<tool_call>" block)*
+ *     answer: WORDS | head block ("\n<tool_call>" block){0,31}
  *     head[lazy]: ANY "<tool_call>"
  *     WORDS: ANY
  *     block: "\n" call "\n</tool_call>"
@@ -25,6 +25,7 @@
  *
  * Without a mark, a call can only be the whole answer: WORDS do not
  * begin as it does.
+ * A model that is too small to know when to stop is stopped by the number of its calls.
  * A rule costs nothing unless `start` reaches it, so all that might be used is written.
  */
 #include "chat/grammar.h"
@@ -163,11 +164,12 @@ static void put_call(struct writer *w, int i)
 static void put_calls(struct writer *w)
 {
     const struct family *family = w->family;
+    enum { MORE_CALLS = 31 };
     put(w, "calls: block");
     if (family->next) {
         put(w, " ( ");
         put_literals(w, text_of(family->next), text_of(family->mark));
-        put(w, "block )*");
+        buf_printf(w->out, "block ){0,%d}", MORE_CALLS);
     }
     put(w, "\nblock: ");
     put_literal(w, text_of(family->lead));
@@ -175,7 +177,7 @@ static void put_calls(struct writer *w)
     if (family->more) {
         put(w, "( ");
         put_literal(w, text_of(family->more));
-        put(w, "call )* ");
+        buf_printf(w->out, "call ){0,%d} ", MORE_CALLS);
     }
     put_literals(w, text_of(family->trail), text_of(family->end_mark));
     put(w, "\ncall:");

@@ -550,6 +550,34 @@ static void release(void *what)
     engine_grammar_release(hold->engine, hold->grammar);
 }
 
+static int n_tokens(const struct prompter *p, const char *mark)
+{
+    return engine_tokenize(p->engine, text_of(mark), true, NULL, 0);
+}
+
+/* Tokens of a thought, its marks not counted. A model that was asked to think and never
+ * learnt to would not always find an end: it has half of what the answer may take. */
+static int thought_budget(const struct prompter *p, const struct chat *chat,
+                          const struct prompt *prompt)
+{
+    enum { MOST_UNLEARNT = 1024 };
+    int budget = chat->thinking.budget;
+    if (budget < 0 && p->thinks)
+        return budget;
+    if (budget < 0) {
+        budget = MOST_UNLEARNT;
+        int room = p->info->n_ctx - prompt->n_tokens;
+        if (chat->max_tokens > 0 && chat->max_tokens < room)
+            room = chat->max_tokens;
+        while (budget > 1 && budget > room / 2)
+            budget /= 2; /* few values: each is a grammar of its own */
+    }
+    budget -= n_tokens(p, p->family->end_think);
+    if (prompt->thought == THOUGHT_MAY)
+        budget -= n_tokens(p, p->family->think);
+    return budget > 1 ? budget : 1;
+}
+
 static bool make_grammar(const struct prompter *p, const struct chat *chat,
                          struct arena *arena, struct prompt *prompt, struct error *err)
 {
@@ -558,7 +586,7 @@ static bool make_grammar(const struct prompter *p, const struct chat *chat,
         .family = p->family,
         .specials = p->specials,
         .thought = prompt->thought,
-        .budget = chat->thinking.budget,
+        .budget = thought_budget(p, chat, prompt),
     };
     struct buf lark = {0};
     if (!grammar_write(&spec, &lark))
@@ -611,7 +639,13 @@ static bool make_question(const struct prompter *p, const struct chat *chat,
 bool prompt_make(const struct prompter *p, const struct chat *chat, struct arena *arena,
                  struct prompt *prompt, struct error *err)
 {
-    if (wording_asks(p->family, chat))
+    switch (wording_first(p->family, chat)) {
+    case FIRST_ASK:
         return make_question(p, chat, arena, prompt, err);
+    case FIRST_WORDS:
+        return make_answerable(p, chat, CALLING_NONE, arena, prompt, err);
+    case FIRST_ANSWER:
+        break;
+    }
     return make_answerable(p, chat, chat->calling, arena, prompt, err);
 }

@@ -46,18 +46,32 @@ struct text wording_tool(const struct function *f, struct arena *arena)
     json_raw(&w, shown_schema(f->parameters, arena));
     json_end(&w, '}');
     json_end(&w, '}');
-    return taken(arena, &json);
+    struct buf spaced = {0};
+    family_write_json(buf_view(&json), &spaced);
+    buf_free(&json);
+    return taken(arena, &spaced);
 }
 
+/* The tools' last words, with a call in which no name stands yet, as templates write it.
+ */
 static void add_example(const struct family *family, struct buf *words)
 {
     static const struct family_call example = {{"<function-name>", 15},
                                                {"<args-json-object>", 18}};
-    struct text trail = text_of(family->tools_trail);
-    size_t at = text_find(trail, TEXT("%s"), 0);
+    static const struct text quoted = {"\"<function-name>\"", 17};
+    struct buf call = {0};
+    family_write_calls(family, &example, 1, &call);
+    struct text trail = text_of(family->tools_trail), shown = buf_view(&call);
+    size_t at = text_find(trail, TEXT("%s"), 0), name = text_find(shown, quoted, 0);
     buf_text(words, text_slice(trail, 0, at));
-    family_write_calls(family, &example, 1, words);
+    if (name != SIZE_MAX) {
+        buf_text(words, text_slice(shown, 0, name));
+        buf_text(words, example.name);
+        shown = text_slice(shown, name + quoted.len, shown.len);
+    }
+    buf_text(words, shown);
     buf_text(words, text_slice(trail, at + 2, trail.len));
+    buf_free(&call);
 }
 
 static void add_tools(const struct wording_spec *spec, struct buf *words)
@@ -90,8 +104,14 @@ static void add_shape(const struct shape *shape, struct arena *arena, struct buf
 
 static void next_paragraph(struct buf *words)
 {
-    if (words->len > 0)
+    if (words->len > 0 && words->at[words->len - 1] != '\n')
         buf_str(words, "\n\n");
+}
+
+static bool has_words(const struct wording_spec *spec)
+{
+    return (spec->tools && spec->chat->n_functions > 0) ||
+           spec->chat->shape.kind != ANSWER_TEXT || spec->think;
 }
 
 struct text wording_system(const struct wording_spec *spec, struct arena *arena)
@@ -99,6 +119,8 @@ struct text wording_system(const struct wording_spec *spec, struct arena *arena)
     struct buf words = {0};
     if (spec->family->as_is)
         return TEXT("");
+    if (spec->chat->system.len == 0 && spec->family->system && has_words(spec))
+        buf_printf(&words, "%s\n\n", spec->family->system);
     if (spec->tools && spec->chat->n_functions > 0)
         add_tools(spec, &words);
     if (spec->chat->shape.kind != ANSWER_TEXT) {
@@ -128,18 +150,16 @@ static bool has_callable(const struct chat *chat)
     return false;
 }
 
-/* Only of what a user has just said can it be asked; about results of functions the model
- * decides as it answers. */
-bool wording_asks(const struct family *family, const struct chat *chat)
+enum first_step wording_first(const struct family *family, const struct chat *chat)
 {
     const struct turn_of *last = last_turn(chat);
     if (!family->question || !has_callable(chat) || !last || last->role != ROLE_USER ||
         (chat->calling != CALLING_AUTO && chat->calling != CALLING_VALIDATED))
-        return false;
+        return FIRST_ANSWER;
     for (int i = 0; i < last->n_parts; i++)
         if (last->parts[i].kind == PART_RESULT)
-            return false;
-    return true;
+            return FIRST_WORDS;
+    return FIRST_ASK;
 }
 
 void wording_question(const struct family *family, const struct chat *chat,

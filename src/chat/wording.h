@@ -22,9 +22,13 @@ struct wording_spec {
 
 struct text wording_system(const struct wording_spec *spec, struct arena *arena);
 
-/* Whether the model is to be asked first if a function can do what the user wants: small
- * models call whatever they are shown. */
-bool wording_asks(const struct family *family, const struct chat *chat);
+/* Small models call whatever they are shown. */
+enum first_step {
+    FIRST_ANSWER, /* the model decides as it answers, or was told what to do */
+    FIRST_ASK,    /* it is to be asked first if a function can do what the user wants */
+    FIRST_WORDS,  /* functions have given their results: it is to answer in words */
+};
+enum first_step wording_first(const struct family *family, const struct chat *chat);
 
 /* The question, to be answered with Yes or No. */
 void wording_question(const struct family *family, const struct chat *chat,
