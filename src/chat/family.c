@@ -14,10 +14,19 @@
         "You may call one or more functions to assist with the user query.\n\n"            \
         "You are provided with function signatures within <tools></tools> XML tags:\n"     \
         "<tools>",                                                                         \
+    .result = "<tool_response>\n", .end_result = "\n</tool_response>"
+
+/* %s is an example. */
+#define EACH                                                                               \
     .tools_trail =                                                                         \
         "\n</tools>\n\n"                                                                   \
-        "For each function call, return its name and arguments in this form:\n%s",         \
-    .result = "<tool_response>\n", .end_result = "\n</tool_response>"
+        "For each function call, return a json object with function name and arguments "   \
+        "in this form:\n%s"
+#define ARRAY                                                                              \
+    .tools_trail =                                                                         \
+        "\n</tools>\n\n"                                                                   \
+        "For function calls, return a json array of objects with function name and "       \
+        "arguments, one object for each call:\n%s"
 
 #define THINK .think = "<think>", .end_think = "</think>"
 
@@ -33,48 +42,56 @@
     .lead = "", .trail = "", .null_content = true
 
 static const struct family families[] = {
-    {.name = "script", .native = true, .as_is = true, THINK, TOOL_CALL, TOOLS},
+    {.name = "script", .native = true, .as_is = true, THINK, TOOL_CALL, TOOLS, EACH},
 
     /* Names XML-like or other ways to write arguments, which words of ours replace. */
-    {.name = "qwen3-coder", .signs = {"<tool_call>", "<function="}, THINK, TOOL_CALL, TOOLS},
-    {.name = "glm", .signs = {"<tool_call>", "<arg_key>"}, THINK, TOOL_CALL, TOOLS},
+    {.name = "qwen3-coder", .signs = {"<tool_call>", "<function="}, THINK, TOOL_CALL, TOOLS, EACH},
+    {.name = "glm", .signs = {"<tool_call>", "<arg_key>"}, THINK, TOOL_CALL, TOOLS, EACH},
 
-    {.name = "hermes", .signs = {"<tool_call>"}, .native = true, THINK, TOOL_CALL, TOOLS},
+    /* Trained to call, but too small to decide when. What it writes well is an array. */
+    {.name = "qwen2.5-coder", .model = "qwen2.5-coder", .signs = {"<tool_call>"},
+     .question = "You judge whether a function can do what a user asks for. "
+                 "Say only Yes or No.", .yes_from = 0.5,
+     .form = FORM_JSON, .mark = "", .end_mark = "", .lead = "[", .trail = "]", .more = ", ",
+     .before = "{\"name\": \"", .between = "\", \"arguments\": ", .after = "}", THINK, TOOLS, ARRAY,
+     .system = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."},
+
+    {.name = "hermes", .signs = {"<tool_call>"}, .native = true, THINK, TOOL_CALL, TOOLS, EACH},
 
     {.name = "llama", .signs = {"<|start_header_id|>", "tools"}, .native = true,
      .form = FORM_JSON, .mark = "", .end_mark = "", .tag = "<|python_tag|>",
      .lead = "", .before = "{\"name\": \"", .between = "\", \"parameters\": ",
-     .after = "}", .more = "; ", .trail = "", THINK, TOOLS},
+     .after = "}", .more = "; ", .trail = "", THINK, TOOLS, EACH},
 
     {.name = "mistral, names", .signs = {"[TOOL_CALLS]", "[ARGS]"}, .native = true,
      .form = FORM_NAMED, .mark = "[TOOL_CALLS]", .end_mark = "", .next = "", .id_len = 9,
      .lead = "", .before = "", .between = "[ARGS]", .after = "", .trail = "",
-     .think = "[THINK]", .end_think = "[/THINK]", TOOLS},
+     .think = "[THINK]", .end_think = "[/THINK]", TOOLS, EACH},
 
     {.name = "mistral", .signs = {"[TOOL_CALLS]"}, .native = true,
      .form = FORM_JSON, .mark = "[TOOL_CALLS]", .end_mark = "", .id_len = 9,
      .lead = "[", .before = "{\"name\": \"", .between = "\", \"arguments\": ",
-     .after = "}", .more = ", ", .trail = "]", THINK, TOOLS},
+     .after = "}", .more = ", ", .trail = "]", THINK, TOOLS, EACH},
 
     {.name = "deepseek r1", .signs = {"<｜tool▁calls▁begin｜>", "```json"}, .native = true,
      DEEPSEEK, .before = "<｜tool▁call▁begin｜>function<｜tool▁sep｜>",
-     .between = "\n```json\n", .after = "\n```<｜tool▁call▁end｜>", .more = "\n", THINK, TOOLS},
+     .between = "\n```json\n", .after = "\n```<｜tool▁call▁end｜>", .more = "\n", THINK, TOOLS, EACH},
 
     {.name = "deepseek v3.1", .signs = {"<｜tool▁calls▁begin｜>"}, .native = true,
      DEEPSEEK, .before = "<｜tool▁call▁begin｜>", .between = "<｜tool▁sep｜>",
-     .after = "<｜tool▁call▁end｜>", .more = "", THINK, TOOLS},
+     .after = "<｜tool▁call▁end｜>", .more = "", THINK, TOOLS, EACH},
 
     /* Gemma 4's calls are no JSON: words of ours. */
     {.name = "gemma 4", .signs = {"<|channel>", "<tool_call|>"},
-     .think = "<|channel>thought\n", .end_think = "<channel|>", TOOL_CALL, TOOLS},
+     .think = "<|channel>thought\n", .end_think = "<channel|>", TOOL_CALL, TOOLS, EACH},
 
     /* Gemma 3's template knows no tools; Google documents a JSON object with "parameters". */
     {.name = "gemma", .signs = {"<start_of_turn>"},
      .form = FORM_JSON, .mark = "```tool_call", .end_mark = "```", .next = "\n",
      .lead = "\n", .before = "{\"name\": \"", .between = "\", \"parameters\": ",
-     .after = "}", .trail = "\n", THINK, TOOLS},
+     .after = "}", .trail = "\n", THINK, TOOLS, EACH},
 
-    {.name = "generic", THINK, TOOL_CALL, TOOLS},
+    {.name = "generic", THINK, TOOL_CALL, TOOLS, EACH},
 };
 /* clang-format on */
 
@@ -110,9 +127,31 @@ bool family_thinks(const struct family *family, const struct engine_info *info)
            holds(info->template, "reasoning_content");
 }
 
+char family_begins(const struct family *family)
+{
+    return family->lead[0] ? family->lead[0] : family->before[0];
+}
+
 static bool ends_block(const struct family *family, int i, int n)
 {
     return i == n - 1 || !family->more;
+}
+
+void family_write_json(struct text json, struct buf *out)
+{
+    bool in_string = false, escaped = false;
+    for (size_t i = 0; i < json.len; i++) {
+        char c = json.at[i];
+        buf_char(out, c);
+        if (in_string) {
+            in_string = escaped || c != '"';
+            escaped = !escaped && c == '\\';
+            continue;
+        }
+        in_string = c == '"';
+        if ((c == ',' || c == ':') && i + 1 < json.len && json.at[i + 1] != ' ')
+            buf_char(out, ' ');
+    }
 }
 
 void family_write_calls(const struct family *family, const struct family_call *calls,
@@ -128,7 +167,7 @@ void family_write_calls(const struct family *family, const struct family_call *c
         buf_str(out, family->before);
         buf_text(out, calls[i].name);
         buf_str(out, family->between);
-        buf_text(out, calls[i].args.len > 0 ? calls[i].args : TEXT("{}"));
+        family_write_json(calls[i].args.len > 0 ? calls[i].args : TEXT("{}"), out);
         buf_str(out, family->after);
         begun = !ends_block(family, i, n);
         if (!begun)

@@ -45,6 +45,15 @@ struct family {
     bool null_content; /* a message of calls alone has no content at all */
     bool as_is; /* the scripted engine: nothing is added to its prompt, no grammar */
 
+    /* Whether to call is asked in a chat of its own, this being the system instruction;
+     * yes from this probability on. NULL: the model decides as it answers. */
+    const char *question;
+    double yes_from;
+
+    /* What the template itself says where no system instruction is given; lost behind
+     * words of ours unless they repeat it. May be NULL. */
+    const char *system;
+
     /* Words for tools: tools_lead, one JSON object a line, tools_trail, in which %s is an
      * example call. Results come as a message of the user, each between two marks. */
     const char *tools_lead, *tools_trail;
@@ -56,9 +65,15 @@ const struct family *family_of(const struct engine_info *info);
 /* Whether the model was trained to think before it answers. */
 bool family_thinks(const struct family *family, const struct engine_info *info);
 
+/* What a call without a mark begins with. */
+char family_begins(const struct family *family);
+
 struct family_call {
     struct text name, args;
 };
+
+/* JSON with a space behind commas and colons, as models have mostly seen it. */
+void family_write_json(struct text json, struct buf *out);
 
 /* The calls as the family writes them. */
 void family_write_calls(const struct family *family, const struct family_call *calls,

@@ -63,13 +63,12 @@ static const struct function functions[] = {
      false},
     {TEXT("put"), TEXT("Puts."), {0}, false},
 };
-#define SHOWN_GET                                                                        \
-    "{\"type\":\"function\",\"function\":{\"name\":\"get\",\"description\":\"Gets.\","   \
-    "\"parameters\":{\"type\":\"object\",\"properties\":{\"n\":{\"type\":\"integer\"}}}" \
-    "}}"
-#define SHOWN_PUT                                                                        \
-    "{\"type\":\"function\",\"function\":{\"name\":\"put\",\"description\":\"Puts.\","   \
-    "\"parameters\":{\"type\":\"object\",\"properties\":{}}}}"
+#define SHOWN(name, description, properties)                                             \
+    "{\"type\": \"function\", \"function\": {\"name\": \"" name                          \
+    "\", \"description\": \"" description                                                \
+    "\", \"parameters\": {\"type\": \"object\", \"properties\": {" properties "}}}}"
+#define SHOWN_GET SHOWN("get", "Gets.", "\"n\": {\"type\": \"integer\"}")
+#define SHOWN_PUT SHOWN("put", "Puts.", "")
 
 static struct part call(const char *id, const char *name, const char *json)
 {
@@ -207,15 +206,18 @@ static void a_template_that_knows_no_tools_gets_them_in_words(void **state)
         "You may call one or more functions to assist with the user query.\n\n"
         "You are provided with function signatures within <tools></tools> XML tags:\n"
         "<tools>\n" SHOWN_GET "\n" SHOWN_PUT "\n</tools>\n\n"
-        "For each function call, return its name and arguments in this form:\n"
-        "```tool_call\n{\"name\": \"<function-name>\", \"parameters\": "
+        "For each function call, return a json object with function name and arguments "
+        "in "
+        "this form:\n"
+        "```tool_call\n{\"name\": <function-name>, \"parameters\": "
         "<args-json-object>}\n```\n\nQ?<end_of_turn>\n"
         "<start_of_turn>assistant\n"
-        "```tool_call\n{\"name\": \"get\", \"parameters\": {\"n\":1}}\n```\n"
+        "```tool_call\n{\"name\": \"get\", \"parameters\": {\"n\": 1}}\n```\n"
         "```tool_call\n{\"name\": \"put\", \"parameters\": {}}\n```<end_of_turn>\n"
         "<start_of_turn>user\n"
-        "<tool_response>\n{\"name\":\"put\",\"content\":{\"r\":2}}\n</tool_response>\n\n"
-        "<tool_response>\n{\"name\":\"get\",\"content\":{\"r\":1}}\n</tool_response>"
+        "<tool_response>\n{\"name\": \"put\", \"content\": {\"r\": "
+        "2}}\n</tool_response>\n\n"
+        "<tool_response>\n{\"name\": \"get\", \"content\": {\"r\": 1}}\n</tool_response>"
         "<end_of_turn>\n<start_of_turn>model\n");
 }
 
@@ -231,6 +233,62 @@ static void where_no_call_is_allowed_no_function_is_shown(void **state)
     assert_grammar_says(scene, "answer: MUTE");
 }
 
+/* ---- small models ---- */
+
+static struct scene *ask_small(void **state)
+{
+    struct scene *scene = set_up(state, QWEN);
+    scene->engine.info.model = TEXT("qwen2.5-coder-7b");
+    scene->chat.functions = (struct function *)functions;
+    scene->chat.n_functions = 2;
+    scene->chat.system = TEXT("Be brief.");
+    add(scene, ROLE_USER, "Q?");
+    return scene;
+}
+
+static void a_small_model_is_asked_first_whether_to_call(void **state)
+{
+    struct scene *scene = ask_small(state);
+    make(scene);
+    assert_true(scene->good);
+    const struct prompt *question = scene->prompt.question;
+    assert_non_null(question);
+    assert_non_null(strstr(question->text.at, "[user]Function get: Gets.\n"
+                                              "Function put: Puts.\nRequest: Q?\n"));
+    assert_null(question->grammar);
+    assert_int_equal(scene->prompt.calling, CALLING_ANY);
+    assert_says(scene, "[{\"name\": <function-name>, \"arguments\": "
+                       "<args-json-object>}]");
+    assert_string_equal(scene->prompt.otherwise->text.at,
+                        "[system]Be brief.\n[user]Q?\n[assistant]\n");
+    assert_int_equal(scene->prompt.otherwise->calling, CALLING_NONE);
+}
+
+static void a_small_model_that_was_told_what_to_do_is_not_asked(void **state)
+{
+    static const enum calling told[] = {CALLING_ANY, CALLING_NONE};
+    for (int i = 0; i < 2; i++) {
+        struct scene *scene = ask_small(state);
+        scene->chat.calling = told[i];
+        make(scene);
+        assert_true(scene->good);
+        assert_null(scene->prompt.question);
+        assert_int_equal(scene->prompt.calling, told[i]);
+    }
+}
+
+static void a_small_model_puts_results_into_words(void **state)
+{
+    struct scene *scene = ask_small(state);
+    add_part(scene, ROLE_MODEL, call(NULL, "get", "{\"n\":1}"));
+    add_part(scene, ROLE_USER, result(NULL, "get", "{\"r\":1}"));
+    assert_prompt(scene, "[system]Be brief.\n[user]Q?\n"
+                         "[assistant][{\"name\": \"get\", \"arguments\": {\"n\": 1}}]\n"
+                         "[user]<tool_response>\n{\"name\": \"get\", \"content\": "
+                         "{\"r\": 1}}\n</tool_response>\n[assistant]\n");
+    assert_null(scene->prompt.question);
+}
+
 /* ---- thinking ---- */
 
 static struct scene *think(void **state, const char *template, bool on, int budget)
@@ -243,7 +301,7 @@ static struct scene *think(void **state, const char *template, bool on, int budg
 
 static void a_template_with_a_switch_is_told(void **state)
 {
-    struct scene *scene = think(state, QWEN3, true, 20);
+    struct scene *scene = think(state, QWEN3, true, 35); /* bytes are tokens here */
     assert_prompt(scene, "[user]Q?\n[assistant]\n");
     assert_int_equal(scene->prompt.thought, THOUGHT_MAY);
     assert_grammar_says(scene, "cut[max_tokens=20]");
@@ -279,6 +337,17 @@ static void a_model_that_never_learnt_to_think_is_asked_to(void **state)
     assert_int_equal(scene->prompt.thought, THOUGHT_OPEN);
     scene = think(state, QWEN, false, 0);
     assert_prompt(scene, "[user]Q?\n[assistant]\n");
+    assert_null(scene->prompt.grammar);
+}
+
+static void a_thought_without_a_budget_leaves_room_for_the_answer(void **state)
+{
+    struct scene *scene = think(state, QWEN, true, -1);
+    scene->chat.max_tokens = 300;
+    make(scene);
+    assert_grammar_says(scene, "cut[max_tokens=120]"); /* 128, and 8 for the mark */
+    scene = think(state, QWEN3, true, -1);
+    make(scene);
     assert_null(scene->prompt.grammar);
 }
 
@@ -344,10 +413,14 @@ int main(void)
         TEST(arguments_are_strings_where_the_template_adds_them_to_strings),
         TEST(a_template_that_knows_no_tools_gets_them_in_words),
         TEST(where_no_call_is_allowed_no_function_is_shown),
+        TEST(a_small_model_is_asked_first_whether_to_call),
+        TEST(a_small_model_that_was_told_what_to_do_is_not_asked),
+        TEST(a_small_model_puts_results_into_words),
         TEST(a_template_with_a_switch_is_told),
         TEST(a_thought_that_the_template_opens_is_closed_at_once),
         TEST(a_model_that_thinks_unasked_is_given_an_empty_thought),
         TEST(a_model_that_never_learnt_to_think_is_asked_to),
+        TEST(a_thought_without_a_budget_leaves_room_for_the_answer),
         TEST(an_answer_that_goes_on_has_been_thought_about),
         TEST(the_shape_of_an_answer_is_told_in_words),
         TEST(a_shape_that_does_not_compile_is_the_callers_fault),

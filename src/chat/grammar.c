@@ -4,7 +4,7 @@
  * words may lead up to. For a family that writes <tool_call>, in mode AUTO:
  *
  *     start: answer
- *     answer: WORDS | head block ("\n<tool_call>" block)*
+ *     answer: WORDS | head block ("\n<tool_call>" block){0,31}
  *     head[lazy]: ANY "<tool_call>"
  *     WORDS: ANY
  *     block: "\n" call "\n</tool_call>"
@@ -23,7 +23,9 @@
  * - A mark that is a control token cannot be part of a lexeme and cannot occur in text:
  * it is written <[id]>, between lexemes.
  *
- * Without a mark, a call can only be the whole answer: WORDS do not begin with a brace.
+ * Without a mark, a call can only be the whole answer: WORDS do not
+ * begin as it does.
+ * A model that is too small to know when to stop is stopped by the number of its calls.
  * A rule costs nothing unless `start` reaches it, so all that might be used is written.
  */
 #include "chat/grammar.h"
@@ -86,15 +88,23 @@ static bool is_control(const struct writer *w, const char *mark)
 
 /* ---- thoughts ---- */
 
-/* Words must not begin a thought: behind the lexeme ANY. */
+/* Words neither begin a thought nor, behind one, end it again: behind the lexeme ANY. */
 static void put_not_thought(struct writer *w)
 {
-    if (w->spec->thought == THOUGHT_NONE || w->spec->thought == THOUGHT_OPEN ||
-        is_control(w, w->family->think))
-        return;
-    put(w, " & ~( SPACE ");
-    put_literal(w, text_of(w->family->think));
-    put(w, "ANY )");
+    const struct family *family = w->family;
+    enum thought thought = w->spec->thought;
+    if ((thought == THOUGHT_BARRED || thought == THOUGHT_MAY) &&
+        !is_control(w, family->think)) {
+        put(w, " & ~( SPACE ");
+        put_literal(w, text_of(family->think));
+        put(w, "ANY )");
+    }
+    if ((thought == THOUGHT_MAY || thought == THOUGHT_OPEN) &&
+        !is_control(w, family->end_think)) {
+        put(w, " & ~( ANY ");
+        put_literal(w, text_of(family->end_think));
+        put(w, "ANY )");
+    }
 }
 
 static void put_thought(struct writer *w)
@@ -154,11 +164,12 @@ static void put_call(struct writer *w, int i)
 static void put_calls(struct writer *w)
 {
     const struct family *family = w->family;
+    enum { MORE_CALLS = 31 };
     put(w, "calls: block");
     if (family->next) {
         put(w, " ( ");
         put_literals(w, text_of(family->next), text_of(family->mark));
-        put(w, "block )*");
+        buf_printf(w->out, "block ){0,%d}", MORE_CALLS);
     }
     put(w, "\nblock: ");
     put_literal(w, text_of(family->lead));
@@ -166,7 +177,7 @@ static void put_calls(struct writer *w)
     if (family->more) {
         put(w, "( ");
         put_literal(w, text_of(family->more));
-        put(w, "call )* ");
+        buf_printf(w->out, "call ){0,%d} ", MORE_CALLS);
     }
     put_literals(w, text_of(family->trail), text_of(family->end_mark));
     put(w, "\ncall:");
@@ -239,7 +250,7 @@ static void put_words(struct writer *w)
 {
     put(w, "WORDS: ANY");
     if (!w->family->mark[0])
-        put(w, " & ~( SPACE \"{\" ANY )");
+        buf_printf(w->out, " & ~( SPACE \"%c\" ANY )", family_begins(w->family));
     if (is_spelled(w, w->family->tag)) {
         put(w, " & ~( SPACE ");
         put_literal(w, text_of(w->family->tag));
@@ -271,11 +282,15 @@ static void put_shape(struct writer *w)
 
 /* ---- the whole ---- */
 
-static bool has_callable(const struct chat *chat)
+/* Whether a call is possible. Where nothing tells it from a shaped answer, it is not. */
+static bool has_callable(const struct grammar_spec *spec)
 {
+    const struct chat *chat = spec->chat;
+    bool told = spec->family->mark[0] || spec->family->tag ||
+                chat->calling == CALLING_ANY || chat->shape.kind == ANSWER_TEXT;
     for (int i = 0; i < chat->n_functions; i++)
         if (!chat->functions[i].barred)
-            return chat->calling != CALLING_NONE;
+            return told && chat->calling != CALLING_NONE;
     return false;
 }
 
@@ -306,7 +321,7 @@ static bool is_free(const struct grammar_spec *spec, bool calls)
 
 bool grammar_write(const struct grammar_spec *spec, struct buf *lark)
 {
-    bool calls = has_callable(spec->chat);
+    bool calls = has_callable(spec);
     if (spec->family->as_is || is_free(spec, calls))
         return false;
     struct writer w = {spec, spec->family, lark};

@@ -104,7 +104,7 @@ static bool allows(const uint32_t *mask, int32_t token)
     return mask[token / 32] >> (token % 32) & 1;
 }
 
-enum verdict { REFUSED, MORE, WHOLE };
+enum outcome { REFUSED, MORE, WHOLE };
 
 /* One token of the text, or all that must come, which may be more than there is. The text
  * may spell the name of a control token. False: it may not go on so. */
@@ -148,15 +148,15 @@ static bool may_end(struct matcher *m)
            (matcher_mask(m, mask, NULL, 0) && allows(mask, CONTROL));
 }
 
-static enum verdict walk(const struct grammar *grammar, struct text text)
+static enum outcome walk(const struct grammar *grammar, struct text text)
 {
     struct matcher *m = matcher_open(grammar);
     bool good = true, more = false;
     while (good && text.len > 0)
         good = go_on(m, &text, &more);
-    enum verdict verdict = !good ? REFUSED : !more && may_end(m) ? WHOLE : MORE;
+    enum outcome outcome = !good ? REFUSED : !more && may_end(m) ? WHOLE : MORE;
     matcher_close(m);
-    return verdict;
+    return outcome;
 }
 
 /* ---- asking ---- */
@@ -225,7 +225,7 @@ static struct grammar *compile(const struct ask *ask)
 
 struct row {
     const char *answer;
-    enum verdict verdict;
+    enum outcome outcome;
 };
 
 static void assert_rows(const struct ask *ask, const struct row *rows)
@@ -234,10 +234,10 @@ static void assert_rows(const struct ask *ask, const struct row *rows)
     struct grammar *grammar = compile(ask);
     assert_non_null(grammar);
     for (; rows->answer; rows++) {
-        enum verdict verdict = walk(grammar, text_of(rows->answer));
-        if (verdict != rows->verdict)
-            fail_msg("%s: %s, not %s", rows->answer, names[verdict],
-                     names[rows->verdict]);
+        enum outcome outcome = walk(grammar, text_of(rows->answer));
+        if (outcome != rows->outcome)
+            fail_msg("%s: %s, not %s", rows->answer, names[outcome],
+                     names[rows->outcome]);
     }
     grammar_free(grammar);
 }
@@ -312,7 +312,8 @@ static void a_thought_ends_when_its_tokens_are_used_up(void **state)
                 {"<think>" TEN "</think>" GET, WHOLE}, {"<think>a</think>b", REFUSED});
     ask = (struct ask){.template = HERMES, .thought = THOUGHT_OPEN, .budget = 10};
     ASSERT_ROWS(&ask, {"Hello.", MORE}, {"a</think>b", WHOLE},
-                {TEN "</think>\n" GET, WHOLE}, {TEN " think", REFUSED});
+                {"a</think>b</think>", REFUSED}, {TEN "</think>\n" GET, WHOLE},
+                {TEN " think", REFUSED});
     ask = (struct ask){.template = HERMES,
                        .thought = THOUGHT_OPEN,
                        .budget = -1,

@@ -20,6 +20,7 @@
 #include "chat/prompt.h"
 #include "chat/grammar.h"
 #include "chat/say.h"
+#include "chat/wording.h"
 #include "rust/template.h"
 #include "json/tree.h"
 #include <stdint.h>
@@ -61,9 +62,9 @@ struct prompter {
 /* What is rendered, and what comes of it. */
 struct rendering {
     const struct chat *chat;
-    struct text *parameters; /* of its functions, as they are shown */
-    struct text words;       /* ours, behind the system instruction */
-    int n_turns;             /* that are rendered */
+    struct text *tools;   /* its functions, as they are shown */
+    struct text words;    /* ours, behind the system instruction */
+    int n_turns;          /* that are rendered */
     struct text more;     /* what a last turn of the model begins with: to be continued */
     bool thinks;          /* it is asked to */
     struct text sentinel; /* out: where to cut; absent: nowhere */
@@ -158,19 +159,6 @@ static void put_said(struct context *c, const struct said *said)
     json_end(&c->w, '}');
 }
 
-static void put_tool(struct context *c, const struct function *f, struct text parameters)
-{
-    json_begin(&c->w, '{');
-    put_text(c, "type", TEXT("function"));
-    json_key(&c->w, "function");
-    json_begin(&c->w, '{');
-    put_text(c, "name", f->name);
-    put_text(c, "description", f->description.at ? f->description : TEXT(""));
-    put_json(c, "parameters", parameters);
-    json_end(&c->w, '}');
-    json_end(&c->w, '}');
-}
-
 static void put_tools(struct context *c, const struct rendering *r)
 {
     if (r->chat->n_functions == 0 || !c->prompter->shows_tools)
@@ -178,7 +166,7 @@ static void put_tools(struct context *c, const struct rendering *r)
     json_key(&c->w, "tools");
     json_begin(&c->w, '[');
     for (int i = 0; i < r->chat->n_functions; i++)
-        put_tool(c, &r->chat->functions[i], r->parameters[i]);
+        json_raw(&c->w, harmless(c, r->tools[i]));
     json_end(&c->w, ']');
 }
 
@@ -209,96 +197,6 @@ static void put_context(struct context *c, const struct rendering *r,
     json_key(&c->w, "eos_token");
     json_text(&c->w, info->eos);
     json_end(&c->w, '}');
-}
-
-/* ---- what the template does not say ---- */
-
-/* A schema as a model is to read it: llguidance's own words are not part of it. */
-static struct text shown_schema(struct text schema, struct arena *arena)
-{
-    static const struct text key = {"\"x-guidance\"", 12};
-    struct error err;
-    if (schema.len == 0)
-        return TEXT("{\"type\":\"object\",\"properties\":{}}");
-    if (text_find(schema, key, 0) == SIZE_MAX)
-        return schema;
-    struct json_object *tree = json_parse(arena, schema, &err);
-    if (!json_object_is_type(tree, json_type_object))
-        return schema;
-    json_object_object_del(tree, "x-guidance");
-    struct buf shown = {0};
-    json_any_write(tree, &shown);
-    struct text text = arena_text(arena, buf_view(&shown));
-    buf_free(&shown);
-    return text;
-}
-
-static void add_example(const struct prompter *p, struct buf *words)
-{
-    static const struct family_call example = {{"<function-name>", 15},
-                                               {"<args-json-object>", 18}};
-    struct text trail = text_of(p->family->tools_trail);
-    size_t at = text_find(trail, TEXT("%s"), 0);
-    buf_text(words, text_slice(trail, 0, at));
-    family_write_calls(p->family, &example, 1, words);
-    buf_text(words, text_slice(trail, at + 2, trail.len));
-}
-
-static void add_tools(const struct prompter *p, const struct rendering *r,
-                      struct buf *words)
-{
-    struct context c = {.prompter = p, .w = json_writer(words, false)};
-    buf_str(words, p->family->tools_lead);
-    for (int i = 0; i < r->chat->n_functions; i++) {
-        buf_char(words, '\n');
-        c.w = json_writer(words, false);
-        put_tool(&c, &r->chat->functions[i], r->parameters[i]);
-    }
-    add_example(p, words);
-}
-
-static void add_shape(const struct shape *shape, struct arena *arena, struct buf *words)
-{
-    if (shape->kind == ANSWER_JSON && shape->schema.len == 0)
-        buf_str(words, "Answer in JSON.");
-    if (shape->kind == ANSWER_JSON && shape->schema.len > 0) {
-        buf_str(words, "Answer in JSON, by this JSON Schema:\n");
-        buf_text(words, shown_schema(shape->schema, arena));
-    }
-    if (shape->kind == ANSWER_CHOICE)
-        buf_str(words, "Answer with one of these, and nothing else:");
-    for (int i = 0; shape->kind == ANSWER_CHOICE && i < shape->n_choices; i++) {
-        buf_char(words, '\n');
-        buf_text(words, shape->choices[i]);
-    }
-}
-
-static void next_paragraph(struct buf *words)
-{
-    if (words->len > 0)
-        buf_str(words, "\n\n");
-}
-
-static struct text our_words(const struct prompter *p, const struct rendering *r,
-                             struct arena *arena)
-{
-    struct buf words = {0};
-    if (p->family->as_is)
-        return TEXT("");
-    if (r->chat->n_functions > 0 && !p->shows_tools)
-        add_tools(p, r, &words);
-    if (r->chat->shape.kind != ANSWER_TEXT) {
-        next_paragraph(&words);
-        add_shape(&r->chat->shape, arena, &words);
-    }
-    if (r->thinks && !p->thinks) {
-        next_paragraph(&words);
-        buf_printf(&words, "Before you answer, think step by step between %s and %s.",
-                   p->family->think, p->family->end_think);
-    }
-    struct text text = arena_text(arena, buf_view(&words));
-    buf_free(&words);
-    return text;
 }
 
 /* ---- thoughts ---- */
@@ -606,10 +504,16 @@ static struct rendering plan(const struct prompter *p, const struct chat *chat,
         r.more = say_parts(arena, last, 0, last->n_parts, PART_TEXT);
     }
     r.thinks = chat->thinking.on && chat->thinking.budget != 0 && r.more.len == 0;
-    r.parameters = arena_array(arena, struct text, (size_t)shown->n_functions + 1);
+    r.tools = arena_array(arena, struct text, (size_t)shown->n_functions + 1);
     for (int i = 0; i < shown->n_functions; i++)
-        r.parameters[i] = shown_schema(shown->functions[i].parameters, arena);
-    r.words = our_words(p, &r, arena);
+        r.tools[i] = wording_tool(&shown->functions[i], arena);
+    const struct wording_spec words = {
+        .chat = shown,
+        .family = p->family,
+        .tools = p->shows_tools ? NULL : r.tools,
+        .think = r.thinks && !p->thinks,
+    };
+    r.words = wording_system(&words, arena);
     return r;
 }
 
@@ -646,6 +550,34 @@ static void release(void *what)
     engine_grammar_release(hold->engine, hold->grammar);
 }
 
+static int n_tokens(const struct prompter *p, const char *mark)
+{
+    return engine_tokenize(p->engine, text_of(mark), true, NULL, 0);
+}
+
+/* Tokens of a thought, its marks not counted. A model that was asked to think and never
+ * learnt to would not always find an end: it has half of what the answer may take. */
+static int thought_budget(const struct prompter *p, const struct chat *chat,
+                          const struct prompt *prompt)
+{
+    enum { MOST_UNLEARNT = 1024 };
+    int budget = chat->thinking.budget;
+    if (budget < 0 && p->thinks)
+        return budget;
+    if (budget < 0) {
+        budget = MOST_UNLEARNT;
+        int room = p->info->n_ctx - prompt->n_tokens;
+        if (chat->max_tokens > 0 && chat->max_tokens < room)
+            room = chat->max_tokens;
+        while (budget > 1 && budget > room / 2)
+            budget /= 2; /* few values: each is a grammar of its own */
+    }
+    budget -= n_tokens(p, p->family->end_think);
+    if (prompt->thought == THOUGHT_MAY)
+        budget -= n_tokens(p, p->family->think);
+    return budget > 1 ? budget : 1;
+}
+
 static bool make_grammar(const struct prompter *p, const struct chat *chat,
                          struct arena *arena, struct prompt *prompt, struct error *err)
 {
@@ -654,7 +586,7 @@ static bool make_grammar(const struct prompter *p, const struct chat *chat,
         .family = p->family,
         .specials = p->specials,
         .thought = prompt->thought,
-        .budget = chat->thinking.budget,
+        .budget = thought_budget(p, chat, prompt),
     };
     struct buf lark = {0};
     if (!grammar_write(&spec, &lark))
@@ -670,7 +602,7 @@ static bool make_grammar(const struct prompter *p, const struct chat *chat,
     return true;
 }
 
-bool prompt_text(struct prompter *p, const struct chat *chat, struct arena *arena,
+bool prompt_text(const struct prompter *p, const struct chat *chat, struct arena *arena,
                  struct prompt *prompt, struct error *err)
 {
     struct chat shown;
@@ -679,9 +611,41 @@ bool prompt_text(struct prompter *p, const struct chat *chat, struct arena *aren
     return make_text(p, &r, arena, prompt, err);
 }
 
-bool prompt_make(struct prompter *p, const struct chat *chat, struct arena *arena,
+static bool make_answerable(const struct prompter *p, const struct chat *chat,
+                            enum calling calling, struct arena *arena,
+                            struct prompt *prompt, struct error *err)
+{
+    struct chat as = *chat;
+    as.calling = calling;
+    return prompt_text(p, &as, arena, prompt, err) &&
+           make_grammar(p, &as, arena, prompt, err);
+}
+
+/* The question, and a prompt for either answer. */
+static bool make_question(const struct prompter *p, const struct chat *chat,
+                          struct arena *arena, struct prompt *prompt, struct error *err)
+{
+    struct chat question;
+    struct prompt *two = arena_array(arena, struct prompt, 2);
+    wording_question(p->family, chat, arena, &question);
+    bool good = make_answerable(p, chat, CALLING_ANY, arena, prompt, err) &&
+                make_answerable(p, chat, CALLING_NONE, arena, &two[0], err) &&
+                prompt_text(p, &question, arena, &two[1], err);
+    prompt->otherwise = &two[0];
+    prompt->question = &two[1];
+    return good;
+}
+
+bool prompt_make(const struct prompter *p, const struct chat *chat, struct arena *arena,
                  struct prompt *prompt, struct error *err)
 {
-    return prompt_text(p, chat, arena, prompt, err) &&
-           make_grammar(p, chat, arena, prompt, err);
+    switch (wording_first(p->family, chat)) {
+    case FIRST_ASK:
+        return make_question(p, chat, arena, prompt, err);
+    case FIRST_WORDS:
+        return make_answerable(p, chat, CALLING_NONE, arena, prompt, err);
+    case FIRST_ANSWER:
+        break;
+    }
+    return make_answerable(p, chat, chat->calling, arena, prompt, err);
 }

@@ -32,16 +32,19 @@ struct prompt {
     enum calling calling;        /* whether calls are to be looked for in it */
     enum thought thought;        /* what it may begin with */
     struct grammar *grammar;     /* what it may be; NULL: anything. Held by the arena */
+    /* Whether to call is to be asked first: this is the question, and the prompt to
+     * answer instead when the answer is not Yes. Both or none. */
+    const struct prompt *question, *otherwise;
 };
 
 /* Renders and tokenises into the arena. Fails with INVALID_ARGUMENT and the template's
  * own words when the template refuses the chat (roles that do not alternate, say). */
-bool prompt_text(struct prompter *prompter, const struct chat *chat, struct arena *arena,
-                 struct prompt *prompt, struct error *err);
+bool prompt_text(const struct prompter *prompter, const struct chat *chat,
+                 struct arena *arena, struct prompt *prompt, struct error *err);
 
 /* The same, and compiles what the answer may be, which can fail likewise. Where tokens
  * are only counted, prompt_text() is enough. */
-bool prompt_make(struct prompter *prompter, const struct chat *chat, struct arena *arena,
-                 struct prompt *prompt, struct error *err);
+bool prompt_make(const struct prompter *prompter, const struct chat *chat,
+                 struct arena *arena, struct prompt *prompt, struct error *err);
 
 #endif

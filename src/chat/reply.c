@@ -99,7 +99,7 @@ struct reply *reply_open(struct arena *arena, const struct reply_spec *spec,
     /* A shaped answer is JSON, too: there only the tag tells (grammar.c). */
     if (r->takes_calls && !family->mark[0] &&
         (chat->shape.kind == ANSWER_TEXT || spec->calling == CALLING_ANY))
-        r->bare = family->lead[0] ? family->lead[0] : family->before[0];
+        r->bare = family_begins(family);
     if (text_ends(without_spaces_behind(spec->prompt), family->think))
         r->place = OPENED;
     arena_defer(arena, close_reply, r);

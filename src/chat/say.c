@@ -179,14 +179,17 @@ static void result_to_words(const struct family *family, struct said *said,
                             struct arena *arena)
 {
     struct buf words = {0};
-    buf_str(&words, family->result);
-    struct json_writer w = json_writer(&words, false);
+    struct buf json = {0};
+    struct json_writer w = json_writer(&json, false);
     json_begin(&w, '{');
     json_key(&w, "name");
     json_text(&w, said->name);
     json_key(&w, "content");
     json_raw(&w, said->content.len > 0 ? said->content : TEXT("{}"));
     json_end(&w, '}');
+    buf_str(&words, family->result);
+    family_write_json(buf_view(&json), &words);
+    buf_free(&json);
     buf_str(&words, family->end_result);
     *said = (struct said){.role = "user", .content = taken(arena, &words)};
 }

@@ -12,6 +12,9 @@
  *     runs, and what a voice says stays in its screen until it is clear of listed words
  *     and was judged; a voice that must not go on is stopped, and when all are, the job.
  *
+ * Where the prompt brings a question, whether to call a function, the model is asked it
+ * before the job runs, and the answer chooses between two prompts.
+ *
  * Logprobs spell tokens, so those of a screened voice wait for its end.
  *
  * A turn is over when nothing is pending any more: no candidate that the engine still
@@ -21,6 +24,7 @@
  */
 #include "chat/turn.h"
 #include "base/buf.h"
+#include "chat/decide.h"
 #include "chat/judge.h"
 #include "chat/reply.h"
 #include "chat/screen.h"
@@ -60,6 +64,8 @@ struct turn {
     struct job *job;             /* NULL: not yet, or over */
     struct judgement *judgement; /* under way; of the prompt */
     struct verdict verdict;      /* of the prompt */
+    struct decision *decision;   /* under way: whether to call */
+    struct prompt prompt;        /* as given */
     struct arena *arena;
     void (*on)(const struct turn_event *event, void *arg);
     void *arg;
@@ -332,7 +338,7 @@ static void end_voice(struct voice *v, const struct job_event *from)
         return;
     ending->finish = from->finish;
     ending->error = from->error;
-    ending->bad_call = !good;
+    ending->bad_call = !good && from->finish == FINISH_STOP; /* else it was cut short */
     if (v->screen && from->finish > FINISH_SAFETY)
         v->stopped = true; /* what is held was never looked at */
     else if (v->screen)
@@ -417,54 +423,6 @@ static struct text last_words(const struct chat *chat, struct arena *arena)
     return copy;
 }
 
-static bool start_job(struct turn *turn, struct error *err)
-{
-    turn->job = runner_submit(turn->runner, &turn->spec, &turn->listener, err);
-    if (!turn->job)
-        return false;
-    turn->n_running = turn->spec.n_candidates;
-    turn->n_pending += turn->n_running;
-    return true;
-}
-
-static void obey(struct turn *turn, const struct verdict *verdict,
-                 const struct error *error)
-{
-    struct error err;
-    if (!verdict) {
-        stop_turn(turn, FINISH_ERROR, error);
-        return;
-    }
-    turn->verdict = *verdict;
-    if (verdict_blocks_any(verdict, &turn->chat->safety))
-        stop_turn(turn, FINISH_BLOCKED, NULL);
-    else if (!start_job(turn, &err))
-        stop_turn(turn, FINISH_ERROR, &err);
-}
-
-static void on_prompt_judged(const struct verdict *verdict, const struct error *error,
-                             void *arg)
-{
-    struct turn *turn = arg;
-    turn->judgement = NULL;
-    turn->n_pending--;
-    if (!turn->cancelled)
-        obey(turn, verdict, error);
-    settle(turn);
-}
-
-static void on_prompt_listed(void *arg)
-{
-    struct turn *turn = arg;
-    struct error reason = listed();
-    turn->n_pending--;
-    if (!turn->cancelled)
-        stop_turn(turn, FINISH_BLOCKED, &reason);
-    settle(turn);
-}
-
-/* ---- the turn ---- */
-
 static struct job_spec spec_of(const struct engine_info *info, const struct chat *chat,
                                const struct prompt *prompt, struct arena *arena)
 {
@@ -510,6 +468,97 @@ static void open_voice(struct turn *turn, int i, const struct prompt *prompt)
         v->screen = screen_open(turn->arena, &options);
 }
 
+/* The turn goes on with this prompt. */
+static void choose(struct turn *turn, const struct prompt *prompt)
+{
+    const struct engine_info *info = engine_info(runner_engine(turn->runner));
+    turn->spec = spec_of(info, turn->chat, prompt, turn->arena);
+    turn->n_prompt = prompt->n_tokens;
+    for (int i = 0; i < turn->spec.n_candidates; i++)
+        open_voice(turn, i, prompt);
+}
+
+static bool start_job(struct turn *turn, struct error *err)
+{
+    turn->job = runner_submit(turn->runner, &turn->spec, &turn->listener, err);
+    if (!turn->job)
+        return false;
+    turn->n_running = turn->spec.n_candidates;
+    turn->n_pending += turn->n_running;
+    return true;
+}
+
+static void on_decided(double yes, const struct error *error, void *arg)
+{
+    struct turn *turn = arg;
+    struct error err;
+    turn->decision = NULL;
+    turn->n_pending--;
+    if (!turn->cancelled && error) {
+        stop_turn(turn, FINISH_ERROR, error);
+    } else if (!turn->cancelled) {
+        if (yes < turn->prompt.family->yes_from)
+            choose(turn, turn->prompt.otherwise);
+        if (!start_job(turn, &err))
+            stop_turn(turn, FINISH_ERROR, &err);
+    }
+    settle(turn);
+}
+
+/* The question whether to call, where there is one, else the job. */
+static bool start(struct turn *turn, struct error *err)
+{
+    const struct decide_request request = {
+        .question = turn->prompt.question,
+        .model = turn->chat->model,
+        .exact = turn->chat->sampling.seeded,
+    };
+    if (!request.question)
+        return start_job(turn, err);
+    turn->decision =
+        decide_start(turn->runner, &request, turn->arena, on_decided, turn, err);
+    turn->n_pending += turn->decision != NULL;
+    return turn->decision != NULL;
+}
+
+static void obey(struct turn *turn, const struct verdict *verdict,
+                 const struct error *error)
+{
+    struct error err;
+    if (!verdict) {
+        stop_turn(turn, FINISH_ERROR, error);
+        return;
+    }
+    turn->verdict = *verdict;
+    if (verdict_blocks_any(verdict, &turn->chat->safety))
+        stop_turn(turn, FINISH_BLOCKED, NULL);
+    else if (!start(turn, &err))
+        stop_turn(turn, FINISH_ERROR, &err);
+}
+
+static void on_prompt_judged(const struct verdict *verdict, const struct error *error,
+                             void *arg)
+{
+    struct turn *turn = arg;
+    turn->judgement = NULL;
+    turn->n_pending--;
+    if (!turn->cancelled)
+        obey(turn, verdict, error);
+    settle(turn);
+}
+
+static void on_prompt_listed(void *arg)
+{
+    struct turn *turn = arg;
+    struct error reason = listed();
+    turn->n_pending--;
+    if (!turn->cancelled)
+        stop_turn(turn, FINISH_BLOCKED, &reason);
+    settle(turn);
+}
+
+/* ---- the turn ---- */
+
 /* The first stage that there is for this turn. */
 static bool begin(struct turn *turn, struct error *err)
 {
@@ -523,7 +572,7 @@ static bool begin(struct turn *turn, struct error *err)
     if (is_judged(turn))
         words = last_words(turn->chat, turn->arena);
     if (words.len == 0)
-        return start_job(turn, err);
+        return start(turn, err);
     turn->judgement = judge(turn, words, on_prompt_judged, turn, err);
     return turn->judgement != NULL;
 }
@@ -534,24 +583,23 @@ struct turn *turn_start(struct runner *runner, const struct chat *chat,
                         struct error *err)
 {
     const struct engine_info *info = engine_info(runner_engine(runner));
-    if (!fits(info, prompt, err))
+    if (!fits(info, prompt, err) ||
+        (prompt->question &&
+         (!fits(info, prompt->otherwise, err) || !fits(info, prompt->question, err))))
         return NULL;
-    struct job_spec spec = spec_of(info, chat, prompt, arena);
-    size_t n = (size_t)spec.n_candidates;
+    size_t n = chat->n_candidates > 1 ? (size_t)chat->n_candidates : 1;
     struct turn *turn = arena_alloc(arena, sizeof *turn + n * sizeof *turn->voices);
     *turn = (struct turn){
         .listener = {on_event},
         .runner = runner,
         .chat = chat,
-        .spec = spec,
+        .prompt = *prompt,
         .arena = arena,
         .on = on,
         .arg = arg,
-        .n_left = spec.n_candidates,
-        .n_prompt = prompt->n_tokens,
+        .n_left = (int)n,
     };
-    for (int i = 0; i < spec.n_candidates; i++)
-        open_voice(turn, i, prompt);
+    choose(turn, prompt);
     return begin(turn, err) ? turn : NULL;
 }
 
@@ -564,6 +612,8 @@ void turn_cancel(struct turn *turn)
         engine_cancel(turn->job);
     if (turn->judgement)
         judge_cancel(turn->judgement);
+    if (turn->decision)
+        decide_cancel(turn->decision);
     for (int i = 0; i < turn->spec.n_candidates; i++)
         if (turn->voices[i].judgement)
             judge_cancel(turn->voices[i].judgement);

@@ -1,0 +1,188 @@
+#include "chat/wording.h"
+#include "json/tree.h"
+#include <stdint.h>
+
+static struct text taken(struct arena *arena, struct buf *buf)
+{
+    struct text text = arena_text(arena, buf_view(buf));
+    buf_free(buf);
+    return text;
+}
+
+/* ---- functions ---- */
+
+/* A schema as a model is to read it: what it tells llguidance is not part of it. */
+static struct text shown_schema(struct text schema, struct arena *arena)
+{
+    static const struct text key = {"\"x-guidance\"", 12};
+    struct error err;
+    if (schema.len == 0)
+        return TEXT("{\"type\":\"object\",\"properties\":{}}");
+    if (text_find(schema, key, 0) == SIZE_MAX)
+        return schema;
+    struct json_object *tree = json_parse(arena, schema, &err);
+    if (!json_object_is_type(tree, json_type_object))
+        return schema;
+    json_object_object_del(tree, "x-guidance");
+    struct buf shown = {0};
+    json_any_write(tree, &shown);
+    return taken(arena, &shown);
+}
+
+struct text wording_tool(const struct function *f, struct arena *arena)
+{
+    struct buf json = {0};
+    struct json_writer w = json_writer(&json, false);
+    json_begin(&w, '{');
+    json_key(&w, "type");
+    json_text(&w, TEXT("function"));
+    json_key(&w, "function");
+    json_begin(&w, '{');
+    json_key(&w, "name");
+    json_text(&w, f->name);
+    json_key(&w, "description");
+    json_text(&w, f->description.at ? f->description : TEXT(""));
+    json_key(&w, "parameters");
+    json_raw(&w, shown_schema(f->parameters, arena));
+    json_end(&w, '}');
+    json_end(&w, '}');
+    struct buf spaced = {0};
+    family_write_json(buf_view(&json), &spaced);
+    buf_free(&json);
+    return taken(arena, &spaced);
+}
+
+/* The tools' last words, with a call in which no name stands yet, as templates write it.
+ */
+static void add_example(const struct family *family, struct buf *words)
+{
+    static const struct family_call example = {{"<function-name>", 15},
+                                               {"<args-json-object>", 18}};
+    static const struct text quoted = {"\"<function-name>\"", 17};
+    struct buf call = {0};
+    family_write_calls(family, &example, 1, &call);
+    struct text trail = text_of(family->tools_trail), shown = buf_view(&call);
+    size_t at = text_find(trail, TEXT("%s"), 0), name = text_find(shown, quoted, 0);
+    buf_text(words, text_slice(trail, 0, at));
+    if (name != SIZE_MAX) {
+        buf_text(words, text_slice(shown, 0, name));
+        buf_text(words, example.name);
+        shown = text_slice(shown, name + quoted.len, shown.len);
+    }
+    buf_text(words, shown);
+    buf_text(words, text_slice(trail, at + 2, trail.len));
+    buf_free(&call);
+}
+
+static void add_tools(const struct wording_spec *spec, struct buf *words)
+{
+    buf_str(words, spec->family->tools_lead);
+    for (int i = 0; i < spec->chat->n_functions; i++) {
+        buf_char(words, '\n');
+        buf_text(words, spec->tools[i]);
+    }
+    add_example(spec->family, words);
+}
+
+/* ---- the form of the answer ---- */
+
+static void add_shape(const struct shape *shape, struct arena *arena, struct buf *words)
+{
+    if (shape->kind == ANSWER_JSON && shape->schema.len == 0)
+        buf_str(words, "Answer in JSON.");
+    if (shape->kind == ANSWER_JSON && shape->schema.len > 0) {
+        buf_str(words, "Answer in JSON, by this JSON Schema:\n");
+        buf_text(words, shown_schema(shape->schema, arena));
+    }
+    if (shape->kind == ANSWER_CHOICE)
+        buf_str(words, "Answer with one of these, and nothing else:");
+    for (int i = 0; shape->kind == ANSWER_CHOICE && i < shape->n_choices; i++) {
+        buf_char(words, '\n');
+        buf_text(words, shape->choices[i]);
+    }
+}
+
+static void next_paragraph(struct buf *words)
+{
+    if (words->len > 0 && words->at[words->len - 1] != '\n')
+        buf_str(words, "\n\n");
+}
+
+static bool has_words(const struct wording_spec *spec)
+{
+    return (spec->tools && spec->chat->n_functions > 0) ||
+           spec->chat->shape.kind != ANSWER_TEXT || spec->think;
+}
+
+struct text wording_system(const struct wording_spec *spec, struct arena *arena)
+{
+    struct buf words = {0};
+    if (spec->family->as_is)
+        return TEXT("");
+    if (spec->chat->system.len == 0 && spec->family->system && has_words(spec))
+        buf_printf(&words, "%s\n\n", spec->family->system);
+    if (spec->tools && spec->chat->n_functions > 0)
+        add_tools(spec, &words);
+    if (spec->chat->shape.kind != ANSWER_TEXT) {
+        next_paragraph(&words);
+        add_shape(&spec->chat->shape, arena, &words);
+    }
+    if (spec->think) {
+        next_paragraph(&words);
+        buf_printf(&words, "Before you answer, think step by step between %s and %s.",
+                   spec->family->think, spec->family->end_think);
+    }
+    return taken(arena, &words);
+}
+
+/* ---- whether to call ---- */
+
+static const struct turn_of *last_turn(const struct chat *chat)
+{
+    return chat->n_turns > 0 ? &chat->turns[chat->n_turns - 1] : NULL;
+}
+
+static bool has_callable(const struct chat *chat)
+{
+    for (int i = 0; i < chat->n_functions; i++)
+        if (!chat->functions[i].barred)
+            return true;
+    return false;
+}
+
+enum first_step wording_first(const struct family *family, const struct chat *chat)
+{
+    const struct turn_of *last = last_turn(chat);
+    if (!family->question || !has_callable(chat) || !last || last->role != ROLE_USER ||
+        (chat->calling != CALLING_AUTO && chat->calling != CALLING_VALIDATED))
+        return FIRST_ANSWER;
+    for (int i = 0; i < last->n_parts; i++)
+        if (last->parts[i].kind == PART_RESULT)
+            return FIRST_WORDS;
+    return FIRST_ASK;
+}
+
+void wording_question(const struct family *family, const struct chat *chat,
+                      struct arena *arena, struct chat *question)
+{
+    struct buf words = {0};
+    const struct turn_of *last = last_turn(chat);
+    for (int i = 0; i < chat->n_functions; i++) {
+        const struct function *f = &chat->functions[i];
+        if (!f->barred)
+            buf_printf(&words, "Function %.*s: %.*s\n", TEXT_ARG(f->name),
+                       TEXT_ARG(f->description));
+    }
+    buf_str(&words, "Request: ");
+    for (int i = 0; i < last->n_parts; i++)
+        if (last->parts[i].kind == PART_TEXT)
+            buf_text(&words, last->parts[i].text);
+    struct part *part = arena_new(arena, struct part);
+    *part = (struct part){.kind = PART_TEXT, .text = taken(arena, &words)};
+    struct turn_of *turn = arena_new(arena, struct turn_of);
+    *turn = (struct turn_of){ROLE_USER, part, 1};
+    *question = (struct chat){.model = chat->model,
+                              .system = text_of(family->question),
+                              .turns = turn,
+                              .n_turns = 1};
+}
