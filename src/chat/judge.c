@@ -99,7 +99,7 @@ static bool ask(struct judgement *j, struct error *err)
         .n_candidates = 1,
     };
     struct prompt prompt;
-    bool good = prompt_make(runner_prompter(j->judge), &chat, arena, &prompt, err);
+    bool good = prompt_text(runner_prompter(j->judge), &chat, arena, &prompt, err);
     if (good) {
         struct job_spec spec = {
             .tokens = prompt.tokens,
