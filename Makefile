@@ -158,6 +158,11 @@ $(B)/test/%: $(B)/obj/%.o $(B)/libpollux.a $(RUST)
 	@echo "  link  $@"
 	@$(CC) $(SAN) $(LDFLAGS) $(filter %.o %/libpollux.a,$^) $(LIBS) -lcmocka -o $@
 
+# What holds texts to schemas, for tests/schemas/check.py.
+$(B)/hold: tests/schemas/hold.c $(B)/libpollux.a $(RUST)
+	@echo "  link  $@"
+	@$(CC) $(ALL_CFLAGS) $(LDFLAGS) $(filter %.c %/libpollux.a,$^) $(LIBS) -o $@
+
 $(B)/%_fuzz: $(B)/obj/%_fuzz.o $(B)/libpollux.a $(RUST)
 	@mkdir -p $(@D)
 	@echo "  link  $@"
