@@ -381,7 +381,7 @@ static void shapes_are_checked(void **state)
         {with_config(MIME("text/x.enum")), "generation_config.response_mime_type",
          "needs a response_schema with an enum"},
         {with_config(MIME("text/x.enum") ",\"responseSchema\":{\"type\":\"STRING\"}"),
-         "generation_config.response_schema", "enum"},
+         "generation_config.response_schema.enum", "needs the values to choose from"},
         {with_config("\"responseSchema\":" CAT_OR_DOG),
          "generation_config.response_schema", "mime type: 'text/plain' is unsupported"},
         {with_config(MIME("text/plain") ",\"responseJsonSchema\":{}"),
