@@ -1002,10 +1002,12 @@ static int depth_of(struct json_object *value)
     return most + 1;
 }
 
-/* Separators as models write them; nothing else between the tokens of an answer. */
+/* Separators as models write them; nothing else between the tokens of an answer. It comes
+ * last: llguidance takes the key out and puts the last one in its place, which would
+ * change the order of properties. */
 static const char *const guidance =
-    "{\"x-guidance\":{\"whitespace_flexible\":false,\"item_separator\":\", \","
-    "\"key_separator\":\": \"}";
+    "\"x-guidance\":{\"whitespace_flexible\":false,\"item_separator\":\", \","
+    "\"key_separator\":\": \"}}";
 
 enum { OUT_DEPTH = 120 }; /* serde_json reads 127 */
 
@@ -1021,9 +1023,9 @@ static bool write_out(struct walk *w, struct json_object *out, struct text *text
     if (depth_of(out) > OUT_DEPTH)
         return strict_refuse(w, NULL, "the schema is nested too deeply");
     json_any_write(out, &json);
-    struct text rest = text_slice(buf_view(&json), 1, json.len);
-    *text = arena_printf(w->arena, "%s%s%.*s", guidance, rest.len > 1 ? "," : "",
-                         TEXT_ARG(rest));
+    struct text most = text_slice(buf_view(&json), 0, json.len - 1);
+    *text = arena_printf(w->arena, "%.*s%s%s", TEXT_ARG(most), most.len > 1 ? "," : "",
+                         guidance);
     buf_free(&json);
     return true;
 }
