@@ -8,6 +8,7 @@
  * wider, so every answer still keeps to the schema. */
 #include "chat/apart.h"
 #include "chat/pattern.h"
+#include "chat/refs.h"
 #include <math.h>
 
 enum {
@@ -37,7 +38,7 @@ static struct json_object *resolve(struct walk *w, struct json_object *schema)
     struct error *err = w->err, ignored = {0};
     w->err = &ignored;
     for (int i = 0; i < 16 && strict_has(schema, "$ref"); i++) {
-        struct json_object *to = strict_target(w, tree_text(strict_get(schema, "$ref")));
+        struct json_object *to = refs_target(w, tree_text(strict_get(schema, "$ref")));
         if (!to)
             break;
         schema = to;
@@ -203,10 +204,7 @@ static bool objects_apart(struct walk *w, struct json_object *a, struct json_obj
             struct json_object *x = property(a, name), *y = property(b, name);
             if (x && y && apart_in(w, x, y, fuel))
                 return true;
-            if ((json_object_is_type(x, json_type_boolean) &&
-                 !json_object_get_boolean(x)) ||
-                (json_object_is_type(y, json_type_boolean) &&
-                 !json_object_get_boolean(y)))
+            if (strict_is_false(x) || strict_is_false(y))
                 return true;
         }
     }
@@ -267,9 +265,7 @@ static bool apart_in(struct walk *w, struct json_object *a, struct json_object *
     b = resolve(w, b);
     if (!json_object_is_type(a, json_type_object) ||
         !json_object_is_type(b, json_type_object))
-        return (json_object_is_type(a, json_type_boolean) &&
-                !json_object_get_boolean(a)) ||
-               (json_object_is_type(b, json_type_boolean) && !json_object_get_boolean(b));
+        return strict_is_false(a) || strict_is_false(b);
     if (parts_apart(w, a, b, fuel) || parts_apart(w, b, a, fuel))
         return true;
     int common = types_of(a) & types_of(b);
@@ -294,19 +290,9 @@ struct opposite {
     int types; /* of the schema: what its opposite need not say again */
 };
 
-static struct json_object *fresh(struct walk *w)
-{
-    return strict_made(w, json_object_new_object());
-}
-
-static struct json_object *truth(struct walk *w, bool is)
-{
-    return strict_made(w, json_object_new_boolean(is));
-}
-
 static struct json_object *names(struct walk *w, const char *name)
 {
-    struct json_object *list = strict_made(w, json_object_new_array());
+    struct json_object *list = strict_array(w);
     strict_push(list, strict_made(w, json_object_new_string(name)));
     return list;
 }
@@ -315,7 +301,7 @@ static struct json_object *names(struct walk *w, const char *name)
 static struct json_object *with(struct walk *w, const char *name,
                                 struct json_object *schema, bool required)
 {
-    struct json_object *out = strict_typed(w, IS_OBJECT), *properties = fresh(w);
+    struct json_object *out = strict_typed(w, IS_OBJECT), *properties = strict_object(w);
     strict_put(properties, name, schema);
     strict_put(out, "properties", properties);
     if (required)
@@ -327,7 +313,7 @@ static void not_required(struct opposite *o, struct json_object *list)
 {
     for (size_t i = 0; i < length(list); i++)
         strict_push(o->parts, with(o->w, json_object_get_string(item(list, i)),
-                                   truth(o->w, false), false));
+                                   strict_bool(o->w, false), false));
 }
 
 static void not_properties(struct opposite *o, struct json_object *properties)
@@ -338,8 +324,7 @@ static void not_properties(struct opposite *o, struct json_object *properties)
         bool all = true;
         struct json_object *value = apart_from(o->w, tree_value(e), &all);
         o->all = o->all && all;
-        if (value && !(json_object_is_type(value, json_type_boolean) &&
-                       !json_object_get_boolean(value)))
+        if (value && !strict_is_false(value))
             strict_push(o->parts, with(o->w, tree_key(e), value, true));
     }
 }
@@ -358,7 +343,7 @@ static void not_types(struct opposite *o, int types)
 /* Numbers other than these: what lies between them. */
 static void not_numbers(struct opposite *o, struct json_object *values)
 {
-    struct json_object *all = strict_made(o->w, json_object_new_array());
+    struct json_object *all = strict_array(o->w);
     for (size_t i = 0; i < length(values); i++) {
         if (!(type_of(item(values, i)) & IS_NUMBER))
             continue;
@@ -417,8 +402,8 @@ static void not_values(struct opposite *o, struct json_object *values)
     for (int is = 0; is < 2; is++) {
         if (!(o->types & IS_BOOLEAN) || listed[is])
             continue;
-        struct json_object *other = fresh(o->w);
-        strict_put(other, "const", truth(o->w, is));
+        struct json_object *other = strict_object(o->w);
+        strict_put(other, "const", strict_bool(o->w, is));
         strict_push(o->parts, other);
     }
     if (o->types & IS_NUMBER)
@@ -464,8 +449,7 @@ static bool not_bound(struct opposite *o, const char *keyword, struct json_objec
 /* Not any of them: all of their opposites. */
 static void not_any(struct opposite *o, struct json_object *list)
 {
-    struct json_object *out = fresh(o->w),
-                       *all = strict_made(o->w, json_object_new_array());
+    struct json_object *out = strict_object(o->w), *all = strict_array(o->w);
     for (size_t i = 0; i < length(list); i++) {
         bool whole = true;
         struct json_object *one = apart_from(o->w, item(list, i), &whole);
@@ -513,7 +497,7 @@ static void not_keyword(struct opposite *o, const char *keyword,
     } else if (strcmp(keyword, "enum") == 0) {
         not_values(o, value);
     } else if (strcmp(keyword, "const") == 0) {
-        struct json_object *list = strict_made(o->w, json_object_new_array());
+        struct json_object *list = strict_array(o->w);
         strict_push(list, value);
         not_values(o, list);
     } else if (strcmp(keyword, "allOf") == 0) {
@@ -540,14 +524,14 @@ struct json_object *apart_from(struct walk *w, struct json_object *schema, bool 
     schema = resolve(w, schema);
     *all = true;
     if (json_object_is_type(schema, json_type_boolean))
-        return truth(w, !json_object_get_boolean(schema));
+        return strict_bool(w, !json_object_get_boolean(schema));
     if (!json_object_is_type(schema, json_type_object) || w->opposites >= IN_MOST ||
         ++w->n_nodes > STRICT_NODES) {
         *all = false;
         return NULL;
     }
     struct opposite o = {.w = w, .all = true, .types = strict_types(schema)};
-    o.parts = strict_made(w, json_object_new_array());
+    o.parts = strict_array(w);
     w->opposites++;
     bool speaks = false;
     for (struct lh_entry *e = tree_first(schema); e; e = e->next) {
@@ -557,10 +541,10 @@ struct json_object *apart_from(struct walk *w, struct json_object *schema, bool 
     w->opposites--;
     *all = o.all;
     if (!speaks)
-        return truth(w, false);
+        return strict_bool(w, false);
     if (length(o.parts) == 0)
-        return o.all ? truth(w, false) : NULL;
-    struct json_object *out = fresh(w);
+        return o.all ? strict_bool(w, false) : NULL;
+    struct json_object *out = strict_object(w);
     strict_put(out, "anyOf", o.parts);
     return out;
 }
@@ -582,8 +566,8 @@ static int rank_of(struct json_object *part)
 static struct json_object *best_parts(struct walk *w, struct json_object *opposite,
                                       struct json_object *option)
 {
-    struct json_object *parts = strict_get(opposite, "anyOf"), *out = fresh(w),
-                       *kept = strict_made(w, json_object_new_array());
+    struct json_object *parts = strict_get(opposite, "anyOf"), *out = strict_object(w),
+                       *kept = strict_array(w);
     if (!parts)
         return opposite;
     option = resolve(w, option);
@@ -607,7 +591,7 @@ static struct json_object *best_parts(struct walk *w, struct json_object *opposi
 static struct json_object *alone(struct walk *w, struct json_object *options, size_t at,
                                  struct json_object *strict)
 {
-    struct json_object *all = strict_made(w, json_object_new_array());
+    struct json_object *all = strict_array(w);
     strict_push(all, strict);
     for (size_t i = 0; i < length(options); i++) {
         bool whole = true;
@@ -622,7 +606,7 @@ static struct json_object *alone(struct walk *w, struct json_object *options, si
     }
     if (length(all) == 1)
         return strict;
-    struct json_object *out = fresh(w);
+    struct json_object *out = strict_object(w);
     strict_put(out, "allOf", all);
     return out;
 }
@@ -630,7 +614,7 @@ static struct json_object *alone(struct walk *w, struct json_object *options, si
 struct json_object *apart_one_of(struct walk *w, struct json_object *options,
                                  struct json_object *strict)
 {
-    struct json_object *out = fresh(w), *kept = strict_made(w, json_object_new_array());
+    struct json_object *out = strict_object(w), *kept = strict_array(w);
     if (length(options) > OPTIONS_MOST) {
         strict_refuse(w, "oneOf", "more than %d options", OPTIONS_MOST);
         return NULL;

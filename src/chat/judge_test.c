@@ -157,8 +157,9 @@ static void only_what_is_asked_for_is_rated(void **state)
 static void the_text_stands_before_the_question(void **state)
 {
     struct scene *scene = set_up(
-        state, "{'replies': [{'match': {'prompt_regex': 'Some text.*harassment.*Yes or No'},"
-               "'text': ' yes', 'logprobs': [-0.001]}]}");
+        state,
+        "{'replies': [{'match': {'prompt_regex': 'Some text.*harassment.*Yes or No'},"
+        "'text': ' yes', 'logprobs': [-0.001]}]}");
     scene->request.safety = (struct safety){.block_from[HARM_HARASSMENT] = LEVEL_LOW};
     run(scene);
     has_levels(scene, &(struct verdict){{LEVEL_HIGH}});

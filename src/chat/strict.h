@@ -30,14 +30,39 @@ struct walk {
 bool strict_write(struct json_object *schema, const char *path, bool snake,
                   struct arena *arena, struct text *out, struct error *err);
 
+/* A schema that is being walked: what came in, what goes out, and what must hold, too. */
+struct node {
+    struct json_object *in, *out;
+    struct json_object *also; /* array */
+    bool object_done, array_done;
+};
+
+struct keyword {
+    const char *name;
+    bool (*read)(struct walk *w, struct node *node, const struct keyword *keyword,
+                 struct json_object *value);
+    const char *why; /* what cannot be held to */
+};
+
 /* For the parts of the walk. All of them return NULL or false with the error set. */
 struct json_object *strict_walk(struct walk *w, struct json_object *schema);
 struct json_object *strict_made(struct walk *w, struct json_object *fresh); /* kept */
 bool strict_refuse(struct walk *w, const char *keyword, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* What a $ref leads to; NULL: refused. */
-struct json_object *strict_target(struct walk *w, struct text ref);
+/* Of what the keyword holds: a step down into a value, or beside the schema that has it.
+ */
+struct json_object *strict_below(struct walk *w, const char *keyword, const char *key,
+                                 int index, struct json_object *schema);
+struct json_object *strict_beside(struct walk *w, const char *keyword, int index,
+                                  struct json_object *schema);
+/* Puts the schema below `keyword` under another name. Absent: nothing. */
+bool strict_put_below(struct walk *w, struct node *node, const char *keyword,
+                      const char *as);
 
+struct json_object *strict_object(struct walk *w); /* {} */
+struct json_object *strict_array(struct walk *w);  /* [] */
+struct json_object *strict_bool(struct walk *w, bool is);
+bool strict_is_false(struct json_object *schema);
 /* Borrows; NULL for null and for what is not there. */
 struct json_object *strict_get(struct json_object *schema, const char *keyword);
 bool strict_has(struct json_object *schema, const char *keyword);
@@ -60,6 +85,7 @@ enum {
     IS_NUMBER = IS_FRACTION | IS_INTEGER,
     IS_ANY = 127
 };
+int strict_type(struct json_object *name);    /* 0: there is no such type */
 int strict_types(struct json_object *schema); /* that its `type` names; IS_ANY: none */
 struct json_object *strict_typed(struct walk *w, int types); /* {"type": ...} */
 
