@@ -25,7 +25,7 @@ LEVELS = ["NEGLIGIBLE", "LOW", "MEDIUM", "HIGH"]
 
 def ask(server, text):
     settings = [{"category": f"HARM_CATEGORY_{c}", "threshold": "BLOCK_ONLY_HIGH"} for c in CATEGORIES]
-    answer = server.generate(text, {"seed": 1}, fields={"safetySettings": settings}, timeout=120)
+    answer = server.generate(text, fields={"safetySettings": settings}, timeout=120)
     if answer.status != 200:
         sys.exit(f"{text!r}: {answer}")
     return {r["category"].removeprefix("HARM_CATEGORY_"): r["probability"]
