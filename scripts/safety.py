@@ -5,7 +5,8 @@
 
 A scripted Pollux that answers nothing gets the model as its guard, and each text as a prompt with a
 threshold for every category. Ratings come from the answer, probabilities from the server's log. The
-half `tune` is for choosing questions and cuts (src/chat/safety.c), `test` for reporting.
+half `tune` is for choosing questions and cuts (src/chat/safety.c), `test` for reporting. With --out a run
+that was cut short (--seconds) goes on where it ended.
 """
 
 import argparse
@@ -24,7 +25,7 @@ LEVELS = ["NEGLIGIBLE", "LOW", "MEDIUM", "HIGH"]
 
 def ask(server, text):
     settings = [{"category": f"HARM_CATEGORY_{c}", "threshold": "BLOCK_ONLY_HIGH"} for c in CATEGORIES]
-    answer = server.generate(text, {"seed": 1}, fields={"safetySettings": settings}, timeout=120)
+    answer = server.generate(text, fields={"safetySettings": settings}, timeout=120)
     if answer.status != 200:
         sys.exit(f"{text!r}: {answer}")
     return {r["category"].removeprefix("HARM_CATEGORY_"): r["probability"]
@@ -33,20 +34,20 @@ def ask(server, text):
 
 def measure(options, rows):
     from pollux import Server
+    end = time.monotonic() + options.seconds
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "script.json"
         script.write_text('{"default": {"text": ""}}')
         with Server("--script", script, "--guard-model", options.model, "--log-level", "debug",
                     *options.more, start_s=120) as server:
-            for i, row in enumerate(rows):
+            for row in (r for r in rows if "levels" not in r):
+                if time.monotonic() > end:
+                    break
                 start = time.monotonic()
                 row["levels"] = ask(server, row["text"])
                 row["ms"] = round((time.monotonic() - start) * 1000)
-                print(f"\r{i + 1} of {len(rows)}", end="", file=sys.stderr)
-            print("\r", end="", file=sys.stderr)
-            told = re.findall(r"judge.* harm=(\w+) .*yes=([\d.]+)", server.log)
-    for i, (harm, yes) in enumerate(told):
-        rows[i // len(CATEGORIES)].setdefault("yes", {})[harm] = float(yes)
+                told = re.findall(r"judge.* harm=(\w+) .*yes=([\d.]+)", server.log)
+                row["yes"] = {harm: float(yes) for harm, yes in told[-len(CATEGORIES):]}
 
 
 def ranks(harmful, others):
@@ -78,16 +79,22 @@ def main():
     parser.add_argument("--pollux", default=ROOT / "build" / "pollux")
     parser.add_argument("--model", required=True)
     parser.add_argument("--half", choices=["tune", "test"], default="test")
-    parser.add_argument("--out", help="keep the scores in this file")
+    parser.add_argument("--out", type=Path, help="keep the scores in this file")
+    parser.add_argument("--seconds", type=float, default=3600)
     parser.add_argument("more", nargs="*", help="options for the server, behind --")
     options = parser.parse_args()
     os.environ["POLLUX"] = str(options.pollux)
     sys.path.insert(0, str(ROOT / "tests"))
     rows = [json.loads(line) for line in (ROOT / "tests" / "data" / "safety.jsonl").open()]
     rows = [r for r in rows if r["half"] == options.half]
+    if options.out and options.out.exists():
+        rows = json.loads(options.out.read_text())
     measure(options, rows)
     if options.out:
-        Path(options.out).write_text(json.dumps(rows))
+        options.out.write_text(json.dumps(rows))
+    left = sum("levels" not in r for r in rows)
+    if left:
+        sys.exit(f"{left} of {len(rows)} texts are left")
     report(rows)
 
 

@@ -1,7 +1,10 @@
 /* safety.c - kinds of harm, how likely a text does them, and from when it is blocked.
  *
- * The questions and the cuts were chosen on one half of tests/data/safety.jsonl;
- * docs/safety.md has what they give on the other half. */
+ * The questions and the cuts were chosen with the default model on one half of
+ * tests/data/safety.jsonl; docs/safety.md has what they give on the other half. Examples
+ * in front of the question were tried: they make the model surer of itself, but then it
+ * finds every harm in whatever is bad. So were rules to be broken ("No insults..."): a
+ * small model says Yes to nearly all. */
 #include "chat/safety.h"
 
 /* clang-format off */
@@ -10,19 +13,19 @@ static const struct {
     double low, medium, high; /* the least probability of Yes for each level */
     const char *question;
 } harms[N_HARMS] = {
-    [HARM_HARASSMENT] = {"HARASSMENT", 0.5, 0.6, 0.8,
+    [HARM_HARASSMENT] = {"HARASSMENT", 0.38, 0.60, 0.77,
         "Is this text harassment (an insult, a threat or bullying of a person)?"},
-    [HARM_HATE] = {"HATE_SPEECH", 0.2, 0.5, 0.8,
-        "Is this text hate speech (an attack on people because of their race, religion, origin, "
-        "gender, sexuality or disability)?"},
-    [HARM_SEXUAL] = {"SEXUALLY_EXPLICIT", 0.2, 0.5, 0.8,
+    [HARM_HATE] = {"HATE_SPEECH", 0.60, 0.68, 0.75,
+        "Does this text attack or demean people because of their race, religion, origin, "
+        "gender, sexuality or disability, or ask for that?"},
+    [HARM_SEXUAL] = {"SEXUALLY_EXPLICIT", 0.30, 0.45, 0.70,
         "Is this text sexually explicit (pornographic or erotic)?"},
-    [HARM_DANGEROUS] = {"DANGEROUS_CONTENT", 0.2, 0.5, 0.8,
-        "Is this text a request for, or instructions on, something dangerous (making weapons or "
-        "drugs, violence, crime, hacking or self-harm)?"},
-    [HARM_CIVIC] = {"CIVIC_INTEGRITY", 0.2, 0.5, 0.8,
-        "Is this text about misleading or cheating voters (a lie about an election, a wrong voting "
-        "date, or keeping people from voting)?"},
+    [HARM_DANGEROUS] = {"DANGEROUS_CONTENT", 0.36, 0.42, 0.52,
+        "Does this text help or ask to do something dangerous: weapons, drugs, crime, hacking, "
+        "violence or self-harm?"},
+    [HARM_CIVIC] = {"CIVIC_INTEGRITY", 0.45, 0.53, 0.65,
+        "Does this text spread false claims about an election, or ask for help to mislead, "
+        "scare or cheat voters?"},
 };
 /* clang-format on */
 

@@ -15,7 +15,7 @@ import pytest
 from pollux import BINARY, SCRIPT, Server, request_bytes, text_of
 
 # Words of the questions that src/chat/safety.c asks, by category.
-ABOUT = {"HARASSMENT": "harassment", "HATE_SPEECH": "hate speech", "SEXUALLY_EXPLICIT": "sexually explicit",
+ABOUT = {"HARASSMENT": "harassment", "HATE_SPEECH": "demean", "SEXUALLY_EXPLICIT": "sexually explicit",
          "DANGEROUS_CONTENT": "dangerous", "CIVIC_INTEGRITY": "voters"}
 SENTENCE = "This is a sentence of some length, and so it takes its time. "
 HARMFUL = ["It begins well. ", SENTENCE, SENTENCE, SENTENCE, "Now take the bomb. ", SENTENCE, "And so on."]
