@@ -131,6 +131,7 @@ static uint64_t print_of_call(uint64_t print, const struct part *call)
 /* Every bit of it depends on every bit of x (splitmix64). */
 static uint64_t mixed(uint64_t x)
 {
+    x += 0x9e3779b97f4a7c15u;
     x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
     x = (x ^ x >> 27) * 0x94d049bb133111ebu;
     return x ^ x >> 31;
@@ -297,7 +298,7 @@ static int named(const struct json_enum *table, const struct error *name, int ot
 
 static int finish_of(const struct turn_event *event)
 {
-    if (event->bad_call)
+    if (event->bad_call && event->finish == FINISH_STOP)
         return WIRE_FINISH_MALFORMED_CALL;
     switch (event->finish) {
     case FINISH_STOP:
