@@ -184,6 +184,17 @@ static void ids_are_made_to_the_familys_taste_and_still_match(void **state)
     assert_string_not_equal(ids[0], ids[1]);
 }
 
+static void marks_that_are_control_tokens_are_to_be_shown(void **state)
+{
+    struct scene *scene = ask(state, MISTRAL);
+    scene->controls[3] = TEXT("[TOOL_CALLS]");
+    scene->controls[4] = TEXT("[INST]");
+    scene->engine.info.n_specials = 5;
+    make(scene);
+    assert_true(text_is(buf_view(&scene->shown), "[TOOL_CALLS]"));
+    assert_grammar_says(scene, "head: WORDS <[1003]>");
+}
+
 static void arguments_are_strings_where_the_template_adds_them_to_strings(void **state)
 {
     struct scene *scene = ask(state, DEEPSEEK);
@@ -410,6 +421,7 @@ int main(void)
         TEST(hermes_templates_show_everything_themselves),
         TEST(a_template_that_takes_one_call_at_once_gets_them_one_by_one),
         TEST(ids_are_made_to_the_familys_taste_and_still_match),
+        TEST(marks_that_are_control_tokens_are_to_be_shown),
         TEST(arguments_are_strings_where_the_template_adds_them_to_strings),
         TEST(a_template_that_knows_no_tools_gets_them_in_words),
         TEST(where_no_call_is_allowed_no_function_is_shown),

@@ -452,6 +452,24 @@ static void learn_template(struct prompter *p)
     buf_free(&without);
 }
 
+/* Marks of the family that are control tokens are to be read in its answers. */
+static void show_marks(const struct prompter *p)
+{
+    const struct family *f = p->family;
+    const char *const marks[] = {f->mark,   f->end_mark, f->lead,  f->trail,
+                                 f->before, f->between,  f->after, f->tag,
+                                 f->think,  f->end_think};
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+        struct text mark = text_of(marks[i] ? marks[i] : "");
+        for (size_t at = 0; (at = special_next(p->specials, mark, at)) < mark.len;) {
+            size_t len = special_at(p->specials, text_slice(mark, at, mark.len));
+            struct text name = text_slice(mark, at, at + len);
+            engine_show(p->engine, &name, 1);
+            at += len;
+        }
+    }
+}
+
 /* ---- the door ---- */
 
 struct prompter *prompter_open(struct engine *engine, struct error *err)
@@ -473,6 +491,7 @@ struct prompter *prompter_open(struct engine *engine, struct error *err)
         return NULL;
     }
     learn_template(p);
+    show_marks(p);
     return p;
 }
 

@@ -27,8 +27,9 @@ struct scene {
     struct prompt prompt;
     struct error err;
     bool good;
-    int n_grammars;  /* compiled and not released */
-    struct buf lark; /* the last one; one that says "refuse" is refused */
+    int n_grammars;   /* compiled and not released */
+    struct buf shown; /* control tokens, their names in a row */
+    struct buf lark;  /* the last one; one that says "refuse" is refused */
 };
 
 static inline int scene_tokenize(struct engine *engine, struct text text, bool special,
@@ -73,11 +74,19 @@ static inline void scene_release(struct engine *engine, struct grammar *grammar)
     scene->n_grammars--;
 }
 
+static inline void scene_show(struct engine *engine, const struct text *names, int n)
+{
+    struct scene *scene = (struct scene *)engine;
+    for (int i = 0; i < n; i++)
+        buf_text(&scene->shown, names[i]);
+}
+
 static inline struct scene *set_up(void **state, const char *template)
 {
     static const struct engine_ops ops = {.tokenize = scene_tokenize,
                                           .grammar = scene_grammar,
-                                          .grammar_release = scene_release};
+                                          .grammar_release = scene_release,
+                                          .show = scene_show};
     struct scene *scene = *state;
     scene->controls[0] = TEXT("<|im_start|>");
     scene->controls[1] = TEXT("<|im_end|>");
@@ -156,6 +165,7 @@ static inline int close_scene(void **state)
     arena_close(scene->arena);
     assert_int_equal(scene->n_grammars, 0);
     buf_free(&scene->lark);
+    buf_free(&scene->shown);
     free(scene);
     return 0;
 }

@@ -121,6 +121,17 @@ static void every_token_has_bytes_or_a_name(void **state)
     buf_free(&bytes);
 }
 
+static void a_control_token_can_be_shown(void **state)
+{
+    NEEDS_MODEL(state);
+    int32_t token;
+    assert_int_equal(llm_tokenize(llm, TEXT("<|im_start|>"), true, &token, 1), 1);
+    assert_int_equal(llm_piece(llm, token).len, 0);
+    llm_show(llm, TEXT("<|im_start|>"));
+    assert_true(text_is(llm_piece(llm, token), "<|im_start|>"));
+    assert_int_equal(llm_piece(llm, llm_usual_end(llm)).len, 0);
+}
+
 static void the_same_text_is_compiled_once(void **state)
 {
     NEEDS_MODEL(state);
@@ -242,6 +253,7 @@ int main(void)
         cmocka_unit_test(forced_tokens_are_those_that_the_tokenizer_makes),
         cmocka_unit_test(control_tokens_are_no_text_but_have_names),
         cmocka_unit_test(every_token_has_bytes_or_a_name),
+        cmocka_unit_test(a_control_token_can_be_shown),
         cmocka_unit_test(the_same_text_is_compiled_once),
         cmocka_unit_test(what_is_held_outlives_what_is_not),
         cmocka_unit_test(what_does_not_compile_says_why_each_time),

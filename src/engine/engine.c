@@ -24,6 +24,12 @@ int engine_tokenize(struct engine *engine, struct text text, bool special,
     return engine->ops->tokenize(engine, text, special, tokens, room);
 }
 
+void engine_show(struct engine *engine, const struct text *names, int n)
+{
+    if (engine->ops->show)
+        engine->ops->show(engine, names, n);
+}
+
 const struct engine_info *engine_info(const struct engine *engine)
 {
     return &engine->info;

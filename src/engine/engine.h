@@ -125,6 +125,10 @@ void engine_release(struct job *job);
 int engine_tokenize(struct engine *engine, struct text text, bool special,
                     int32_t *tokens, int room);
 
+/* Has answers hold the names of these control tokens, which are no text otherwise: some
+ * models write their marks so. Before the first job. */
+void engine_show(struct engine *engine, const struct text *names, int n);
+
 /* Compiles what an answer may be, in llguidance's Lark syntax; any thread. Grammars are
  * kept: the same text again costs nothing. A grammar describes a whole answer, from where
  * the prompt ends. NULL and err (INVALID_ARGUMENT): it cannot be compiled. Each success
@@ -167,6 +171,7 @@ struct engine_ops {
     void (*load)(struct engine *, int *, int *);
     struct grammar *(*grammar)(struct engine *, struct text, struct error *);
     void (*grammar_release)(struct engine *, struct grammar *);
+    void (*show)(struct engine *, const struct text *, int); /* NULL: all are text */
     void (*close)(struct engine *);
 };
 

@@ -17,6 +17,8 @@ struct llm {
     void (*progress)(float, void *);
     void *progress_arg;
     char piece[1024];
+    int32_t shown[LLM_SHOWN]; /* control tokens that have their names as text */
+    int n_shown;
 };
 
 static void on_log(enum ggml_log_level level, const char *text, void *arg)
@@ -250,9 +252,20 @@ int llm_tokenize(const struct llm *llm, struct text text, bool special, int32_t 
 
 struct text llm_piece(struct llm *llm, int32_t token)
 {
+    bool shown = false;
+    for (int i = 0; i < llm->n_shown && !shown; i++)
+        shown = llm->shown[i] == token;
     int n =
-        llama_token_to_piece(llm->vocab, token, llm->piece, sizeof(llm->piece), 0, false);
+        llama_token_to_piece(llm->vocab, token, llm->piece, sizeof(llm->piece), 0, shown);
     return (struct text){llm->piece, n > 0 ? (size_t)n : 0};
+}
+
+void llm_show(struct llm *llm, struct text name)
+{
+    const struct llm_info *info = &llm->info;
+    for (int i = 0; i < info->n_specials && llm->n_shown < LLM_SHOWN; i++)
+        if (text_same(info->specials[i], name))
+            llm->shown[llm->n_shown++] = info->special_ids[i];
 }
 
 bool llm_is_end(const struct llm *llm, int32_t token)

@@ -26,7 +26,7 @@ struct llm_options {
     void *progress_arg;
 };
 
-enum { LLM_CTX_DEFAULT = 8192, LLM_BATCH_MAX = 512 };
+enum { LLM_CTX_DEFAULT = 8192, LLM_BATCH_MAX = 512, LLM_SHOWN = 16 };
 
 struct llm_info {
     struct text template, bos, eos;
@@ -49,6 +49,9 @@ int llm_tokenize(const struct llm *llm, struct text text, bool special, int32_t 
 
 /* The token's bytes; the view is good until the next call. Control tokens have none. */
 struct text llm_piece(struct llm *llm, int32_t token);
+
+/* From now on this control token has its name as text. The first LLM_SHOWN of them. */
+void llm_show(struct llm *llm, struct text name);
 bool llm_is_end(const struct llm *llm, int32_t token); /* of a turn or of the text */
 int32_t llm_usual_end(const struct llm *llm);          /* the one that ends a turn */
 

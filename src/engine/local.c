@@ -735,6 +735,12 @@ static struct grammar *local_grammar(struct engine *engine, struct text lark,
     return constrain_grammar(((struct local *)engine)->constrain, lark, err);
 }
 
+static void local_show(struct engine *engine, const struct text *names, int n)
+{
+    for (int i = 0; i < n; i++)
+        llm_show(((struct local *)engine)->llm, names[i]);
+}
+
 static void local_grammar_release(struct engine *engine, struct grammar *grammar)
 {
     constrain_release(((struct local *)engine)->constrain, grammar);
@@ -771,6 +777,7 @@ static const struct engine_ops local_ops = {
     .load = local_load,
     .grammar = local_grammar,
     .grammar_release = local_grammar_release,
+    .show = local_show,
     .close = local_close,
 };
 
