@@ -22,8 +22,8 @@
  * the model, and their rows are computed together (PREFILL again). Where the rows of
  * each token are wanted as they would have been without a grammar, that is with a seed or
  * with logprobs, they are computed one by one. Masks are made on this thread, before the
- * draw: on CPUs the kernels want all cores, and a mask (0.05 ms) made beside them on a
- * further thread cost more than it saved.
+ * draw: on CPUs the kernels want all cores, so that a thread beside them has none to run
+ * on.
  *
  * Exact repetition. Kernels round differently for different numbers of rows, so the same
  * prompt can give other logits when it was prefilled in other pieces, and a token others
@@ -36,58 +36,15 @@
  *   - reuses only rows computed that way, up to a multiple of 64,
  *   - decodes alone.
  * Jobs without a seed take the fastest shapes. Both leave n_exact true, so they share. */
+#include "engine/local.h"
 #include "base/log.h"
 #include "base/loop.h"
-#include "engine/cache.h"
-#include "engine/constrain.h"
-#include "engine/job.h"
-#include "engine/plan.h"
-#include "engine/tokens.h"
-#include <pthread.h>
 #include <stdlib.h>
 
 enum {
-    SLOTS_MAX = 64,
-    EXACT = 64,        /* rows: what makes a piece canonical */
     CHUNK_ALONE = 512, /* rows of prefill in a round when nobody speaks */
     CHUNK_SHARED = 64, /* and when somebody does: a stall of one or two steps */
-    LEFT_BEHIND = 64,  /* rows worth less than a copy of the others */
     QUIET_MS = 300,    /* idle time before a batch size is timed */
-};
-
-/* Costs that differ by less are noise. */
-#define ALIKE 0.95
-
-enum slot_state { SLOT_FREE, SLOT_PREFILL, SLOT_SPEAKING };
-
-struct slot {
-    enum slot_state state;
-    int index;
-    int32_t *tokens; /* n_ctx of them */
-    int n_past, n_known;
-    int n_exact;
-    int64_t last_used; /* in rounds */
-    struct sequence *sequence;
-};
-
-struct local {
-    struct engine engine;
-    struct arena *arena;
-    struct llm *llm;
-    struct tokens *tokens;
-    struct constrain *constrain;
-    struct plan plan;
-    struct cache *cache;
-    struct queue *inbox;
-    pthread_t thread;
-    int queue_limit;
-    atomic_int n_running, n_waiting;
-    atomic_bool closing;
-    /* The rest is the thread's own. */
-    struct slot slots[SLOTS_MAX];
-    struct sequence *waiting, **waiting_end;
-    int64_t round;
-    uint32_t *mask; /* of the vocabulary */
 };
 
 /* ---- what the submitter calls ---- */
@@ -138,327 +95,6 @@ static void local_release(struct job *handle)
     job_unhold((struct local_job *)handle);
 }
 
-/* ---- the end of a sequence ---- */
-
-static void free_slot(struct local *local, struct slot *slot)
-{
-    slot->state = SLOT_FREE;
-    slot->sequence = NULL;
-    slot->last_used = local->round;
-    cache_put(local->cache, slot->index, slot->tokens, slot->n_past);
-}
-
-static void end_sequence(struct local *local, struct sequence *sequence,
-                         enum finish finish, const struct error *error)
-{
-    atomic_fetch_sub(sequence->slot ? &local->n_running : &local->n_waiting, 1);
-    if (sequence->slot)
-        free_slot(local, sequence->slot);
-    sequence->slot = NULL;
-    sequence_end(sequence, local->llm, finish, error);
-}
-
-static void fail_slot(struct local *local, struct slot *slot, const char *why)
-{
-    struct error error = {0};
-    error_set(&error, ERROR_INTERNAL, "%s", why);
-    llm_truncate(local->llm, slot->index, 0);
-    slot->n_past = slot->n_exact = 0;
-    end_sequence(local, slot->sequence, FINISH_ERROR, &error);
-}
-
-static const char step_failed[] =
-    "The model failed to compute this step; the log says more.";
-
-/* ---- speaking: a row of logits becomes a token, and perhaps the end ---- */
-
-/* Whether the row of each token is computed as it would be without a grammar. */
-static bool goes_singly(const struct job_spec *spec)
-{
-    return spec->sampling.seeded || spec->sampling.n_top >= 0;
-}
-
-/* Says one more token of the answer. False: the answer is over. */
-static bool say(struct local *local, struct sequence *sequence,
-                const struct sampled *sampled)
-{
-    struct slot *slot = sequence->slot;
-    const struct job_spec *spec = &sequence->job->spec;
-    if (llm_is_end(local->llm, sampled->token)) {
-        end_sequence(local, sequence, FINISH_STOP, NULL);
-        return false;
-    }
-    sequence->n_output++;
-    if (spec->sampling.n_top >= 0)
-        buf_add(&sequence->steps, sampled, sizeof(*sampled));
-    struct text piece = llm_piece(local->llm, sampled->token);
-    if (output_feed(sequence->output, piece, &sequence->text)) {
-        end_sequence(local, sequence, FINISH_STOP, NULL);
-        return false;
-    }
-    if (sequence->n_output >= spec->max_tokens ||
-        slot->n_known + 2 > local->engine.info.n_ctx) {
-        end_sequence(local, sequence, FINISH_MAX_TOKENS, NULL);
-        return false;
-    }
-    slot->tokens[slot->n_known++] = sampled->token;
-    return true;
-}
-
-/* Whether a token is known without asking the model: the grammar leaves no other. */
-static bool is_forced(struct sequence *sequence)
-{
-    if (sequence->at_forced < sequence->n_forced)
-        return true;
-    if (!sequence->matcher)
-        return false;
-    sequence->at_forced = 0;
-    sequence->n_forced =
-        (int)matcher_forced(sequence->matcher, sequence->forced, FORCED_MAX);
-    return sequence->n_forced > 0;
-}
-
-/* The model's choice among what the grammar allows. False: the sequence has failed. */
-static bool draw(struct local *local, struct sequence *sequence, float *logits,
-                 struct sampled *sampled)
-{
-    char words[200] = "";
-    struct matcher *matcher = sequence->matcher;
-    if (matcher && !matcher_mask(matcher, local->mask, words, sizeof(words))) {
-        log_line(LOG_ERROR, "grammar", "message=\"%s\"", words);
-        fail_slot(local, sequence->slot,
-                  "The grammar of this answer took too much work to follow.");
-        return false;
-    }
-    *sampled = sampler_next(sequence->sampler, logits, matcher ? local->mask : NULL);
-    if (sampled->token < 0) {
-        fail_slot(local, sequence->slot, step_failed);
-        return false;
-    }
-    if (matcher && !llm_is_end(local->llm, sampled->token) &&
-        !matcher_take(matcher, sampled->token, words, sizeof(words))) {
-        log_line(LOG_ERROR, "grammar", "message=\"%s\"", words);
-        fail_slot(local, sequence->slot,
-                  "The grammar of this answer refused what it had allowed.");
-        return false;
-    }
-    return true;
-}
-
-/* The logits of the slot's last row are there: what comes next is said. */
-static void speak(struct local *local, struct sequence *sequence, float *logits)
-{
-    struct slot *slot = sequence->slot;
-    struct sampled sampled;
-    if (!sequence->spoke_us)
-        sequence->spoke_us = now_us();
-    if (is_forced(sequence))
-        sampled = sampler_given(sequence->sampler, logits,
-                                sequence->forced[sequence->at_forced++]);
-    else if (!draw(local, sequence, logits, &sampled))
-        return;
-    if (!say(local, sequence, &sampled))
-        return;
-    while (!goes_singly(&sequence->job->spec) && is_forced(sequence)) {
-        sampled = (struct sampled){.token = sequence->forced[sequence->at_forced++]};
-        if (!say(local, sequence, &sampled))
-            return;
-    }
-    bool over = sequence->matcher && sequence->at_forced == sequence->n_forced &&
-                matcher_is_over(sequence->matcher);
-    if (over) {
-        end_sequence(local, sequence, FINISH_STOP, NULL);
-        return;
-    }
-    slot->state = slot->n_known - slot->n_past > 1 ? SLOT_PREFILL : SLOT_SPEAKING;
-    sequence_tell(sequence, local->llm);
-}
-
-/* ---- admission: a slot, and the rows that need not be computed again ---- */
-
-/* How many canonical rows are left of n_exact when n rows are kept. */
-static int exact_rows(int n_exact, int n)
-{
-    int least = n < n_exact ? n : n_exact;
-    return least - least % EXACT;
-}
-
-/* How many of `common` rows of the slot the job may reuse. The prompt's last row is
- * always computed: its logits are wanted. */
-static int reusable(const struct slot *slot, const struct job_spec *spec, int common)
-{
-    int most = spec->n_tokens - 1;
-    int n = common < most ? common : most;
-    if (!spec->sampling.seeded)
-        return n;
-    return exact_rows(slot->n_exact, n);
-}
-
-/* What a step costs when the slot speaks together with those that are busy. Jobs with a
- * seed decode alone, wherever they are. */
-static double cost_with(const struct local *local, const struct slot *slot)
-{
-    bool speaks[SLOTS_MAX] = {0};
-    for (int i = 0; i < local->engine.info.n_slots; i++) {
-        const struct sequence *sequence = local->slots[i].sequence;
-        speaks[i] = sequence && !sequence->job->spec.sampling.seeded;
-    }
-    speaks[slot->index] = true;
-    return plan_step_cost(&local->plan, speaks);
-}
-
-/* Whether a is the better one to lose what it holds. */
-static bool is_older(const struct slot *a, const struct slot *b)
-{
-    if ((a->n_past == 0) != (b->n_past == 0))
-        return a->n_past == 0;
-    return a->last_used < b->last_used;
-}
-
-/* Of the free slots at whose side decoding costs least, an empty one or the one that has
- * been idle longest; NULL: none is free. */
-static struct slot *pick_free(struct local *local, const struct slot *but)
-{
-    struct slot *pick = NULL;
-    double least = 0;
-    for (int i = 0; i < local->engine.info.n_slots; i++) {
-        struct slot *slot = &local->slots[i];
-        if (slot == but || slot->state != SLOT_FREE)
-            continue;
-        double cost = cost_with(local, slot);
-        bool cheaper = !pick || cost < least * ALIKE;
-        if (cheaper || (cost * ALIKE <= least && is_older(slot, pick))) {
-            pick = slot;
-            least = cost;
-        }
-    }
-    return pick;
-}
-
-static void take_slot(struct local *local, struct slot *slot, struct sequence *sequence,
-                      int n_rows)
-{
-    if (slot->n_past > n_rows && !llm_truncate(local->llm, slot->index, n_rows))
-        n_rows = 0;
-    slot->n_past = n_rows;
-    slot->n_exact = exact_rows(slot->n_exact, n_rows);
-    slot->n_known = sequence->job->spec.n_tokens;
-    memcpy(slot->tokens, sequence->job->spec.tokens,
-           sizeof(int32_t) * (size_t)slot->n_known);
-    cache_put(local->cache, slot->index, slot->tokens, n_rows);
-    slot->state = SLOT_PREFILL;
-    slot->sequence = sequence;
-    sequence->slot = slot;
-    sequence->n_cached = n_rows;
-    /* Not before: it is as large as the vocabulary, and hundreds may wait. */
-    sequence->sampler = sampler_open(&sequence->job->spec.sampling, sequence->candidate,
-                                     local->engine.info.n_vocab);
-    if (sequence->job->spec.grammar)
-        sequence->matcher = matcher_open(sequence->job->spec.grammar);
-    sequence->admitted_us = now_us();
-    atomic_fetch_sub(&local->n_waiting, 1);
-    atomic_fetch_add(&local->n_running, 1);
-}
-
-/* Copies the first n rows; slot->n_exact says how good they are. */
-static bool copy_rows(struct local *local, const struct slot *from, struct slot *to,
-                      int n)
-{
-    bool copied = llm_copy(local->llm, from->index, to->index, n);
-    to->n_past = copied ? n : 0;
-    to->n_exact = exact_rows(from->n_exact, to->n_past);
-    return copied;
-}
-
-/* A further candidate: the prompt's rows and logits are there already. */
-static bool fork_sequence(struct local *local, struct sequence *sequence)
-{
-    struct local_job *job = sequence->job;
-    int n = job->spec.n_tokens;
-    if (!job->origin || !job->logits || job->origin->n_past < n ||
-        memcmp(job->origin->tokens, job->spec.tokens, sizeof(int32_t) * (size_t)n) != 0)
-        return false;
-    struct slot *slot = job->origin;
-    if (slot->state != SLOT_FREE) {
-        slot = pick_free(local, NULL);
-        if (!slot || !copy_rows(local, job->origin, slot, n))
-            return false;
-    }
-    take_slot(local, slot, sequence, n);
-    if (slot->n_past < n) /* a model that cannot truncate */
-        return true;
-    size_t size = sizeof(float) * (size_t)local->engine.info.n_vocab;
-    float *logits = mem_alloc(size);
-    memcpy(logits, job->logits, size);
-    speak(local, sequence, logits);
-    free(logits);
-    return true;
-}
-
-/* Reuses the longest cached prefix: in place when its slot is free, well placed, and
- * little else is lost; by a copy otherwise. False: no slot is free. */
-static bool admit_sequence(struct local *local, struct sequence *sequence)
-{
-    const struct job_spec *spec = &sequence->job->spec;
-    struct slot *cheapest = pick_free(local, NULL), *best = NULL;
-    if (!cheapest)
-        return false;
-    if (fork_sequence(local, sequence))
-        return true;
-    int common[SLOTS_MAX], n_best = 0;
-    cache_match(local->cache, spec->tokens, spec->n_tokens, common,
-                local->engine.info.n_slots);
-    for (int i = 0; i < local->engine.info.n_slots; i++) {
-        struct slot *slot = &local->slots[i];
-        int n = reusable(slot, spec, common[i]);
-        bool better = n > n_best || (n == n_best && n > 0 && slot->state == SLOT_FREE &&
-                                     best->state != SLOT_FREE);
-        if (better) {
-            best = slot;
-            n_best = n;
-        }
-    }
-    if (!best) {
-        take_slot(local, cheapest, sequence, 0);
-        return true;
-    }
-    bool in_place = best->state == SLOT_FREE && best->n_past - n_best <= LEFT_BEHIND &&
-                    cost_with(local, best) * ALIKE <= cost_with(local, cheapest);
-    struct slot *other = in_place ? NULL : pick_free(local, best);
-    if (other && copy_rows(local, best, other, n_best))
-        take_slot(local, other, sequence, n_best);
-    else if (best->state == SLOT_FREE)
-        take_slot(local, best, sequence, n_best);
-    else
-        take_slot(local, cheapest, sequence, 0);
-    return true;
-}
-
-/* Candidates after the first wait for its prompt, then fork from it. */
-static bool must_wait(const struct sequence *sequence)
-{
-    const struct sequence *first = &sequence->job->sequences[0];
-    return sequence != first && !first->over && !sequence->job->logits;
-}
-
-static void admit(struct local *local)
-{
-    struct sequence **link = &local->waiting;
-    while (*link) {
-        struct sequence *sequence = *link;
-        if (must_wait(sequence)) {
-            link = &sequence->next;
-            continue;
-        }
-        struct sequence *next = sequence->next;
-        if (!admit_sequence(local, sequence))
-            break;
-        *link = next;
-    }
-    for (local->waiting_end = link; *local->waiting_end;)
-        local->waiting_end = &(*local->waiting_end)->next;
-}
-
 /* ---- prefill ---- */
 
 /* How many rows come next, at most `room`. */
@@ -498,11 +134,11 @@ static int prefill_chunk(struct local *local, struct slot *slot, int room)
     if (result == LLM_STOPPED) {
         if (!llm_truncate(local->llm, slot->index, from))
             slot->n_past = slot->n_exact = 0;
-        end_sequence(local, slot->sequence, FINISH_CANCELLED, NULL);
+        local_end(local, slot->sequence, FINISH_CANCELLED, NULL);
         return n;
     }
     if (result == LLM_FAILED) {
-        fail_slot(local, slot, step_failed);
+        local_fail(local, slot, local_step_failed);
         return n;
     }
     slot->n_past += n;
@@ -514,7 +150,7 @@ static int prefill_chunk(struct local *local, struct slot *slot, int room)
             cache_put(local->cache, slot->index, slot->tokens, slot->n_past);
             keep_logits(local, slot, logits);
         }
-        speak(local, slot->sequence, logits);
+        local_speak(local, slot->sequence, logits);
     }
     return n;
 }
@@ -582,11 +218,11 @@ static void decode_run(struct local *local, struct run run, const bool *alone, b
         }
         done[slot->index] = true;
         if (result != LLM_OK) {
-            fail_slot(local, slot, step_failed);
+            local_fail(local, slot, local_step_failed);
             continue;
         }
         slot->n_past++;
-        speak(local, slot->sequence, llm_logits(local->llm, i));
+        local_speak(local, slot->sequence, llm_logits(local->llm, i));
     }
 }
 
@@ -659,7 +295,7 @@ static void sweep(struct local *local)
     for (int i = 0; i < local->engine.info.n_slots; i++) {
         struct sequence *sequence = local->slots[i].sequence;
         if (sequence && is_unwanted(local, sequence))
-            end_sequence(local, sequence, FINISH_CANCELLED, NULL);
+            local_end(local, sequence, FINISH_CANCELLED, NULL);
     }
     struct sequence **link = &local->waiting;
     while (*link) {
@@ -669,7 +305,7 @@ static void sweep(struct local *local)
             continue;
         }
         *link = sequence->next;
-        end_sequence(local, sequence, FINISH_CANCELLED, NULL);
+        local_end(local, sequence, FINISH_CANCELLED, NULL);
     }
     local->waiting_end = link;
 }
@@ -704,7 +340,7 @@ static void *run(void *arg)
             return NULL;
         local->round++;
         sweep(local);
-        admit(local);
+        local_admit(local);
         if (is_busy(local)) {
             prefill(local);
             decode(local);

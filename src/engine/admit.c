@@ -1,0 +1,196 @@
+/* admit.c - a slot for a sequence that waits, and the rows that need not be computed
+ * again.
+ *
+ * The longest prefix that any slot holds is reused. Where the sequence goes is weighed
+ * against what is lost there, and against where the others speak: scattered slots decode
+ * in several batches (plan.h). */
+#include "base/loop.h"
+#include "engine/local.h"
+#include <stdlib.h>
+
+enum { LEFT_BEHIND = 64 /* rows worth less than a copy of the others */ };
+
+/* Costs that differ by less are noise. */
+#define ALIKE 0.95
+
+int local_exact(int n_exact, int n)
+{
+    int least = n < n_exact ? n : n_exact;
+    return least - least % EXACT;
+}
+
+/* How many of `common` rows of the slot the job may reuse. The prompt's last row is
+ * always computed: its logits are wanted. */
+static int reusable(const struct slot *slot, const struct job_spec *spec, int common)
+{
+    int most = spec->n_tokens - 1;
+    int n = common < most ? common : most;
+    if (!spec->sampling.seeded)
+        return n;
+    return local_exact(slot->n_exact, n);
+}
+
+/* What a step costs when the slot speaks together with those that are busy. Jobs with a
+ * seed decode alone, wherever they are. */
+static double cost_with(const struct local *local, const struct slot *slot)
+{
+    bool speaks[SLOTS_MAX] = {0};
+    for (int i = 0; i < local->engine.info.n_slots; i++) {
+        const struct sequence *sequence = local->slots[i].sequence;
+        speaks[i] = sequence && !sequence->job->spec.sampling.seeded;
+    }
+    speaks[slot->index] = true;
+    return plan_step_cost(&local->plan, speaks);
+}
+
+/* Whether a is the better one to lose what it holds. */
+static bool is_older(const struct slot *a, const struct slot *b)
+{
+    if ((a->n_past == 0) != (b->n_past == 0))
+        return a->n_past == 0;
+    return a->last_used < b->last_used;
+}
+
+/* Of the free slots at whose side decoding costs least, an empty one or the one that has
+ * been idle longest; NULL: none is free. */
+static struct slot *pick_free(struct local *local, const struct slot *but)
+{
+    struct slot *pick = NULL;
+    double least = 0;
+    for (int i = 0; i < local->engine.info.n_slots; i++) {
+        struct slot *slot = &local->slots[i];
+        if (slot == but || slot->state != SLOT_FREE)
+            continue;
+        double cost = cost_with(local, slot);
+        bool cheaper = !pick || cost < least * ALIKE;
+        if (cheaper || (cost * ALIKE <= least && is_older(slot, pick))) {
+            pick = slot;
+            least = cost;
+        }
+    }
+    return pick;
+}
+
+static void take_slot(struct local *local, struct slot *slot, struct sequence *sequence,
+                      int n_rows)
+{
+    if (slot->n_past > n_rows && !llm_truncate(local->llm, slot->index, n_rows))
+        n_rows = 0;
+    slot->n_past = n_rows;
+    slot->n_exact = local_exact(slot->n_exact, n_rows);
+    slot->n_known = sequence->job->spec.n_tokens;
+    memcpy(slot->tokens, sequence->job->spec.tokens,
+           sizeof(int32_t) * (size_t)slot->n_known);
+    cache_put(local->cache, slot->index, slot->tokens, n_rows);
+    slot->state = SLOT_PREFILL;
+    slot->sequence = sequence;
+    sequence->slot = slot;
+    sequence->n_cached = n_rows;
+    /* Not before: it is as large as the vocabulary, and hundreds may wait. */
+    sequence->sampler = sampler_open(&sequence->job->spec.sampling, sequence->candidate,
+                                     local->engine.info.n_vocab);
+    if (sequence->job->spec.grammar)
+        sequence->matcher = matcher_open(sequence->job->spec.grammar);
+    sequence->admitted_us = now_us();
+    atomic_fetch_sub(&local->n_waiting, 1);
+    atomic_fetch_add(&local->n_running, 1);
+}
+
+/* Copies the first n rows; slot->n_exact says how good they are. */
+static bool copy_rows(struct local *local, const struct slot *from, struct slot *to,
+                      int n)
+{
+    bool copied = llm_copy(local->llm, from->index, to->index, n);
+    to->n_past = copied ? n : 0;
+    to->n_exact = local_exact(from->n_exact, to->n_past);
+    return copied;
+}
+
+/* A further candidate: the prompt's rows and logits are there already. */
+static bool fork_sequence(struct local *local, struct sequence *sequence)
+{
+    struct local_job *job = sequence->job;
+    int n = job->spec.n_tokens;
+    if (!job->origin || !job->logits || job->origin->n_past < n ||
+        memcmp(job->origin->tokens, job->spec.tokens, sizeof(int32_t) * (size_t)n) != 0)
+        return false;
+    struct slot *slot = job->origin;
+    if (slot->state != SLOT_FREE) {
+        slot = pick_free(local, NULL);
+        if (!slot || !copy_rows(local, job->origin, slot, n))
+            return false;
+    }
+    take_slot(local, slot, sequence, n);
+    if (slot->n_past < n) /* a model that cannot truncate */
+        return true;
+    size_t size = sizeof(float) * (size_t)local->engine.info.n_vocab;
+    float *logits = mem_alloc(size);
+    memcpy(logits, job->logits, size);
+    local_speak(local, sequence, logits);
+    free(logits);
+    return true;
+}
+
+/* Reuses the longest cached prefix: in place when its slot is free, well placed, and
+ * little else is lost; by a copy otherwise. False: no slot is free. */
+static bool admit_sequence(struct local *local, struct sequence *sequence)
+{
+    const struct job_spec *spec = &sequence->job->spec;
+    struct slot *cheapest = pick_free(local, NULL), *best = NULL;
+    if (!cheapest)
+        return false;
+    if (fork_sequence(local, sequence))
+        return true;
+    int common[SLOTS_MAX], n_best = 0;
+    cache_match(local->cache, spec->tokens, spec->n_tokens, common,
+                local->engine.info.n_slots);
+    for (int i = 0; i < local->engine.info.n_slots; i++) {
+        struct slot *slot = &local->slots[i];
+        int n = reusable(slot, spec, common[i]);
+        bool better = n > n_best || (n == n_best && n > 0 && slot->state == SLOT_FREE &&
+                                     best->state != SLOT_FREE);
+        if (better) {
+            best = slot;
+            n_best = n;
+        }
+    }
+    if (!best) {
+        take_slot(local, cheapest, sequence, 0);
+        return true;
+    }
+    bool in_place = best->state == SLOT_FREE && best->n_past - n_best <= LEFT_BEHIND &&
+                    cost_with(local, best) * ALIKE <= cost_with(local, cheapest);
+    struct slot *other = in_place ? NULL : pick_free(local, best);
+    if (other && copy_rows(local, best, other, n_best))
+        take_slot(local, other, sequence, n_best);
+    else if (best->state == SLOT_FREE)
+        take_slot(local, best, sequence, n_best);
+    else
+        take_slot(local, cheapest, sequence, 0);
+    return true;
+}
+
+/* Candidates after the first wait for its prompt, then fork from it. */
+static bool must_wait(const struct sequence *sequence)
+{
+    const struct sequence *first = &sequence->job->sequences[0];
+    return sequence != first && !first->over && !sequence->job->logits;
+}
+
+void local_admit(struct local *local)
+{
+    struct sequence **link = &local->waiting;
+    while (*link) {
+        struct sequence *sequence = *link;
+        if (must_wait(sequence)) {
+            link = &sequence->next;
+            continue;
+        }
+        struct sequence *next = sequence->next;
+        if (!admit_sequence(local, sequence))
+            break;
+        *link = next;
+    }
+    for (local->waiting_end = link; *local->waiting_end;)
+        local->waiting_end = &(*local->waiting_end)->next;
+}

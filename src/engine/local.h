@@ -1,0 +1,72 @@
+/* local.h - what the scheduler's files share: slots, and the engine that has them.
+ *
+ * local.c has the rounds and says what they rest on; admit.c finds a slot for a waiting
+ * sequence; speak.c makes a row of logits the next token. All of it runs on the engine's
+ * thread. */
+#ifndef POLLUX_ENGINE_LOCAL_H
+#define POLLUX_ENGINE_LOCAL_H
+
+#include "engine/cache.h"
+#include "engine/constrain.h"
+#include "engine/job.h"
+#include "engine/plan.h"
+#include "engine/tokens.h"
+#include <pthread.h>
+
+enum {
+    SLOTS_MAX = 64,
+    EXACT = 64, /* rows: what makes a piece of a prompt canonical */
+};
+
+enum slot_state { SLOT_FREE, SLOT_PREFILL, SLOT_SPEAKING };
+
+struct slot {
+    enum slot_state state;
+    int index;
+    int32_t *tokens; /* n_ctx of them */
+    int n_past, n_known;
+    int n_exact;
+    int64_t last_used; /* in rounds */
+    struct sequence *sequence;
+};
+
+struct local {
+    struct engine engine;
+    struct arena *arena;
+    struct llm *llm;
+    struct tokens *tokens;
+    struct constrain *constrain;
+    struct plan plan;
+    struct cache *cache;
+    struct queue *inbox;
+    pthread_t thread;
+    int queue_limit;
+    atomic_int n_running, n_waiting;
+    atomic_bool closing;
+    /* The rest is the thread's own. */
+    struct slot slots[SLOTS_MAX];
+    struct sequence *waiting, **waiting_end;
+    int64_t round;
+    uint32_t *mask; /* of the vocabulary */
+};
+
+/* Takes what waits into slots, as far as there are free ones (admit.c). */
+void local_admit(struct local *local);
+
+/* How many canonical rows are left of n_exact when n rows are kept. */
+int local_exact(int n_exact, int n);
+
+/* The logits of the slot's last row are there: what comes next is said (speak.c). The
+ * sequence may be over afterwards. */
+void local_speak(struct local *local, struct sequence *sequence, float *logits);
+
+/* Ends the sequence and frees its slot. */
+void local_end(struct local *local, struct sequence *sequence, enum finish finish,
+               const struct error *error);
+
+/* The same, because of an error of ours; the slot's rows are forgotten. */
+void local_fail(struct local *local, struct slot *slot, const char *why);
+
+extern const char local_step_failed[];
+
+#endif
