@@ -29,13 +29,17 @@ struct word {
     size_t n;
 };
 
+struct expression {
+    struct expression *next;
+    regex_t regex;
+};
+
 struct blocklist {
     struct arena *arena;
     locale_t locale;
     struct word *words; /* in order */
     size_t n_words, words_room;
-    regex_t **regexes;
-    size_t n_regexes, regexes_room;
+    struct expression *expressions;
 };
 
 /* ---- characters ---- */
@@ -203,8 +207,8 @@ static bool regex_finds(const regex_t *regex, struct text line)
 
 static bool line_matches(const struct blocklist *list, struct text line)
 {
-    for (size_t i = 0; i < list->n_regexes; i++)
-        if (regex_finds(list->regexes[i], line))
+    for (const struct expression *e = list->expressions; e; e = e->next)
+        if (regex_finds(&e->regex, line))
             return true;
     return false;
 }
@@ -240,7 +244,7 @@ bool blocklist_scan(const struct blocklist *list, struct text text, bool final,
 {
     if (scan_words(list, text, final, &scan->words))
         return true;
-    if (list->n_regexes == 0)
+    if (!list->expressions)
         scan->lines = text.len;
     else if (scan_lines_in(list, text, final, &scan->lines))
         return true;
@@ -286,28 +290,24 @@ static void free_regex(void *what)
     regfree(what);
 }
 
-static bool add_regex(struct blocklist *list, struct text source, struct error *err)
+static bool add_expression(struct blocklist *list, struct text source, struct error *err)
 {
-    regex_t *regex = arena_new(list->arena, regex_t);
+    struct expression *e = arena_new(list->arena, struct expression);
     if (memchr(source.at, 0, source.len))
         return error_set(err, ERROR_INVALID_ARGUMENT, "a NUL byte");
-    int failed =
-        regcomp(regex, arena_text(list->arena, source).at, REG_EXTENDED | REG_ICASE);
+    const char *string = arena_text(list->arena, source).at;
+    int failed = regcomp(&e->regex, string, REG_EXTENDED | REG_ICASE);
     if (failed) {
         char words[200];
-        regerror(failed, regex, words, sizeof words);
+        regerror(failed, &e->regex, words, sizeof words);
         return error_set(err, ERROR_INVALID_ARGUMENT, "%s", words);
     }
-    arena_defer(list->arena, free_regex, regex);
-    if (regex_finds(regex, TEXT("")))
+    arena_defer(list->arena, free_regex, &e->regex);
+    if (regex_finds(&e->regex, TEXT("")))
         return error_set(err, ERROR_INVALID_ARGUMENT,
                          "this matches the empty text, so it would block everything");
-    if (list->n_regexes == list->regexes_room) {
-        list->regexes_room = list->regexes_room ? list->regexes_room * 2 : 8;
-        list->regexes =
-            mem_grow(list->regexes, list->regexes_room * sizeof *list->regexes);
-    }
-    list->regexes[list->n_regexes++] = regex;
+    e->next = list->expressions;
+    list->expressions = e;
     return true;
 }
 
@@ -319,7 +319,7 @@ static bool add_line(struct blocklist *list, struct text line, struct error *err
     if (!text_is_utf8(line))
         return error_set(err, ERROR_INVALID_ARGUMENT, "not UTF-8");
     if (line.len > 2 && line.at[0] == '/' && text_ends(line, "/"))
-        return add_regex(list, text_slice(line, 1, line.len - 1), err);
+        return add_expression(list, text_slice(line, 1, line.len - 1), err);
     return add_word(list, line, err);
 }
 
@@ -386,7 +386,6 @@ void blocklist_close(struct blocklist *list)
     if (list->locale)
         freelocale(list->locale);
     free(list->words);
-    free(list->regexes);
     arena_close(list->arena);
     free(list);
 }
