@@ -234,7 +234,7 @@ def test_thoughts_keep_to_their_budget(real, verb):
         last = answer.events[-1] if answer.is_sse else answer.json
         assert candidate["parts"][0].get("thought"), answer
         assert 0 < last["usageMetadata"]["thoughtsTokenCount"] <= budget + 8  # and the marks
-        assert said_by(candidate).strip()
+        assert said_by(candidate).strip() and "think>" not in said_by(candidate)
 
 
 def test_a_budget_of_none_never_thinks(real):
