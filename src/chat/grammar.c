@@ -88,13 +88,13 @@ static bool is_control(const struct writer *w, const char *mark)
 
 /* ---- thoughts ---- */
 
-/* Words neither begin a thought nor, behind one, end it again: behind the lexeme ANY. */
+/* Words neither begin a thought, not even a second one, nor, behind one, end it again:
+ * behind the lexeme ANY. */
 static void put_not_thought(struct writer *w)
 {
     const struct family *family = w->family;
     enum thought thought = w->spec->thought;
-    if ((thought == THOUGHT_BARRED || thought == THOUGHT_MAY) &&
-        !is_control(w, family->think)) {
+    if (thought != THOUGHT_NONE && !is_control(w, family->think)) {
         put(w, " & ~( SPACE ");
         put_literal(w, text_of(family->think));
         put(w, "ANY )");

@@ -312,8 +312,8 @@ static void a_thought_ends_when_its_tokens_are_used_up(void **state)
                 {"<think>" TEN "</think>" GET, WHOLE}, {"<think>a</think>b", REFUSED});
     ask = (struct ask){.template = HERMES, .thought = THOUGHT_OPEN, .budget = 10};
     ASSERT_ROWS(&ask, {"Hello.", MORE}, {"a</think>b", WHOLE},
-                {"a</think>b</think>", REFUSED}, {TEN "</think>\n" GET, WHOLE},
-                {TEN " think", REFUSED});
+                {"a</think>b</think>", REFUSED}, {"a</think>\n<think>b", REFUSED},
+                {TEN "</think>\n" GET, WHOLE}, {TEN " think", REFUSED});
     ask = (struct ask){.template = HERMES,
                        .thought = THOUGHT_OPEN,
                        .budget = -1,
