@@ -22,12 +22,6 @@
         "\n</tools>\n\n"                                                                   \
         "For each function call, return a json object with function name and arguments "   \
         "in this form:\n%s"
-#define ARRAY                                                                              \
-    .tools_trail =                                                                         \
-        "\n</tools>\n\n"                                                                   \
-        "For function calls, return a json array of objects with function name and "       \
-        "arguments, one object for each call:\n%s"
-
 #define THINK .think = "<think>", .end_think = "</think>"
 
 /* <tool_call> and a JSON object, one block for each call. */
@@ -48,13 +42,19 @@ static const struct family families[] = {
     {.name = "qwen3-coder", .signs = {"<tool_call>", "<function="}, THINK, TOOL_CALL, TOOLS, EACH},
     {.name = "glm", .signs = {"<tool_call>", "<arg_key>"}, THINK, TOOL_CALL, TOOLS, EACH},
 
-    /* Trained to call, but too small to decide when. What it writes well is an array. */
+    /* Trained to call, but too small to decide when, and led astray by calls it has seen. */
     {.name = "qwen2.5-coder", .model = "qwen2.5-coder", .signs = {"<tool_call>"},
+     .native = true, .own_tools = true, .narrates = true,
+     .system = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.",
      .question = "You judge whether a function can do what a user asks for. "
                  "Say only Yes or No.", .yes_from = 0.5,
-     .form = FORM_JSON, .mark = "", .end_mark = "", .lead = "[", .trail = "]", .more = ", ",
-     .before = "{\"name\": \"", .between = "\", \"arguments\": ", .after = "}", THINK, TOOLS, ARRAY,
-     .system = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."},
+     .tools_trail =
+        "\n</tools>\n\n"
+        "For each function call, return a json object with function name and arguments "
+        "within <tool_call></tool_call> XML tags:\n%s When several things are asked for, "
+        "make one call for each of them. Leave out optional arguments that the user does "
+        "not mention.",
+     THINK, TOOL_CALL, TOOLS},
 
     {.name = "hermes", .signs = {"<tool_call>"}, .native = true, THINK, TOOL_CALL, TOOLS, EACH},
 

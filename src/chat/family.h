@@ -40,8 +40,9 @@ struct family {
     const char *tag; /* may stand in front of a block without a mark */
     int id_len;      /* calls have ids of this many letters; 0: of any kind */
 
-    bool native; /* what the template does with tools, calls and results is right; else
-                  * all three are put into words here */
+    bool own_tools; /* words of ours show tools better than the template does */
+    bool native;    /* what the template does with tools, calls and results is right; else
+                     * all three are put into words here */
     bool null_content; /* a message of calls alone has no content at all */
     bool as_is; /* the scripted engine: nothing is added to its prompt, no grammar */
 
@@ -49,6 +50,9 @@ struct family {
      * yes from this probability on. NULL: the model decides as it answers. */
     const char *question;
     double yes_from;
+
+    /* Calls of the past and their results are told to it as part of the user's words. */
+    bool narrates;
 
     /* What the template itself says where no system instruction is given; lost behind
      * words of ours unless they repeat it. May be NULL. */

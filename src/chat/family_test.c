@@ -268,8 +268,9 @@ static void a_small_model_is_asked_first_whether_to_call(void **state)
                                               "Function put: Puts.\nRequest: Q?\n"));
     assert_null(question->grammar);
     assert_int_equal(scene->prompt.calling, CALLING_ANY);
-    assert_says(scene, "[{\"name\": <function-name>, \"arguments\": "
-                       "<args-json-object>}]");
+    assert_says(scene, "[system]Be brief.\n\n# Tools\n\n");
+    assert_says(scene, "<tool_call>\n{\"name\": <function-name>, \"arguments\": "
+                       "<args-json-object>}\n</tool_call> When several things");
     assert_string_equal(scene->prompt.otherwise->text.at,
                         "[system]Be brief.\n[user]Q?\n[assistant]\n");
     assert_int_equal(scene->prompt.otherwise->calling, CALLING_NONE);
@@ -288,16 +289,31 @@ static void a_small_model_that_was_told_what_to_do_is_not_asked(void **state)
     }
 }
 
-static void a_small_model_puts_results_into_words(void **state)
+static void a_small_model_is_told_what_functions_gave(void **state)
 {
     struct scene *scene = ask_small(state);
-    add_part(scene, ROLE_MODEL, call(NULL, "get", "{\"n\":1}"));
-    add_part(scene, ROLE_USER, result(NULL, "get", "{\"r\":1}"));
-    assert_prompt(scene, "[system]Be brief.\n[user]Q?\n"
-                         "[assistant][{\"name\": \"get\", \"arguments\": {\"n\": 1}}]\n"
-                         "[user]<tool_response>\n{\"name\": \"get\", \"content\": "
-                         "{\"r\": 1}}\n</tool_response>\n[assistant]\n");
+    add_part(scene, ROLE_MODEL, call(NULL, "get", "{\"n\":1,\"s\":\"a\"}"));
+    more(scene, call("x", "get", "{\"n\":2}"));
+    more(scene, call(NULL, "put", NULL));
+    add_part(scene, ROLE_USER, result("x", "get", "{\"r\":2}"));
+    more(scene, result(NULL, "put", "{}"));
+#define TOLD                                                                             \
+    "[user]Q?\n\nFunctions were called for this:\nget(n=2) gave {\"r\": 2}\n"            \
+    "put() gave {}"
+    assert_prompt(scene, "[system]Be brief.\n" TOLD "\n\nAnswer in plain words, by what "
+                         "they gave.\n[assistant]\n");
     assert_null(scene->prompt.question);
+    assert_grammar_says(scene, "answer: MUTE");
+    add(scene, ROLE_MODEL, "A.");
+    add(scene, ROLE_USER, "R?");
+    make(scene);
+    assert_string_equal(scene->prompt.otherwise->text.at,
+                        "[system]Be brief.\n" TOLD
+                        "\n[assistant]A.\n[user]R?\n[assistant]\n");
+    scene->chat.n_turns -= 2;
+    scene->chat.calling = CALLING_ANY;
+    make(scene);
+    assert_says(scene, TOLD "\n[assistant]");
 }
 
 /* ---- thinking ---- */
@@ -427,7 +443,7 @@ int main(void)
         TEST(where_no_call_is_allowed_no_function_is_shown),
         TEST(a_small_model_is_asked_first_whether_to_call),
         TEST(a_small_model_that_was_told_what_to_do_is_not_asked),
-        TEST(a_small_model_puts_results_into_words),
+        TEST(a_small_model_is_told_what_functions_gave),
         TEST(a_template_with_a_switch_is_told),
         TEST(a_thought_that_the_template_opens_is_closed_at_once),
         TEST(a_model_that_thinks_unasked_is_given_an_empty_thought),

@@ -231,11 +231,21 @@ static bool is_spelled(const struct writer *w, const char *mark)
     return mark && mark[0] && !is_control(w, mark);
 }
 
+/* Words that do not begin as a call without a mark does. */
+static void put_not_bare(struct writer *w)
+{
+    if (!w->family->mark[0])
+        buf_printf(w->out, " & ~( SPACE \"%c\" ANY )", family_begins(w->family));
+}
+
 /* Words that hold no call's mark, where calls are barred. */
 static void put_words_without_calls(struct writer *w)
 {
+    bool calls = w->spec->chat->n_functions > 0;
     put(w, "MUTE: ANY");
-    if (w->spec->chat->n_functions > 0 && is_spelled(w, w->family->mark)) {
+    if (calls)
+        put_not_bare(w);
+    if (calls && is_spelled(w, w->family->mark)) {
         put(w, " & ~( ANY ");
         put_literal(w, text_of(w->family->mark));
         put(w, "ANY )");
@@ -244,13 +254,11 @@ static void put_words_without_calls(struct writer *w)
     put(w, "\n");
 }
 
-/* Words in which `head` watches for calls. Where a call has no mark, they do not begin as
- * one does. */
+/* Words in which `head` watches for calls. */
 static void put_words(struct writer *w)
 {
     put(w, "WORDS: ANY");
-    if (!w->family->mark[0])
-        buf_printf(w->out, " & ~( SPACE \"%c\" ANY )", family_begins(w->family));
+    put_not_bare(w);
     if (is_spelled(w, w->family->tag)) {
         put(w, " & ~( SPACE ");
         put_literal(w, text_of(w->family->tag));
@@ -315,7 +323,7 @@ static bool is_free(const struct grammar_spec *spec, bool calls)
 {
     bool watched = spec->thought != THOUGHT_NONE &&
                    !(spec->thought != THOUGHT_BARRED && spec->budget < 0);
-    bool mute = spec->chat->n_functions > 0 && spec->family->mark[0];
+    bool mute = spec->chat->n_functions > 0;
     return spec->chat->shape.kind == ANSWER_TEXT && !calls && !mute && !watched;
 }
 

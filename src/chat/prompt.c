@@ -19,6 +19,7 @@
  * everything behind it would change sides. */
 #include "chat/prompt.h"
 #include "chat/grammar.h"
+#include "chat/narrate.h"
 #include "chat/say.h"
 #include "chat/wording.h"
 #include "rust/template.h"
@@ -424,8 +425,9 @@ static bool has(const struct buf *text, const char *word)
 
 static void learn_tools(struct prompter *p, struct buf *out)
 {
-    p->shows_tools =
-        renders(p, PROBE("]") PROBE_TOOLS "}", out) && has(out, "probed_tool");
+    p->shows_tools = !p->family->own_tools &&
+                     renders(p, PROBE("]") PROBE_TOOLS "}", out) &&
+                     has(out, "probed_tool");
     const char *const *probes = call_probes[p->family->null_content];
     bool good = renders(p, probes[0], out);
     if (!good)
@@ -514,12 +516,15 @@ bool prompter_thinks(const struct prompter *p)
 static struct rendering plan(const struct prompter *p, const struct chat *chat,
                              struct chat *shown, struct arena *arena)
 {
-    *shown = *chat;
+    if (p->family->narrates)
+        narrate(chat, chat->calling != CALLING_ANY, arena, shown);
+    else
+        *shown = *chat;
     if (chat->calling == CALLING_NONE && !p->family->as_is)
         shown->n_functions = 0;
-    struct rendering r = {.chat = shown, .n_turns = chat->n_turns, .more = TEXT("")};
-    if (is_to_be_continued(chat)) {
-        const struct turn_of *last = &chat->turns[--r.n_turns];
+    struct rendering r = {.chat = shown, .n_turns = shown->n_turns, .more = TEXT("")};
+    if (is_to_be_continued(shown)) {
+        const struct turn_of *last = &shown->turns[--r.n_turns];
         r.more = say_parts(arena, last, 0, last->n_parts, PART_TEXT);
     }
     r.thinks = chat->thinking.on && chat->thinking.budget != 0 && r.more.len == 0;

@@ -468,12 +468,12 @@ static void open_voice(struct turn *turn, int i, const struct prompt *prompt)
         v->screen = screen_open(turn->arena, &options);
 }
 
-/* The turn goes on with this prompt. */
+/* The turn goes on with this prompt. What is counted is the one that was asked for, with
+ * its functions, as countTokens does. */
 static void choose(struct turn *turn, const struct prompt *prompt)
 {
     const struct engine_info *info = engine_info(runner_engine(turn->runner));
     turn->spec = spec_of(info, turn->chat, prompt, turn->arena);
-    turn->n_prompt = prompt->n_tokens;
     for (int i = 0; i < turn->spec.n_candidates; i++)
         open_voice(turn, i, prompt);
 }
@@ -598,6 +598,7 @@ struct turn *turn_start(struct runner *runner, const struct chat *chat,
         .on = on,
         .arg = arg,
         .n_left = (int)n,
+        .n_prompt = prompt->n_tokens,
     };
     choose(turn, prompt);
     return begin(turn, err) ? turn : NULL;
