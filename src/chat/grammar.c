@@ -88,23 +88,16 @@ static bool is_control(const struct writer *w, const char *mark)
 
 /* ---- thoughts ---- */
 
-/* Words neither begin a thought, not even a second one, nor, behind one, end it again:
- * behind the lexeme ANY. */
+/* Words must not begin a thought: behind the lexeme ANY. */
 static void put_not_thought(struct writer *w)
 {
-    const struct family *family = w->family;
     enum thought thought = w->spec->thought;
-    if (thought != THOUGHT_NONE && !is_control(w, family->think)) {
-        put(w, " & ~( SPACE ");
-        put_literal(w, text_of(family->think));
-        put(w, "ANY )");
-    }
-    if ((thought == THOUGHT_MAY || thought == THOUGHT_OPEN) &&
-        !is_control(w, family->end_think)) {
-        put(w, " & ~( ANY ");
-        put_literal(w, text_of(family->end_think));
-        put(w, "ANY )");
-    }
+    if ((thought != THOUGHT_BARRED && thought != THOUGHT_MAY) ||
+        is_control(w, w->family->think))
+        return;
+    put(w, " & ~( SPACE ");
+    put_literal(w, text_of(w->family->think));
+    put(w, "ANY )");
 }
 
 static void put_thought(struct writer *w)
@@ -160,24 +153,40 @@ static void put_call(struct writer *w, int i)
     put(w, "\n");
 }
 
+/* How many calls there can be besides the first. To call what takes no arguments twice
+ * makes no sense. */
+static int most_more(const struct chat *chat)
+{
+    enum { MORE_CALLS = 31 };
+    int n_callable = 0;
+    for (int i = 0; i < chat->n_functions; i++) {
+        if (chat->functions[i].barred)
+            continue;
+        if (chat->functions[i].parameters.len > 0)
+            return MORE_CALLS;
+        n_callable++;
+    }
+    return n_callable <= MORE_CALLS ? n_callable - 1 : MORE_CALLS;
+}
+
 /* What comes behind the first mark. */
 static void put_calls(struct writer *w)
 {
     const struct family *family = w->family;
-    enum { MORE_CALLS = 31 };
+    int more = most_more(w->spec->chat);
     put(w, "calls: block");
-    if (family->next) {
+    if (family->next && more > 0) {
         put(w, " ( ");
         put_literals(w, text_of(family->next), text_of(family->mark));
-        buf_printf(w->out, "block ){0,%d}", MORE_CALLS);
+        buf_printf(w->out, "block ){0,%d}", more);
     }
     put(w, "\nblock: ");
     put_literal(w, text_of(family->lead));
     put(w, "call ");
-    if (family->more) {
+    if (family->more && more > 0) {
         put(w, "( ");
         put_literal(w, text_of(family->more));
-        buf_printf(w->out, "call ){0,%d} ", MORE_CALLS);
+        buf_printf(w->out, "call ){0,%d} ", more);
     }
     put_literals(w, text_of(family->trail), text_of(family->end_mark));
     put(w, "\ncall:");

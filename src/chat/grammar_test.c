@@ -180,7 +180,7 @@ struct ask {
     enum answer_kind shape;
     enum thought thought;
     int budget;
-    bool no_functions;
+    bool no_functions, without_get;
 };
 
 /* Names of control tokens are all that is asked for. */
@@ -200,8 +200,10 @@ static struct grammar *compile(const struct ask *ask)
                             .info = {.template = text_of(ask->template),
                                      .specials = controls,
                                      .n_specials = 8}};
-    struct chat chat = {.functions = functions,
-                        .n_functions = ask->no_functions ? 0 : 3,
+    struct chat chat = {.functions = ask->without_get ? functions + 1 : functions,
+                        .n_functions = ask->no_functions  ? 0
+                                       : ask->without_get ? 2
+                                                          : 3,
                         .calling = ask->calling,
                         .shape = {.kind = ask->shape,
                                   .schema = TEXT(INTEGER("b")),
@@ -273,6 +275,13 @@ static void a_call_can_be_forced_and_forbidden(void **state)
                 {"a <tool b", WHOLE});
 }
 
+static void what_takes_no_arguments_is_called_once(void **state)
+{
+    (void)state;
+    ASSERT_ROWS((&(struct ask){.template = HERMES, .without_get = true}),
+                {GET_MORE, WHOLE}, {GET_MORE "\n" GET_MORE, REFUSED});
+}
+
 static void without_anything_to_hold_there_is_no_grammar(void **state)
 {
     (void)state;
@@ -312,7 +321,6 @@ static void a_thought_ends_when_its_tokens_are_used_up(void **state)
                 {"<think>" TEN "</think>" GET, WHOLE}, {"<think>a</think>b", REFUSED});
     ask = (struct ask){.template = HERMES, .thought = THOUGHT_OPEN, .budget = 10};
     ASSERT_ROWS(&ask, {"Hello.", MORE}, {"a</think>b", WHOLE},
-                {"a</think>b</think>", REFUSED}, {"a</think>\n<think>b", REFUSED},
                 {TEN "</think>\n" GET, WHOLE}, {TEN " think", REFUSED});
     ask = (struct ask){.template = HERMES,
                        .thought = THOUGHT_OPEN,
@@ -390,6 +398,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words_may_lead_to_calls),
         cmocka_unit_test(a_call_can_be_forced_and_forbidden),
+        cmocka_unit_test(what_takes_no_arguments_is_called_once),
         cmocka_unit_test(without_anything_to_hold_there_is_no_grammar),
         cmocka_unit_test(a_shaped_answer_or_a_call),
         cmocka_unit_test(a_thought_ends_when_its_tokens_are_used_up),

@@ -29,6 +29,7 @@ struct reply {
     bool takes_calls;
     char bare; /* what begins with it may be a call; '\0': nothing */
     bool bad;
+    bool thought; /* there was one */
     enum place place;
     struct buf held;
     size_t at;             /* of held: what is before it is done with */
@@ -66,9 +67,12 @@ static struct text held(const struct reply *r)
 
 enum match { NO, MAYBE, YES };
 
-/* Whether the text begins with the mark; MAYBE: it is too short to know. */
+/* Whether the text begins with the mark; MAYBE: it is too short to know. NULL: no mark.
+ */
 static enum match begins(struct text text, const char *mark)
 {
+    if (!mark)
+        return NO;
     size_t len = strlen(mark), n = text.len < len ? text.len : len;
     if (n > 0 && memcmp(text.at, mark, n) != 0)
         return NO;
@@ -144,6 +148,19 @@ static bool give_calls(struct reply *r, size_t from, size_t to, size_t len)
 
 /* ---- the walk: each step decides as much as it can; false when it needs more ---- */
 
+static enum match begins_stray(const struct reply *r, struct text text, size_t at)
+{
+    return r->thought ? begins(text_slice(text, at, text.len), r->family->end_think) : NO;
+}
+
+/* A model whose thought was ended for it may end it once more: the mark is dropped. */
+static bool drop_mark(struct reply *r, enum part_kind kind, size_t end, const char *mark)
+{
+    give(r, kind, end);
+    r->at += strlen(mark);
+    return true;
+}
+
 /* Words up to a mark that leads elsewhere, together with the white space before it. */
 static bool walk_words(struct reply *r, enum part_kind kind, const char *mark,
                        enum place next, bool eat_mark, bool final)
@@ -162,6 +179,11 @@ static bool walk_words(struct reply *r, enum part_kind kind, const char *mark,
             r->place = next;
             return true;
         }
+        enum match stray = kind == PART_TEXT ? begins_stray(r, text, at) : NO;
+        if (stray == MAYBE && !final)
+            break;
+        if (stray == YES)
+            return drop_mark(r, kind, at, r->family->end_think);
         end = at < text.len ? at + 1 : at;
     }
     give(r, kind, end);
@@ -214,7 +236,7 @@ static bool walk_bare(struct reply *r, bool final)
     struct text text = held(r);
     size_t between = n_between(r, text);
     struct text rest = text_slice(text, between, text.len);
-    enum match tag = r->family->tag ? begins(rest, r->family->tag) : NO;
+    enum match tag = begins(rest, r->family->tag);
     if ((tag == MAYBE || rest.len == 0) && !final)
         return false;
     if (tag == YES) {
@@ -231,14 +253,14 @@ static bool walk_bare(struct reply *r, bool final)
 
 static bool walk_text(struct reply *r, bool final)
 {
-    const char *mark = r->family->mark;
-    if (!r->takes_calls || !mark[0]) {
+    const char *mark = r->takes_calls && r->family->mark[0] ? r->family->mark : NULL;
+    if (!mark && !r->thought) {
         give(r, PART_TEXT, held(r).len);
         return false;
     }
     if (!walk_words(r, PART_TEXT, mark, CALL, false, final))
         return false;
-    return begin_call(r, strlen(mark), false);
+    return r->place != CALL || begin_call(r, strlen(mark), false);
 }
 
 static bool walk_spaces(struct reply *r, enum place next)
@@ -272,6 +294,7 @@ static bool walk(struct reply *r, bool final)
     case START:
         return walk_start(r, final);
     case OPENED:
+        r->thought = true;
         return walk_spaces(r, THOUGHT);
     case THOUGHT:
         return walk_words(r, PART_THOUGHT, r->family->end_think, GAP, true, final);
