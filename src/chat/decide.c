@@ -4,12 +4,40 @@
 
 struct decision {
     struct listener listener; /* first: the runner's */
+    struct runner *runner;
+    struct decide_request request;
     struct job *job;
-    void (*on)(double yes, const struct error *error, void *arg);
+    void (*on)(bool yes, const struct error *error, void *arg);
     void *arg;
-    double yes; /* < 0: nothing was said yet */
+    int asked;  /* the question under way */
+    double yes; /* its answer; < 0: nothing was said yet */
     bool cancelled;
 };
+
+static bool ask(struct decision *d, struct error *err)
+{
+    const struct prompt *question = &d->request.questions[d->asked];
+    const struct job_spec spec = {
+        .tokens = question->tokens,
+        .n_tokens = question->n_tokens,
+        .prompt = question->text,
+        .model = d->request.model,
+        .n_candidates = 1,
+        .max_tokens = 1,
+        .sampling = {.top_p = 1, .seeded = d->request.exact, .n_top = 20},
+    };
+    d->yes = -1;
+    d->job = runner_submit(d->runner, &spec, &d->listener, err);
+    return d->job != NULL;
+}
+
+/* The answer to one question. True: there is no more to ask. */
+static bool take_answer(struct decision *d)
+{
+    log_line(LOG_DEBUG, "decide", "question=%d of=%d yes=%.4f", d->asked + 1,
+             d->request.n_questions, d->yes);
+    return d->yes >= d->request.yes_from || ++d->asked == d->request.n_questions;
+}
 
 static void on_event(struct listener *self, const struct job_event *event)
 {
@@ -19,42 +47,41 @@ static void on_event(struct listener *self, const struct job_event *event)
     if (event->kind != JOB_END)
         return;
     engine_release(d->job);
+    d->job = NULL;
     struct error err = event->error;
+    bool answered = event->finish <= FINISH_MAX_TOKENS;
     if (d->cancelled || event->finish == FINISH_CANCELLED)
         error_set(&err, ERROR_CANCELLED, "The operation was cancelled.");
-    else if (event->finish <= FINISH_MAX_TOKENS) {
-        log_line(LOG_DEBUG, "decide", "yes=%.4f", d->yes);
-        d->on(d->yes > 0 ? d->yes : 0, NULL, d->arg);
+    else if (answered && take_answer(d)) {
+        d->on(d->yes >= d->request.yes_from, NULL, d->arg);
         return;
-    } else if (event->finish != FINISH_ERROR)
+    } else if (answered && ask(d, &err)) {
+        return;
+    } else if (!answered && event->finish != FINISH_ERROR) {
         error_set(&err, ERROR_INTERNAL, "The model did not say whether to call.");
-    d->on(0, &err, d->arg);
+    }
+    d->on(false, &err, d->arg);
 }
 
 struct decision *decide_start(struct runner *runner, const struct decide_request *request,
                               struct arena *arena,
-                              void (*on)(double yes, const struct error *error,
-                                         void *arg),
+                              void (*on)(bool yes, const struct error *error, void *arg),
                               void *arg, struct error *err)
 {
-    const struct prompt *question = request->question;
     struct decision *d = arena_new(arena, struct decision);
-    *d = (struct decision){.listener = {on_event}, .on = on, .arg = arg, .yes = -1};
-    const struct job_spec spec = {
-        .tokens = question->tokens,
-        .n_tokens = question->n_tokens,
-        .prompt = question->text,
-        .model = request->model,
-        .n_candidates = 1,
-        .max_tokens = 1,
-        .sampling = {.top_p = 1, .seeded = request->exact, .n_top = 20},
+    *d = (struct decision){
+        .listener = {on_event},
+        .runner = runner,
+        .request = *request,
+        .on = on,
+        .arg = arg,
     };
-    d->job = runner_submit(runner, &spec, &d->listener, err);
-    return d->job ? d : NULL;
+    return ask(d, err) ? d : NULL;
 }
 
 void decide_cancel(struct decision *d)
 {
     d->cancelled = true;
-    engine_cancel(d->job);
+    if (d->job)
+        engine_cancel(d->job);
 }

@@ -47,7 +47,7 @@ static const struct family families[] = {
      .native = true, .own_tools = true, .narrates = true,
      .system = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.",
      .question = "You judge whether a function can do what a user asks for. "
-                 "Say only Yes or No.", .yes_from = 0.5,
+                 "Say only Yes or No.", .yes_from = 0.4,
      .tools_trail =
         "\n</tools>\n\n"
         "For each function call, return a json object with function name and arguments "

@@ -262,11 +262,13 @@ static void a_small_model_is_asked_first_whether_to_call(void **state)
     struct scene *scene = ask_small(state);
     make(scene);
     assert_true(scene->good);
-    const struct prompt *question = scene->prompt.question;
-    assert_non_null(question);
-    assert_non_null(strstr(question->text.at, "[user]Function get: Gets.\n"
-                                              "Function put: Puts.\nRequest: Q?\n"));
-    assert_null(question->grammar);
+    const struct prompt *questions = scene->prompt.questions;
+    assert_int_equal(scene->prompt.n_questions, 2);
+    assert_non_null(
+        strstr(questions[0].text.at, "[user]Function get: Gets.\nRequest: Q?\n"));
+    assert_non_null(
+        strstr(questions[1].text.at, "[user]Function put: Puts.\nRequest: Q?\n"));
+    assert_null(questions[0].grammar);
     assert_int_equal(scene->prompt.calling, CALLING_ANY);
     assert_says(scene, "[system]Be brief.\n\n# Tools\n\n");
     assert_says(scene, "<tool_call>\n{\"name\": <function-name>, \"arguments\": "
@@ -284,7 +286,7 @@ static void a_small_model_that_was_told_what_to_do_is_not_asked(void **state)
         scene->chat.calling = told[i];
         make(scene);
         assert_true(scene->good);
-        assert_null(scene->prompt.question);
+        assert_int_equal(scene->prompt.n_questions, 0);
         assert_int_equal(scene->prompt.calling, told[i]);
     }
 }
@@ -302,7 +304,7 @@ static void a_small_model_is_told_what_functions_gave(void **state)
     "put() gave {}"
     assert_prompt(scene, "[system]Be brief.\n" TOLD "\n\nAnswer in plain words, by what "
                          "they gave.\n[assistant]\n");
-    assert_null(scene->prompt.question);
+    assert_int_equal(scene->prompt.n_questions, 0);
     assert_grammar_says(scene, "answer: MUTE");
     add(scene, ROLE_MODEL, "A.");
     add(scene, ROLE_USER, "R?");

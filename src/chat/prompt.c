@@ -645,18 +645,21 @@ static bool make_answerable(const struct prompter *p, const struct chat *chat,
            make_grammar(p, &as, arena, prompt, err);
 }
 
-/* The question, and a prompt for either answer. */
-static bool make_question(const struct prompter *p, const struct chat *chat,
-                          struct arena *arena, struct prompt *prompt, struct error *err)
+/* The questions, and a prompt for either answer. */
+static bool make_questions(const struct prompter *p, const struct chat *chat,
+                           struct arena *arena, struct prompt *prompt, struct error *err)
 {
-    struct chat question;
-    struct prompt *two = arena_array(arena, struct prompt, 2);
-    wording_question(p->family, chat, arena, &question);
+    struct chat questions[WORDING_QUESTIONS];
+    struct prompt *asked = arena_array(arena, struct prompt, WORDING_QUESTIONS);
+    struct prompt *otherwise = arena_new(arena, struct prompt);
+    int n = wording_questions(p->family, chat, arena, questions);
     bool good = make_answerable(p, chat, CALLING_ANY, arena, prompt, err) &&
-                make_answerable(p, chat, CALLING_NONE, arena, &two[0], err) &&
-                prompt_text(p, &question, arena, &two[1], err);
-    prompt->otherwise = &two[0];
-    prompt->question = &two[1];
+                make_answerable(p, chat, CALLING_NONE, arena, otherwise, err);
+    for (int i = 0; good && i < n; i++)
+        good = prompt_text(p, &questions[i], arena, &asked[i], err);
+    prompt->questions = asked;
+    prompt->n_questions = n;
+    prompt->otherwise = otherwise;
     return good;
 }
 
@@ -665,7 +668,7 @@ bool prompt_make(const struct prompter *p, const struct chat *chat, struct arena
 {
     switch (wording_first(p->family, chat)) {
     case FIRST_ASK:
-        return make_question(p, chat, arena, prompt, err);
+        return make_questions(p, chat, arena, prompt, err);
     case FIRST_WORDS:
         return make_answerable(p, chat, CALLING_NONE, arena, prompt, err);
     case FIRST_ANSWER:

@@ -32,9 +32,10 @@ struct prompt {
     enum calling calling;        /* whether calls are to be looked for in it */
     enum thought thought;        /* what it may begin with */
     struct grammar *grammar;     /* what it may be; NULL: anything. Held by the arena */
-    /* Whether to call is to be asked first: this is the question, and the prompt to
-     * answer instead when the answer is not Yes. Both or none. */
-    const struct prompt *question, *otherwise;
+    /* Whether to call is to be asked first: these are the questions, and the prompt to
+     * answer instead when none is answered with Yes. Both or none. */
+    const struct prompt *questions, *otherwise;
+    int n_questions;
 };
 
 /* Renders and tokenises into the arena. Fails with INVALID_ARGUMENT and the template's

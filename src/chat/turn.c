@@ -386,6 +386,17 @@ static bool fits(const struct engine_info *info, const struct prompt *prompt,
     return true;
 }
 
+/* It, and what may be asked or answered in its place. */
+static bool all_fit(const struct engine_info *info, const struct prompt *prompt,
+                    struct error *err)
+{
+    bool good = fits(info, prompt, err) &&
+                (!prompt->otherwise || fits(info, prompt->otherwise, err));
+    for (int i = 0; good && i < prompt->n_questions; i++)
+        good = fits(info, &prompt->questions[i], err);
+    return good;
+}
+
 /* Whether something that is listed stands in what the client wrote. */
 static bool names_listed(const struct chat *chat, const struct blocklist *words)
 {
@@ -488,7 +499,7 @@ static bool start_job(struct turn *turn, struct error *err)
     return true;
 }
 
-static void on_decided(double yes, const struct error *error, void *arg)
+static void on_decided(bool yes, const struct error *error, void *arg)
 {
     struct turn *turn = arg;
     struct error err;
@@ -497,7 +508,7 @@ static void on_decided(double yes, const struct error *error, void *arg)
     if (!turn->cancelled && error) {
         stop_turn(turn, FINISH_ERROR, error);
     } else if (!turn->cancelled) {
-        if (yes < turn->prompt.family->yes_from)
+        if (!yes)
             choose(turn, turn->prompt.otherwise);
         if (!start_job(turn, &err))
             stop_turn(turn, FINISH_ERROR, &err);
@@ -509,11 +520,13 @@ static void on_decided(double yes, const struct error *error, void *arg)
 static bool start(struct turn *turn, struct error *err)
 {
     const struct decide_request request = {
-        .question = turn->prompt.question,
+        .questions = turn->prompt.questions,
+        .n_questions = turn->prompt.n_questions,
+        .yes_from = turn->prompt.family->yes_from,
         .model = turn->chat->model,
         .exact = turn->chat->sampling.seeded,
     };
-    if (!request.question)
+    if (request.n_questions == 0)
         return start_job(turn, err);
     turn->decision =
         decide_start(turn->runner, &request, turn->arena, on_decided, turn, err);
@@ -583,9 +596,7 @@ struct turn *turn_start(struct runner *runner, const struct chat *chat,
                         struct error *err)
 {
     const struct engine_info *info = engine_info(runner_engine(runner));
-    if (!fits(info, prompt, err) ||
-        (prompt->question &&
-         (!fits(info, prompt->otherwise, err) || !fits(info, prompt->question, err))))
+    if (!all_fit(info, prompt, err))
         return NULL;
     size_t n = chat->n_candidates > 1 ? (size_t)chat->n_candidates : 1;
     struct turn *turn = arena_alloc(arena, sizeof *turn + n * sizeof *turn->voices);

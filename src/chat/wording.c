@@ -162,27 +162,50 @@ enum first_step wording_first(const struct family *family, const struct chat *ch
     return FIRST_ASK;
 }
 
-void wording_question(const struct family *family, const struct chat *chat,
-                      struct arena *arena, struct chat *question)
+static int n_callable(const struct chat *chat)
+{
+    int n = 0;
+    for (int i = 0; i < chat->n_functions; i++)
+        n += !chat->functions[i].barred;
+    return n;
+}
+
+/* About the callable functions [from, to). */
+static struct text question_about(const struct chat *chat, int from, int to,
+                                  struct arena *arena)
 {
     struct buf words = {0};
     const struct turn_of *last = last_turn(chat);
-    for (int i = 0; i < chat->n_functions; i++) {
+    for (int i = 0, nth = 0; i < chat->n_functions; i++) {
         const struct function *f = &chat->functions[i];
-        if (!f->barred)
+        if (f->barred)
+            continue;
+        if (nth >= from && nth < to)
             buf_printf(&words, "Function %.*s: %.*s\n", TEXT_ARG(f->name),
                        TEXT_ARG(f->description));
+        nth++;
     }
     buf_str(&words, "Request: ");
     for (int i = 0; i < last->n_parts; i++)
         if (last->parts[i].kind == PART_TEXT)
             buf_text(&words, last->parts[i].text);
-    struct part *part = arena_new(arena, struct part);
-    *part = (struct part){.kind = PART_TEXT, .text = taken(arena, &words)};
-    struct turn_of *turn = arena_new(arena, struct turn_of);
-    *turn = (struct turn_of){ROLE_USER, part, 1};
-    *question = (struct chat){.model = chat->model,
-                              .system = text_of(family->question),
-                              .turns = turn,
-                              .n_turns = 1};
+    return taken(arena, &words);
+}
+
+int wording_questions(const struct family *family, const struct chat *chat,
+                      struct arena *arena, struct chat *questions)
+{
+    int all = n_callable(chat);
+    int n = all < WORDING_QUESTIONS ? all : WORDING_QUESTIONS;
+    for (int i = 0; i < n; i++) {
+        struct part *part = arena_new(arena, struct part);
+        part->text = question_about(chat, all * i / n, all * (i + 1) / n, arena);
+        struct turn_of *turn = arena_new(arena, struct turn_of);
+        *turn = (struct turn_of){ROLE_USER, part, 1};
+        questions[i] = (struct chat){.model = chat->model,
+                                     .system = text_of(family->question),
+                                     .turns = turn,
+                                     .n_turns = 1};
+    }
+    return n;
 }

@@ -30,8 +30,12 @@ enum first_step {
 };
 enum first_step wording_first(const struct family *family, const struct chat *chat);
 
-/* The question, to be answered with Yes or No. */
-void wording_question(const struct family *family, const struct chat *chat,
-                      struct arena *arena, struct chat *question);
+/* The questions, each to be answered with Yes or No, at most WORDING_QUESTIONS: can this
+ * function do what is wanted? One Yes is enough. Asked about several at once, a small
+ * model says No when most do not fit; so each has its own question, and only a longer
+ * list is asked about in groups. Returns their number. */
+enum { WORDING_QUESTIONS = 8 };
+int wording_questions(const struct family *family, const struct chat *chat,
+                      struct arena *arena, struct chat *questions);
 
 #endif
