@@ -77,11 +77,12 @@ static void assert_in(const char *json, const char *part)
 
 static const char *member(const char *json, const char *name)
 {
-    const char *at = strstr(json, name);
-    if (!at)
-        fail_msg("%s is not in\n%s", name, json);
+    size_t at = text_find(text_of(json), text_of(name), 0);
+    assert_in(json, name);
     at += strlen(name) + strlen("\":\"");
-    return arena_text(arena, (struct text){at, strcspn(at, "\"")}).at;
+    struct text rest,
+        value = text_cut(text_slice(text_of(json), at, SIZE_MAX), '"', &rest);
+    return arena_text(arena, value).at;
 }
 
 /* Clients want the finishReason together with something said. */

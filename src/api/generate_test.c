@@ -286,11 +286,12 @@ static const char *between(const char *target, const char *prompt, const char *m
     struct fake *fake = send_prompt(target, prompt, more, NULL);
     fake_wait(fake);
     char *out = found[turn++ % 4];
-    const char *at = strstr(fake->body.at, from);
-    if (!at)
+    struct text rest, body = buf_view(&fake->body);
+    size_t at = text_find(body, text_of(from), 0);
+    if (at == SIZE_MAX)
         fail_msg("%s is not in\n%s", from, fake->body.at);
-    snprintf(out, sizeof found[0], "%.*s", (int)strcspn(at + strlen(from), "\""),
-             at + strlen(from));
+    body = text_cut(text_slice(body, at + strlen(from), body.len), '"', &rest);
+    snprintf(out, sizeof found[0], "%.*s", TEXT_ARG(body));
     fake_close(fake);
     return out;
 }
