@@ -528,7 +528,8 @@ static int start_with_question(struct scene *scene)
     family->yes_from = 0.5;
     prompts[0].family = family;
     prompts[0].otherwise = &prompts[1];
-    prompts[0].question = &prompts[2];
+    prompts[0].questions = &prompts[2];
+    prompts[0].n_questions = 1;
     scene->turn = turn_start(scene->runner, &scene->chat, &prompts[0], scene->arena,
                              on_event, scene, &scene->err);
     assert_non_null(scene->turn);
