@@ -129,7 +129,7 @@ bool family_thinks(const struct family *family, const struct engine_info *info)
 
 char family_begins(const struct family *family)
 {
-    return family->lead[0] ? family->lead[0] : family->before[0];
+    return *(family->lead[0] ? family->lead : family->before);
 }
 
 static bool ends_block(const struct family *family, int i, int n)

@@ -32,27 +32,16 @@ struct family {
 
     const char *think, *end_think;
 
-    enum call_form form;
     const char *mark, *end_mark;     /* mark "": a block begins with its call */
     const char *lead, *more, *trail; /* more NULL: one call in a block */
     const char *next;                /* NULL: one block in an answer */
     const char *before, *between, *after;
     const char *tag; /* may stand in front of a block without a mark */
-    int id_len;      /* calls have ids of this many letters; 0: of any kind */
-
-    bool own_tools; /* words of ours show tools better than the template does */
-    bool native;    /* what the template does with tools, calls and results is right; else
-                     * all three are put into words here */
-    bool null_content; /* a message of calls alone has no content at all */
-    bool as_is; /* the scripted engine: nothing is added to its prompt, no grammar */
 
     /* Whether to call is asked in a chat of its own, this being the system instruction;
      * yes from this probability on. NULL: the model decides as it answers. */
     const char *question;
     double yes_from;
-
-    /* Calls of the past and their results are told to it as part of the user's words. */
-    bool narrates;
 
     /* What the template itself says where no system instruction is given; lost behind
      * words of ours unless they repeat it. May be NULL. */
@@ -62,6 +51,15 @@ struct family {
      * example call. Results come as a message of the user, each between two marks. */
     const char *tools_lead, *tools_trail;
     const char *result, *end_result;
+
+    enum call_form form;
+    int id_len;        /* calls have ids of this many letters; 0: of any kind */
+    bool native;       /* what the template does with tools, calls and results is right;
+                        * else all three are put into words here */
+    bool own_tools;    /* words of ours show tools better than the template does */
+    bool narrates;     /* calls of the past are told to it as part of the user's words */
+    bool null_content; /* a message of calls alone has no content at all */
+    bool as_is; /* the scripted engine: nothing is added to its prompt, no grammar */
 };
 
 const struct family *family_of(const struct engine_info *info);

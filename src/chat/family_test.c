@@ -375,6 +375,9 @@ static void a_thought_without_a_budget_leaves_room_for_the_answer(void **state)
     scene->chat.max_tokens = 300;
     make(scene);
     assert_grammar_says(scene, "cut[max_tokens=120]"); /* 128, and 8 for the mark */
+    scene->chat.thinking.budget = 200;
+    make(scene);
+    assert_grammar_says(scene, "cut[max_tokens=92]");
     scene = think(state, QWEN3, true, -1);
     make(scene);
     assert_null(scene->prompt.grammar);

@@ -88,16 +88,26 @@ static bool is_control(const struct writer *w, const char *mark)
 
 /* ---- thoughts ---- */
 
-/* Words must not begin a thought: behind the lexeme ANY. */
+static void put_not_at_first(struct writer *w, struct text text)
+{
+    put(w, " & ~( SPACE ");
+    put_literal(w, text);
+    put(w, "ANY )");
+}
+
+/* Words do not begin a thought, not even a second one. Behind one there are some, and
+ * they do not begin by ending it again: behind the lexeme ANY. */
 static void put_not_thought(struct writer *w)
 {
+    const struct family *family = w->family;
     enum thought thought = w->spec->thought;
-    if ((thought != THOUGHT_BARRED && thought != THOUGHT_MAY) ||
-        is_control(w, w->family->think))
+    if (thought != THOUGHT_NONE && !is_control(w, family->think))
+        put_not_at_first(w, text_of(family->think));
+    if (thought != THOUGHT_MAY && thought != THOUGHT_OPEN)
         return;
-    put(w, " & ~( SPACE ");
-    put_literal(w, text_of(w->family->think));
-    put(w, "ANY )");
+    put(w, " & ~( SPACE )");
+    if (!is_control(w, family->end_think)) /* nor as the mark begins, "</" */
+        put_not_at_first(w, text_slice(text_of(family->end_think), 0, 2));
 }
 
 static void put_thought(struct writer *w)

@@ -320,8 +320,10 @@ static void a_thought_ends_when_its_tokens_are_used_up(void **state)
     ASSERT_ROWS(&ask, {JSON, WHOLE}, {"<think>a</think>\n\n" JSON, WHOLE},
                 {"<think>" TEN "</think>" GET, WHOLE}, {"<think>a</think>b", REFUSED});
     ask = (struct ask){.template = HERMES, .thought = THOUGHT_OPEN, .budget = 10};
-    ASSERT_ROWS(&ask, {"Hello.", MORE}, {"a</think>b", WHOLE},
-                {TEN "</think>\n" GET, WHOLE}, {TEN " think", REFUSED});
+    ASSERT_ROWS(&ask, {"Hello.", MORE}, {"a</think>b", WHOLE}, {"a</think>", MORE},
+                {"a</think>\n", MORE}, {"a</think></think>", REFUSED},
+                {"a</think>\n<think>b", REFUSED}, {TEN "</think>\n" GET, WHOLE},
+                {TEN " think", REFUSED});
     ask = (struct ask){.template = HERMES,
                        .thought = THOUGHT_OPEN,
                        .budget = -1,

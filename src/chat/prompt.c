@@ -588,11 +588,12 @@ static int thought_budget(const struct prompter *p, const struct chat *chat,
     int budget = chat->thinking.budget;
     if (budget < 0 && p->thinks)
         return budget;
-    if (budget < 0) {
-        budget = MOST_UNLEARNT;
+    if (!p->thinks) {
         int room = p->info->n_ctx - prompt->n_tokens;
         if (chat->max_tokens > 0 && chat->max_tokens < room)
             room = chat->max_tokens;
+        if (budget < 0)
+            budget = MOST_UNLEARNT;
         while (budget > 1 && budget > room / 2)
             budget /= 2; /* few values: each is a grammar of its own */
     }

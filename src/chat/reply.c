@@ -16,6 +16,7 @@
  */
 #include "chat/reply.h"
 #include "chat/call.h"
+#include <stdint.h>
 
 enum place { START, OPENED, THOUGHT, GAP, BARE, WORDS, CALL };
 
@@ -148,17 +149,24 @@ static bool give_calls(struct reply *r, size_t from, size_t to, size_t len)
 
 /* ---- the walk: each step decides as much as it can; false when it needs more ---- */
 
-static enum match begins_stray(const struct reply *r, struct text text, size_t at)
+/* A model whose thought was ended for it may begin another, or end it once more. Marks of
+ * thoughts have no place behind one: what is held at `at` is looked at and dropped. */
+static enum match drop_stray(struct reply *r, size_t at)
 {
-    return r->thought ? begins(text_slice(text, at, text.len), r->family->end_think) : NO;
-}
-
-/* A model whose thought was ended for it may end it once more: the mark is dropped. */
-static bool drop_mark(struct reply *r, enum part_kind kind, size_t end, const char *mark)
-{
-    give(r, kind, end);
-    r->at += strlen(mark);
-    return true;
+    const char *const marks[] = {r->family->think, r->family->end_think};
+    struct text text = text_slice(held(r), at, SIZE_MAX);
+    enum match match = NO;
+    for (int i = 0; r->thought && i < 2; i++) {
+        enum match one = begins(text, marks[i]);
+        if (one == YES) {
+            give(r, PART_TEXT, at);
+            r->at += strlen(marks[i]);
+            r->place = GAP;
+            return YES;
+        }
+        match = one == MAYBE ? MAYBE : match;
+    }
+    return match;
 }
 
 /* Words up to a mark that leads elsewhere, together with the white space before it. */
@@ -179,11 +187,11 @@ static bool walk_words(struct reply *r, enum part_kind kind, const char *mark,
             r->place = next;
             return true;
         }
-        enum match stray = kind == PART_TEXT ? begins_stray(r, text, at) : NO;
+        enum match stray = kind == PART_TEXT ? drop_stray(r, at) : NO;
         if (stray == MAYBE && !final)
             break;
         if (stray == YES)
-            return drop_mark(r, kind, at, r->family->end_think);
+            return true;
         end = at < text.len ? at + 1 : at;
     }
     give(r, kind, end);
@@ -260,7 +268,7 @@ static bool walk_text(struct reply *r, bool final)
     }
     if (!walk_words(r, PART_TEXT, mark, CALL, false, final))
         return false;
-    return r->place != CALL || begin_call(r, strlen(mark), false);
+    return r->place != CALL || !mark || begin_call(r, strlen(mark), false);
 }
 
 static bool walk_spaces(struct reply *r, enum place next)

@@ -120,7 +120,8 @@ static void a_thought_may_have_been_opened_by_the_prompt(void **state)
     struct case_of how = {.template = HERMES, .prompt = "assistant\n<think>\n"};
     assert_reads_as(&how, "Hm.</think>Yes.", true, "[T]Hm.[S]Yes.");
     assert_reads_as(&how, "Hm.</think>So </think>\nyes </thin", true,
-                    "[T]Hm.[S]So \nyes </thin");
+                    "[T]Hm.[S]So yes </thin");
+    assert_reads_as(&how, "Hm.</think><think>\nYes", true, "[T]Hm.[S]Yes");
     how.prompt = "assistant\n<think>\n\n</think>\n\n";
     assert_reads_as(&how, "Yes.", true, "[S]Yes.");
 }

@@ -500,6 +500,84 @@ static void a_turn_cancelled_when_its_prompt_was_listed_ends_once(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_scene, close_scene)
 
+/* ---- whether to call ---- */
+
+#define ASKED(answer)                                                                    \
+    "{'replies': [{'match': {'prompt_regex': 'May I'}, " answer "},"                     \
+    "{'match': {'prompt_regex': 'Without'}, 'text': 'words'},"                           \
+    "{'match': {'prompt_regex': 'With'}, 'calls': [{'name': 'f', 'args': {}}]}]}"
+
+/* The prompt "With" brings the question "May I?", and "Without" for when the answer is
+ * no.
+ */
+static int start_with_question(struct scene *scene)
+{
+    static const char *const texts[] = {"With", "Without", "May I?"};
+    struct prompt *prompts = arena_array(scene->arena, struct prompt, 3);
+    struct family *family = arena_new(scene->arena, struct family);
+    struct function *f = arena_new(scene->arena, struct function);
+    f->name = TEXT("f");
+    scene->chat.functions = f;
+    scene->chat.n_functions = 1;
+    for (int i = 0; i < 3; i++) {
+        scene->chat.turns->parts->text = text_of(texts[i]);
+        assert_true(prompt_make(runner_prompter(scene->runner), &scene->chat,
+                                scene->arena, &prompts[i], &scene->err));
+    }
+    *family = *prompts[0].family;
+    family->yes_from = 0.5;
+    prompts[0].family = family;
+    prompts[0].otherwise = &prompts[1];
+    prompts[0].questions = &prompts[2];
+    prompts[0].n_questions = 1;
+    scene->turn = turn_start(scene->runner, &scene->chat, &prompts[0], scene->arena,
+                             on_event, scene, &scene->err);
+    assert_non_null(scene->turn);
+    return prompts[0].n_tokens;
+}
+
+static void yes_goes_on_with_the_prompt(void **state)
+{
+    struct scene *scene = set_up(state, ASKED("'text': 'Yes', 'logprobs': [-0.1]"), "");
+    int n_prompt = start_with_question(scene);
+    finish(scene);
+    assert_string_equal(scene->said.at, "[0:C]{}[0:END]");
+    assert_int_equal(scene->end.n_prompt, n_prompt);
+}
+
+static void no_goes_on_with_the_other_prompt(void **state)
+{
+    struct scene *scene = set_up(state, ASKED("'text': 'No', 'logprobs': [-0.1]"), "");
+    scene->chat.n_candidates = 2;
+    int n_prompt = start_with_question(scene);
+    finish(scene);
+    assert_int_equal(scene->n_ends, 2);
+    assert_non_null(strstr(scene->said.at, "[0:S]words"));
+    assert_non_null(strstr(scene->said.at, "[1:S]words"));
+    assert_int_equal(scene->end.n_prompt,
+                     n_prompt); /* as that of the prompt that was given */
+}
+
+static void a_turn_cancelled_while_the_model_is_asked_ends_once(void **state)
+{
+    struct scene *scene = set_up(state, ASKED("'text': 'Yes', 'delay_ms': 1000"), "");
+    start_with_question(scene);
+    turn_cancel(scene->turn);
+    finish(scene);
+    assert_string_equal(scene->said.at, "[0:END]");
+    assert_int_equal(scene->end.finish, FINISH_CANCELLED);
+}
+
+static void a_question_that_fails_fails_the_turn(void **state)
+{
+    struct scene *scene =
+        set_up(state, ASKED("'error': {'status': 503, 'message': 'Busy.'}"), "");
+    start_with_question(scene);
+    finish(scene);
+    assert_int_equal(scene->end.finish, FINISH_ERROR);
+    assert_string_equal(scene->failure.message, "Busy.");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -528,6 +606,10 @@ int main(void)
         TEST(a_judge_whose_queue_is_full_refuses_the_turn),
         TEST(a_turn_cancelled_while_its_answer_is_judged_ends_once),
         TEST(a_turn_cancelled_when_its_prompt_was_listed_ends_once),
+        TEST(yes_goes_on_with_the_prompt),
+        TEST(no_goes_on_with_the_other_prompt),
+        TEST(a_turn_cancelled_while_the_model_is_asked_ends_once),
+        TEST(a_question_that_fails_fails_the_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
