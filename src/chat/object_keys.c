@@ -139,6 +139,26 @@ static bool fit_counts(struct walk *w, struct node *node)
     return true;
 }
 
+/* A name that must be there and may not. */
+static bool check_required(struct walk *w, struct node *node)
+{
+    struct json_object *names = strict_get(node->out, "required"),
+                       *properties = strict_get(node->out, "properties");
+    if (strict_types(node->in) != IS_OBJECT ||
+        strict_has(node->in, "patternProperties") ||
+        !strict_is_false(strict_get(node->out, "additionalProperties")))
+        return true;
+    for (size_t i = 0; names && i < json_object_array_length(names); i++) {
+        const char *name = json_object_get_string(json_object_array_get_idx(names, i));
+        if (!strict_has(properties, name))
+            return strict_refuse(w, "required",
+                                 "'%.100s' is no property, and additionalProperties is "
+                                 "false",
+                                 name);
+    }
+    return true;
+}
+
 /* All that is said of an object, where its properties stand. */
 bool object_keys_read(struct walk *w, struct node *node, const struct keyword *keyword,
                       struct json_object *value)
@@ -153,7 +173,8 @@ bool object_keys_read(struct walk *w, struct node *node, const struct keyword *k
     if ((strict_has(node->in, "properties") && !put_properties(w, node)) ||
         (strict_has(node->in, "patternProperties") && !put_patterns(w, node)) ||
         !strict_put_below(w, node, "additionalProperties", "additionalProperties") ||
-        (strict_has(node->in, "required") && !put_required(w, node)))
+        (strict_has(node->in, "required") && !put_required(w, node)) ||
+        !check_required(w, node))
         return false;
     for (int i = 0; i < 2; i++)
         if (strict_has(node->in, counts[i].name) &&
