@@ -71,9 +71,9 @@ unit: tests ## unit tests; T=json/schema for one
 
 test: ## everything that a change must pass; installs what is missing
 	@scripts/setup.sh test
-	@$(MAKE) --no-print-directory --quiet build tests
+	@$(MAKE) --no-print-directory --quiet build tests $(B)/hold
 	@$(MAKE) --no-print-directory --quiet models
-	@$(PYTHON) scripts/run_tests.py --build $(B) unit api cli sdk
+	@$(PYTHON) scripts/run_tests.py --build $(B) unit api cli sdk schemas
 
 models: $(B)/pollux
 	@$(B)/pollux pull smollm2-135m-instruct

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs test suites and ends with one line that sums all of them: N passed, N failed.
 
-    run_tests.py [--build DIR] [--no-model] unit|api|cli|sdk|soak ... [NAME ...]
+    run_tests.py [--build DIR] [--no-model] unit|api|cli|sdk|schemas|soak ... [NAME ...]
 
 unit: every DIR/test/** (cmocka), and the Rust library's own tests; NAME picks one.
 the others: pytest over tests/SUITE, with POLLUX naming the binary. --no-model leaves
@@ -20,7 +20,7 @@ import xml.etree.ElementTree as xml
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SUITES = ("unit", "api", "cli", "sdk", "soak")
+SUITES = ("unit", "api", "cli", "sdk", "schemas", "soak")
 UNIT_SECONDS = 300
 COLOUR = sys.stdout.isatty()
 

@@ -176,14 +176,30 @@ impl Vocabulary {
             .create_parser_from_init_default(GrammarInit::Serialized(lark))
             .map_err(describe)?;
         parser.start_without_prompt();
-        Ok(Grammar {
+        let grammar = Grammar {
             shared: Mutex::new(parser.deep_clone()),
             fresh: Mutex::new(parser),
-        })
+        };
+        grammar.try_it()?;
+        Ok(grammar)
     }
 }
 
 impl Grammar {
+    /// The first step, which every answer takes: a grammar of no answer has none. The lexer's
+    /// states that it builds are there for all.
+    fn try_it(&self) -> Result<(), String> {
+        let mut matcher = self.matcher();
+        let tried = match matcher.forced(&mut [0; 8]) {
+            Ok(_) => matcher.inner.compute_mask_or_eos().map_err(describe),
+            Err(words) => Err(words),
+        };
+        match tried {
+            Ok(_) => Ok(()),
+            Err(words) => Err(format!("no answer can be given: {words}")),
+        }
+    }
+
     fn matcher(&self) -> Matcher {
         let mut shared = lock(&self.shared);
         let states = catch_unwind(AssertUnwindSafe(|| {
@@ -270,8 +286,10 @@ impl Matcher {
         Ok(tokens.len())
     }
 
+    /// Not so when it has failed: then there is no answer.
     fn is_over(&self) -> bool {
-        self.only_ends || self.inner.is_stopped()
+        let reason = self.inner.stop_reason();
+        self.only_ends || matches!(reason, StopReason::NoExtension | StopReason::EndOfSentence)
     }
 
     /// A panic under the mutex that the answers of a grammar share.
@@ -281,11 +299,15 @@ impl Matcher {
     }
 }
 
-/// llguidance's own sentence, without its marks for debugging.
+/// llguidance's own sentence, without the grammar's text and its marks for debugging.
 fn describe(error: impl std::fmt::Display) -> String {
     let words = format!("{error:#}");
-    let end = words.find("\n<").unwrap_or(words.len());
-    words[..end].trim_end().to_string()
+    words
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .trim_end()
+        .to_string()
 }
 
 /// What a panic left behind is looked at, not trusted: see [`Grammar::matcher`].

@@ -278,6 +278,7 @@ fn a_grammar_that_cannot_be_compiled_says_why() {
         ("start: %json {\"type\": \"strung\"}", "strung"),
         ("start: /(/", ""),
         ("start: <|nobody|>", "nobody"),
+        ("start: \"a\" start", "no answer"),
         ("", ""),
     ] {
         let words = model.compile(lark).unwrap_err();
@@ -340,6 +341,7 @@ fn one_answer_that_fails_does_not_spoil_the_next() {
         assert!(answer.say("{\"name"));
         unsafe { (*matcher).fail_for_test() };
         assert!(answer.take(b'"' as i32).is_err());
+        assert!(!answer.is_over());
     }
     unsafe { grammar_free(grammar) };
 }

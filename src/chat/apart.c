@@ -15,7 +15,7 @@ enum {
     FUEL = 400, /* pairs of schemas that one question may look at */
     OPTIONS_MOST = 64,
     PARTS_MOST = 8,    /* of an opposite, kept when it stands beside an option */
-    TEXTS_MOST = 2000, /* bytes of texts that a string must not be */
+    TEXTS_MOST = 8000, /* bytes of texts that a string must not be */
     IN_MOST = 6        /* opposites in one another */
 };
 
@@ -47,28 +47,6 @@ static struct json_object *resolve(struct walk *w, struct json_object *schema)
     return schema;
 }
 
-static int type_of(struct json_object *value)
-{
-    switch (json_object_get_type(value)) {
-    case json_type_null:
-        return IS_NULL;
-    case json_type_boolean:
-        return IS_BOOLEAN;
-    case json_type_double: {
-        double n = json_object_get_double(value);
-        return n == floor(n) ? IS_INTEGER : IS_FRACTION;
-    }
-    case json_type_int:
-        return IS_INTEGER;
-    case json_type_string:
-        return IS_STRING;
-    case json_type_array:
-        return IS_ARRAY;
-    default:
-        return IS_OBJECT;
-    }
-}
-
 /* The values that it lists, as an array; NULL: it lists none. `made` must be put. */
 static struct json_object *values_of(struct json_object *schema,
                                      struct json_object **made)
@@ -88,7 +66,7 @@ static int types_of(struct json_object *schema)
     struct json_object *made, *values = values_of(schema, &made);
     int types = strict_types(schema), listed = 0;
     for (size_t i = 0; i < length(values); i++)
-        listed |= type_of(item(values, i));
+        listed |= strict_type_of(item(values, i));
     if (values)
         types &= listed;
     json_object_put(made);
@@ -97,7 +75,7 @@ static int types_of(struct json_object *schema)
 
 static bool same_value(struct json_object *a, struct json_object *b)
 {
-    int types = type_of(a) | type_of(b);
+    int types = strict_type_of(a) | strict_type_of(b);
     if ((types & ~IS_NUMBER) == 0)
         return json_object_get_double(a) == json_object_get_double(b);
     return json_object_equal(a, b);
@@ -132,7 +110,7 @@ static bool values_apart(struct json_object *a, struct json_object *b, int type)
 {
     for (size_t i = 0; i < length(a); i++)
         for (size_t j = 0; j < length(b); j++)
-            if (type_of(item(a, i)) & type && same_value(item(a, i), item(b, j)))
+            if (strict_type_of(item(a, i)) & type && same_value(item(a, i), item(b, j)))
                 return false;
     return true;
 }
@@ -345,7 +323,7 @@ static void not_numbers(struct opposite *o, struct json_object *values)
 {
     struct json_object *all = strict_array(o->w);
     for (size_t i = 0; i < length(values); i++) {
-        if (!(type_of(item(values, i)) & IS_NUMBER))
+        if (!(strict_type_of(item(values, i)) & IS_NUMBER))
             continue;
         struct json_object *below = strict_typed(o->w, IS_NUMBER),
                            *above = strict_typed(o->w, IS_NUMBER);
@@ -390,7 +368,7 @@ static void not_values(struct opposite *o, struct json_object *values)
     bool listed[2] = {false, false};
     int types = 0;
     for (size_t i = 0; i < length(values); i++) {
-        types |= type_of(item(values, i));
+        types |= strict_type_of(item(values, i));
         if (json_object_is_type(item(values, i), json_type_boolean))
             listed[json_object_get_boolean(item(values, i))] = true;
     }
@@ -587,16 +565,50 @@ static struct json_object *best_parts(struct walk *w, struct json_object *opposi
     return length(kept) > 0 ? out : NULL;
 }
 
-/* The option, and none of the others. *lost: nothing that can be said would be. */
+/* A property that both know and that cannot be what both say: an object that has it, is
+ * of one of them only. */
+static const char *telling(struct walk *w, struct json_object *a, struct json_object *b)
+{
+    a = resolve(w, a);
+    b = resolve(w, b);
+    struct json_object *properties = strict_get(a, "properties");
+    if (!json_object_is_type(properties, json_type_object) ||
+        (types_of(a) & types_of(b)) != IS_OBJECT)
+        return NULL;
+    for (struct lh_entry *e = tree_first(properties); e; e = e->next) {
+        struct json_object *other = property(b, tree_key(e));
+        if (other && apart(w, tree_value(e), other))
+            return tree_key(e);
+    }
+    return NULL;
+}
+
+static void put_needed(struct walk *w, struct json_object *needed, const char *name)
+{
+    struct json_object *list = strict_get(needed, "required");
+    if (!list) {
+        strict_put(needed, "required", names(w, name));
+        return;
+    }
+    if (!is_required(needed, name))
+        strict_push(list, strict_made(w, json_object_new_string(name)));
+}
+
+/* The option, and none of the others. NULL: that cannot be said. */
 static struct json_object *alone(struct walk *w, struct json_object *options, size_t at,
                                  struct json_object *strict)
 {
-    struct json_object *all = strict_array(w);
+    struct json_object *all = strict_array(w), *needed = strict_object(w);
     strict_push(all, strict);
     for (size_t i = 0; i < length(options); i++) {
         bool whole = true;
         if (i == at || apart(w, item(options, at), item(options, i)))
             continue;
+        const char *name = telling(w, item(options, at), item(options, i));
+        if (name) {
+            put_needed(w, needed, name);
+            continue;
+        }
         struct json_object *other = apart_from(w, item(options, i), &whole);
         if (other)
             other = best_parts(w, other, item(options, at));
@@ -604,6 +616,8 @@ static struct json_object *alone(struct walk *w, struct json_object *options, si
             return NULL;
         strict_push(all, other);
     }
+    if (strict_has(needed, "required"))
+        strict_push(all, needed);
     if (length(all) == 1)
         return strict;
     struct json_object *out = strict_object(w);

@@ -59,33 +59,35 @@ static bool put_required(struct walk *w, struct node *node)
     return true;
 }
 
-static int count_required(struct json_object *schema, bool optional)
+/* The names that are required, each once. */
+static struct json_object *required_names(struct walk *w, struct json_object *schema)
 {
-    struct json_object *properties = strict_get(schema, "properties"),
-                       *required = strict_get(schema, "required");
-    struct json_object *names = json_object_new_object();
-    size_t n_required = required ? json_object_array_length(required) : 0;
-    for (size_t i = 0; i < n_required; i++)
-        json_object_object_add(
-            names, json_object_get_string(json_object_array_get_idx(required, i)), NULL);
-    int n = json_object_object_length(names);
-    if (optional) {
-        n = 0;
-        for (struct lh_entry *e = properties ? tree_first(properties) : NULL; e;
-             e = e->next)
-            n += !json_object_object_get_ex(names, tree_key(e), NULL);
-    }
-    json_object_put(names);
-    return n;
+    struct json_object *list = strict_get(schema, "required"), *names = strict_object(w);
+    for (size_t i = 0; list && i < json_object_array_length(list); i++)
+        strict_put(names, json_object_get_string(json_object_array_get_idx(list, i)),
+                   NULL);
+    return names;
 }
 
-/* At least one of the properties, or one that is not declared. */
-static void put_at_least_one(struct walk *w, struct node *node)
+/* The declared properties that are not, as schemas that take anything. */
+static struct json_object *optional_names(struct walk *w, struct json_object *schema,
+                                          struct json_object *required)
+{
+    struct json_object *properties = strict_get(schema, "properties"),
+                       *names = strict_object(w);
+    for (struct lh_entry *e = properties ? tree_first(properties) : NULL; e; e = e->next)
+        if (!strict_has(required, tree_key(e)))
+            strict_put(names, tree_key(e), strict_bool(w, true));
+    return names;
+}
+
+/* At least one of the optional properties, or one that is not declared. */
+static void put_at_least_one(struct walk *w, struct node *node,
+                             struct json_object *optional, int required)
 {
     struct json_object *options = strict_array(w), *none = strict_object(w);
     struct json_object *barred = strict_object(w), *any = strict_object(w);
-    for (struct lh_entry *e = tree_first(strict_get(node->out, "properties")); e;
-         e = e->next) {
+    for (struct lh_entry *e = tree_first(optional); e; e = e->next) {
         struct json_object *names = strict_array(w), *has = strict_object(w);
         strict_push(names, strict_made(w, json_object_new_string(tree_key(e))));
         strict_put(has, "required", names);
@@ -93,18 +95,36 @@ static void put_at_least_one(struct walk *w, struct node *node)
         strict_put(barred, tree_key(e), strict_bool(w, false));
     }
     strict_put(none, "properties", barred);
-    strict_put(none, "minProperties", strict_made(w, json_object_new_int(1)));
+    strict_put(none, "minProperties", strict_made(w, json_object_new_int(required + 1)));
     strict_push(options, none);
     strict_put(any, "anyOf", options);
     strict_push(node->also, any);
+}
+
+/* No properties but those that are declared. */
+static void close_object(struct walk *w, struct node *node)
+{
+    struct json_object *only = strict_object(w), *names = strict_object(w);
+    struct json_object *properties = strict_get(node->out, "properties");
+    if (!strict_has(node->out, "patternProperties")) {
+        strict_put(node->out, "additionalProperties", strict_bool(w, false));
+        return;
+    }
+    for (struct lh_entry *e = properties ? tree_first(properties) : NULL; e; e = e->next)
+        strict_put(names, tree_key(e), strict_bool(w, true));
+    strict_put(only, "properties", names);
+    strict_put(only, "additionalProperties", strict_bool(w, false));
+    strict_push(node->also, only);
 }
 
 /* How many properties there are can be held to where they are all required, or all of
  * them undeclared; undeclared ones may come twice, so more than one cannot be counted. */
 static bool fit_counts(struct walk *w, struct node *node)
 {
-    int required = count_required(node->out, false);
-    int optional = count_required(node->out, true);
+    struct json_object *names = required_names(w, node->out);
+    struct json_object *others = optional_names(w, node->out, names);
+    int required = json_object_object_length(names);
+    int optional = json_object_object_length(others);
     bool closed = strict_is_false(strict_get(node->out, "additionalProperties")) &&
                   !strict_has(node->out, "patternProperties");
     struct json_object *min = strict_get(node->out, "minProperties"),
@@ -122,7 +142,7 @@ static bool fit_counts(struct walk *w, struct node *node)
         return strict_refuse(w, "maxProperties", "%d are required", required);
     if (least == 1 && optional > 0 && !closed) {
         json_object_object_del(node->out, "minProperties");
-        put_at_least_one(w, node);
+        put_at_least_one(w, node, others, required);
     }
     if (!max || optional == 0)
         return true;
@@ -130,12 +150,30 @@ static bool fit_counts(struct walk *w, struct node *node)
         return strict_refuse(w, "maxProperties",
                              "answers cannot be held to %d of %d optional properties",
                              (int)most, optional);
-    if (!closed) {
-        json_object_object_del(node->out, "patternProperties");
-        strict_put(node->out, "additionalProperties", strict_bool(w, false));
-    }
+    if (!closed)
+        close_object(w, node);
     if (most >= optional)
         json_object_object_del(node->out, "maxProperties");
+    return true;
+}
+
+/* A name that must be there and may not. */
+static bool check_required(struct walk *w, struct node *node)
+{
+    struct json_object *names = strict_get(node->out, "required"),
+                       *properties = strict_get(node->out, "properties");
+    if (strict_types(node->in) != IS_OBJECT ||
+        strict_has(node->in, "patternProperties") ||
+        !strict_is_false(strict_get(node->out, "additionalProperties")))
+        return true;
+    for (size_t i = 0; names && i < json_object_array_length(names); i++) {
+        const char *name = json_object_get_string(json_object_array_get_idx(names, i));
+        if (!strict_has(properties, name))
+            return strict_refuse(w, "required",
+                                 "'%.100s' is no property, and additionalProperties is "
+                                 "false",
+                                 name);
+    }
     return true;
 }
 
@@ -153,7 +191,8 @@ bool object_keys_read(struct walk *w, struct node *node, const struct keyword *k
     if ((strict_has(node->in, "properties") && !put_properties(w, node)) ||
         (strict_has(node->in, "patternProperties") && !put_patterns(w, node)) ||
         !strict_put_below(w, node, "additionalProperties", "additionalProperties") ||
-        (strict_has(node->in, "required") && !put_required(w, node)))
+        (strict_has(node->in, "required") && !put_required(w, node)) ||
+        !check_required(w, node))
         return false;
     for (int i = 0; i < 2; i++)
         if (strict_has(node->in, counts[i].name) &&

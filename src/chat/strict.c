@@ -6,6 +6,7 @@
 #include "chat/object_keys.h"
 #include "chat/refs.h"
 #include "chat/value_keys.h"
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -173,6 +174,28 @@ int strict_types(struct json_object *schema)
     for (size_t i = 0; i < json_object_array_length(type); i++)
         bits |= strict_type(json_object_array_get_idx(type, i));
     return bits;
+}
+
+int strict_type_of(struct json_object *value)
+{
+    switch (json_object_get_type(value)) {
+    case json_type_null:
+        return IS_NULL;
+    case json_type_boolean:
+        return IS_BOOLEAN;
+    case json_type_double: {
+        double n = json_object_get_double(value);
+        return n == floor(n) ? IS_INTEGER : IS_FRACTION;
+    }
+    case json_type_int:
+        return IS_INTEGER;
+    case json_type_string:
+        return IS_STRING;
+    case json_type_array:
+        return IS_ARRAY;
+    default:
+        return IS_OBJECT;
+    }
 }
 
 struct json_object *strict_typed(struct walk *w, int types)
@@ -430,6 +453,103 @@ struct json_object *strict_walk(struct walk *w, struct json_object *schema)
     return out;
 }
 
+/* ---- what has no end ---- */
+
+/* Whether a value that keeps to it would hold another that does, and so on. `within`: the
+ * definitions that are being looked at, as keys. */
+static bool endless(struct walk *w, struct json_object *schema,
+                    struct json_object *within);
+
+static bool any_endless(struct walk *w, struct json_object *list, size_t n,
+                        struct json_object *within)
+{
+    for (size_t i = 0; i < n && i < json_object_array_length(list); i++)
+        if (endless(w, json_object_array_get_idx(list, i), within))
+            return true;
+    return false;
+}
+
+static bool endless_options(struct walk *w, struct json_object *list,
+                            struct json_object *within)
+{
+    size_t i = 0, n = json_object_array_length(list);
+    while (i < n && endless(w, json_object_array_get_idx(list, i), within))
+        i++;
+    return n > 0 && i == n;
+}
+
+static bool endless_object(struct walk *w, struct json_object *schema,
+                           struct json_object *within)
+{
+    struct json_object *required = strict_get(schema, "required"),
+                       *properties = strict_get(schema, "properties");
+    for (size_t i = 0; required && i < json_object_array_length(required); i++) {
+        const char *name = json_object_get_string(json_object_array_get_idx(required, i));
+        if (endless(w, strict_get(properties, name), within))
+            return true;
+    }
+    return false;
+}
+
+static bool endless_array(struct walk *w, struct json_object *schema,
+                          struct json_object *within)
+{
+    struct json_object *tuple = strict_get(schema, "prefixItems");
+    size_t least = (size_t)json_object_get_int64(strict_get(schema, "minItems"));
+    size_t n = tuple ? json_object_array_length(tuple) : 0;
+    return (tuple && any_endless(w, tuple, least, within)) ||
+           (least > n && endless(w, strict_get(schema, "items"), within));
+}
+
+static bool endless_ref(struct walk *w, struct json_object *schema,
+                        struct json_object *within)
+{
+    const char *ref = json_object_get_string(strict_get(schema, "$ref"));
+    const char *name = ref + strlen("#/$defs/");
+    if (strict_has(within, name))
+        return true;
+    strict_put(within, name, NULL);
+    bool is = endless(w, strict_get(w->defs, name), within);
+    json_object_object_del(within, name);
+    return is;
+}
+
+static bool endless(struct walk *w, struct json_object *schema,
+                    struct json_object *within)
+{
+    if (!json_object_is_type(schema, json_type_object) || ++w->n_looks > STRICT_NODES)
+        return false;
+    struct json_object *all = strict_get(schema, "allOf"),
+                       *any = strict_get(schema, "anyOf");
+    int types = strict_types(schema);
+    return (strict_has(schema, "$ref") && endless_ref(w, schema, within)) ||
+           (all && any_endless(w, all, SIZE_MAX, within)) ||
+           (any && endless_options(w, any, within)) ||
+           (types == IS_OBJECT && endless_object(w, schema, within)) ||
+           (types == IS_ARRAY && endless_array(w, schema, within));
+}
+
+/* Definitions that no finite value keeps to become false, so that no answer enters them.
+ */
+static bool bar_endless(struct walk *w, struct json_object *root)
+{
+    struct json_object *within = strict_object(w), *barred = strict_array(w);
+    if (endless(w, root, within))
+        return strict_refuse(w, NULL,
+                             "every value of it would hold another of its kind, "
+                             "without end");
+    for (struct lh_entry *e = tree_first(w->defs); e; e = e->next) {
+        strict_put(within, tree_key(e), NULL);
+        if (endless(w, tree_value(e), within))
+            strict_push(barred, strict_made(w, json_object_new_string(tree_key(e))));
+        json_object_object_del(within, tree_key(e));
+    }
+    for (size_t i = 0; i < json_object_array_length(barred); i++)
+        strict_put(w->defs, json_object_get_string(json_object_array_get_idx(barred, i)),
+                   strict_bool(w, false));
+    return true;
+}
+
 /* ---- the whole ---- */
 
 static int depth_of(struct json_object *value)
@@ -482,7 +602,7 @@ bool strict_write(struct json_object *schema, const char *path, bool snake,
     w.defs = strict_object(&w);
     buf_str(&w.path, path);
     struct json_object *strict = strict_walk(&w, schema);
-    bool good = strict && write_out(&w, strict, out);
+    bool good = strict && bar_endless(&w, strict) && write_out(&w, strict, out);
     buf_free(&w.path);
     return good;
 }

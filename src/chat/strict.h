@@ -23,7 +23,7 @@ struct walk {
     struct json_object *defs;
     struct target *targets;
     const struct target *within; /* references that led here without a step down */
-    int n_targets, n_nodes, n_values, depth, opposites;
+    int n_targets, n_nodes, n_values, n_looks, depth, opposites;
 };
 
 /* Compact JSON with the separators that models write, to stand behind %json. */
@@ -85,7 +85,8 @@ enum {
     IS_NUMBER = IS_FRACTION | IS_INTEGER,
     IS_ANY = 127
 };
-int strict_type(struct json_object *name);    /* 0: there is no such type */
+int strict_type(struct json_object *name); /* 0: there is no such type */
+int strict_type_of(struct json_object *value);
 int strict_types(struct json_object *schema); /* that its `type` names; IS_ANY: none */
 struct json_object *strict_typed(struct walk *w, int types); /* {"type": ...} */
 

@@ -22,7 +22,8 @@ import jsonschema
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 OWN = ROOT / "tests" / "data" / "schemas.jsonl"
-WILD = ROOT / ".." / "shared" / "data" / "json-schemas.jsonl"
+WILD = Path(os.environ.get("SCHEMAS_JSONL",
+                           ROOT / ".." / "shared" / "data" / "json-schemas.jsonl"))
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pollux" / "models"
 MODEL = CACHE / "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf"
 

@@ -23,6 +23,7 @@ static struct text *words; /* of each token; absent: of none */
 static int32_t table[TABLE];
 static uint32_t mask[MASK_WORDS];
 static struct buf times;
+static const char *asked = ""; /* id of the question */
 
 static uint32_t hash_of(struct text text)
 {
@@ -69,7 +70,7 @@ static bool look(struct matcher *matcher)
     bool good = matcher_mask(matcher, mask, why, sizeof(why));
     buf_printf(&times, "%s%lld", times.len ? "," : "", (long long)(now_us() - began));
     if (!good)
-        fprintf(stderr, "hold: %s\n", why);
+        fprintf(stderr, "hold: %s: %s\n", asked, why);
     return good;
 }
 
@@ -128,8 +129,12 @@ static bool sample(const struct grammar *grammar, unsigned seed, struct buf *out
         for (size_t j = 0; j < n; j++)
             buf_text(out, words[forced[j]]);
         whole = matcher_is_over(matcher);
-        if (whole || !look(matcher))
+        if (whole)
             break;
+        if (!look(matcher)) {
+            fprintf(stderr, "hold: after %s\n", buf_view(out).at);
+            break;
+        }
         int32_t token = draw(&seed);
         if (token < 0 || !matcher_take(matcher, token, why, sizeof(why)))
             break;
@@ -203,6 +208,7 @@ static void answer(struct json_object *question, struct arena *arena)
     json_object_object_get_ex(question, "id", &id);
     json_object_object_get_ex(question, "texts", &texts);
     json_object_object_get_ex(question, "samples", &samples);
+    asked = json_object_get_string(id);
     int64_t began = now_us();
     struct grammar *grammar = compile(question, arena, &shape, &err);
     double ms = (double)(now_us() - began) / 1000;
