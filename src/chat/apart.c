@@ -32,18 +32,16 @@ static struct json_object *item(struct json_object *array, size_t i)
     return json_object_array_get_idx(array, i);
 }
 
-/* Follows references that lead somewhere; what does not, the walk has refused. */
-static struct json_object *resolve(struct walk *w, struct json_object *schema)
+/* Follows references that lead somewhere; what does not, the walk refuses. */
+static struct json_object *resolve(const struct walk *w, struct json_object *schema)
 {
-    struct error *err = w->err, ignored = {0};
-    w->err = &ignored;
     for (int i = 0; i < 16 && strict_has(schema, "$ref"); i++) {
-        struct json_object *to = refs_target(w, tree_text(strict_get(schema, "$ref")));
+        struct text ref = tree_text(strict_get(schema, "$ref"));
+        struct json_object *to = ref.at ? refs_find(w, ref) : NULL;
         if (!to)
             break;
         schema = to;
     }
-    w->err = err;
     return schema;
 }
 

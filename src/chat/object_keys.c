@@ -157,22 +157,24 @@ static bool fit_counts(struct walk *w, struct node *node)
     return true;
 }
 
-/* A name that must be there and may not. */
+/* A name that must be there and may not, or with no value. */
 static bool check_required(struct walk *w, struct node *node)
 {
     struct json_object *names = strict_get(node->out, "required"),
                        *properties = strict_get(node->out, "properties");
-    if (strict_types(node->in) != IS_OBJECT ||
-        strict_has(node->in, "patternProperties") ||
-        !strict_is_false(strict_get(node->out, "additionalProperties")))
+    bool closed = !strict_has(node->in, "patternProperties") &&
+                  strict_is_false(strict_get(node->out, "additionalProperties"));
+    if (strict_types(node->in) != IS_OBJECT)
         return true;
     for (size_t i = 0; names && i < json_object_array_length(names); i++) {
         const char *name = json_object_get_string(json_object_array_get_idx(names, i));
-        if (!strict_has(properties, name))
+        if (closed && !strict_has(properties, name))
             return strict_refuse(w, "required",
                                  "'%.100s' is no property, and additionalProperties is "
                                  "false",
                                  name);
+        if (strict_is_false(strict_get(properties, name)))
+            return strict_refuse(w, "required", "no value is valid for '%.100s'", name);
     }
     return true;
 }

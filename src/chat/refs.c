@@ -74,7 +74,7 @@ static struct json_object *named(struct json_object *in, struct text anchor)
     return found;
 }
 
-struct json_object *refs_target(struct walk *w, struct text ref)
+struct json_object *refs_find(const struct walk *w, struct text ref)
 {
     struct text id = tree_text(strict_get(w->root, "$id"));
     if (!id.at)
@@ -90,15 +90,9 @@ struct json_object *refs_target(struct walk *w, struct text ref)
     else
         schema =
             named(w->root, text_starts(ref, "#") ? text_slice(ref, 1, ref.len) : ref);
-    if (!json_object_is_type(schema, json_type_object) &&
-        !json_object_is_type(schema, json_type_boolean)) {
-        strict_refuse(w, "$ref",
-                      "'%.*s' is no schema in this schema; others are not "
-                      "fetched",
-                      TEXT_ARG(text_slice(ref, 0, 200)));
-        return NULL;
-    }
-    return schema;
+    bool is = json_object_is_type(schema, json_type_object) ||
+              json_object_is_type(schema, json_type_boolean);
+    return is ? schema : NULL;
 }
 
 /* The definition's own walk begins when it is first referred to. */
@@ -123,9 +117,11 @@ bool refs_read(struct walk *w, struct node *node, const struct keyword *keyword,
     struct text ref = tree_text(value);
     if (!ref.at)
         return strict_refuse(w, keyword->name, "a reference is wanted");
-    struct json_object *schema = refs_target(w, ref);
+    struct json_object *schema = refs_find(w, ref);
     if (!schema)
-        return false;
+        return strict_refuse(w, keyword->name,
+                             "'%.*s' is no schema in this schema; others are not fetched",
+                             TEXT_ARG(text_slice(ref, 0, 200)));
     struct target *target = target_of(w, schema, &fresh);
     for (const struct target *t = w->within; t; t = t->within)
         if (t == target)

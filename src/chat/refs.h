@@ -7,7 +7,7 @@
 bool refs_read(struct walk *w, struct node *node, const struct keyword *keyword,
                struct json_object *value);
 
-/* What a $ref leads to; NULL: refused. */
-struct json_object *refs_target(struct walk *w, struct text ref);
+/* What a $ref leads to; NULL: nothing, or something outside of the schema. */
+struct json_object *refs_find(const struct walk *w, struct text ref);
 
 #endif

@@ -15,23 +15,32 @@ typedef bool shape_of(struct json_object *, const char *, struct arena *, struct
     "\"x-guidance\":{\"whitespace_flexible\":false,\"item_separator\":\", \","           \
     "\"key_separator\":\": \"}}"
 
-/* With single quotes for double ones, and without what stands at every end. */
+/* Single quotes are easier to read in C. */
+static void add_quoted(struct buf *out, struct text text, char from, char to)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.at[i];
+        if (c == from)
+            c = to;
+        buf_char(out, c);
+    }
+}
+
+/* Without what stands at every end. */
 static void assert_shape(shape_of *of, const char *schema, const char *expected)
 {
     struct arena *arena = arena_open();
     struct error err = {0};
     struct text out = {0};
     struct buf in = {0};
-    for (const char *c = schema; *c; c++)
-        buf_char(&in, *c == '\'' ? '"' : *c);
+    add_quoted(&in, text_of(schema), '\'', '"');
     struct json_object *tree = json_parse(arena, buf_view(&in), &err);
     assert_non_null(tree);
     if (!of(tree, "s", arena, &out, &err))
         fail_msg("%s: %s", schema, err.message);
     assert_true(text_ends(out, GUIDANCE));
     struct buf got = {0};
-    for (size_t i = 0; i < out.len - strlen(GUIDANCE); i++)
-        buf_char(&got, out.at[i] == '"' ? '\'' : out.at[i]);
+    add_quoted(&got, text_slice(out, 0, out.len - strlen(GUIDANCE)), '"', '\'');
     if (got.at[got.len - 1] == ',')
         got.at[--got.len] = '\0';
     assert_string_equal(got.at, expected);
@@ -47,8 +56,7 @@ static void assert_refused(shape_of *of, const char *schema, const char *field,
     struct error err = {0};
     struct text out = {0};
     struct buf in = {0};
-    for (const char *c = schema; *c; c++)
-        buf_char(&in, *c == '\'' ? '"' : *c);
+    add_quoted(&in, text_of(schema), '\'', '"');
     struct json_object *tree = json_parse(arena, buf_view(&in), &err);
     assert_non_null(tree);
     assert_false(of(tree, "s", arena, &out, &err));
@@ -216,8 +224,12 @@ static void what_cannot_be_held_to_is_named_with_its_path(void **state)
                    "{'properties': {'a': {'items': {'uniqueItems': true}}}}",
                    "s.properties[a].items.uniqueItems", "uniqueItems");
     assert_refused(shape_of_json_schema, "{'enum': []}", "s.enum", "at least one");
-    assert_refused(shape_of_json_schema, "{'type': 'integer', 'enum': ['a']}", "s.enum",
-                   "of the type");
+    assert_refused(shape_of_json_schema, "{'type': 'integer', 'enum': ['a']}", "s",
+                   "no value is valid");
+    assert_refused(shape_of_json_schema,
+                   "{'type': 'object', 'required': ['a'], 'properties': {'a': {'type': "
+                   "'integer', 'enum': ['a']}}}",
+                   "s.required", "no value is valid for 'a'");
     assert_refused(shape_of_json_schema, "{'const': 9007199254740993}", "s.const",
                    "53 bits");
     assert_refused(shape_of_json_schema, "{'minItems': 3, 'maxItems': 2}", "s.maxItems",

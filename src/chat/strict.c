@@ -429,7 +429,7 @@ static struct json_object *walk_object(struct walk *w, struct json_object *schem
         return NULL;
     if (json_object_array_length(node.also) > 0)
         strict_put(node.out, "allOf", node.also);
-    return node.out;
+    return node.impossible ? strict_bool(w, false) : node.out;
 }
 
 struct json_object *strict_walk(struct walk *w, struct json_object *schema)

@@ -35,6 +35,7 @@ struct node {
     struct json_object *in, *out;
     struct json_object *also; /* array */
     bool object_done, array_done;
+    bool impossible; /* no value is valid */
 };
 
 struct keyword {

@@ -51,15 +51,14 @@ static bool check_value(struct walk *w, const char *keyword, struct json_object 
     return true;
 }
 
-/* A list that no value of the schema's type is in. */
-static bool check_types(struct walk *w, struct node *node, const char *keyword,
-                        struct json_object *list)
+/* A list that has no value of the schema's type is met in the wild; no value is valid. */
+static bool is_of_type(const struct node *node, struct json_object *list)
 {
     int types = strict_types(node->in);
     for (size_t i = 0; i < json_object_array_length(list); i++)
         if (strict_type_of(json_object_array_get_idx(list, i)) & types)
             return true;
-    return strict_refuse(w, keyword, "no value of it is of the type");
+    return false;
 }
 
 bool value_keys_enum(struct walk *w, struct node *node, const struct keyword *keyword,
@@ -68,9 +67,9 @@ bool value_keys_enum(struct walk *w, struct node *node, const struct keyword *ke
     if (!json_object_is_type(value, json_type_array) ||
         json_object_array_length(value) == 0)
         return strict_refuse(w, keyword->name, "a list of at least one value is wanted");
-    if (!check_value(w, keyword->name, value) ||
-        !check_types(w, node, keyword->name, value))
+    if (!check_value(w, keyword->name, value))
         return false;
+    node->impossible = node->impossible || !is_of_type(node, value);
     strict_put(node->out, "enum", value);
     return true;
 }
@@ -80,9 +79,9 @@ bool value_keys_const(struct walk *w, struct node *node, const struct keyword *k
 {
     struct json_object *list = strict_array(w);
     strict_push(list, value);
-    if (!check_value(w, keyword->name, value) ||
-        !check_types(w, node, keyword->name, list))
+    if (!check_value(w, keyword->name, value))
         return false;
+    node->impossible = node->impossible || !is_of_type(node, list);
     strict_put(node->out, "const", value);
     return true;
 }

@@ -6,6 +6,7 @@
  * used last do. */
 #include "engine/constrain.h"
 #include "base/buf.h"
+#include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -157,6 +158,7 @@ static void put_first(struct constrain *constrain, struct entry *entry)
 static struct entry *take_out(struct entry **at)
 {
     struct entry *entry = *at;
+    assert(entry);
     *at = entry->next;
     return entry;
 }

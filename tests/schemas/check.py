@@ -177,18 +177,19 @@ def question(row, samples):
 
 class Report:
     def __init__(self):
-        self.rows = self.compiled = self.valid = self.invalid = self.drawn = 0
+        self.rows = self.to_refuse = self.compiled = self.valid = self.invalid = self.drawn = 0
         self.refused, self.wrongly_refused, self.wrongly_held = [], [], []
         self.not_valid, self.wrong_error = [], []
         self.ms = []
 
     def add(self, row, asked, answer):
-        self.rows += 1
         if "error" in row:
+            self.to_refuse += 1
             if row["error"] != answer.get("field"):
                 self.wrong_error.append((row["id"], row["error"], answer.get("field"),
                                          answer.get("error")))
             return
+        self.rows += 1
         if "error" in answer:
             self.refused.append((row["id"], answer["field"], answer["error"]))
             return
@@ -218,6 +219,9 @@ class Report:
                f"{self.valid} valid instances, {len(self.wrongly_refused)} wrongly refused; "
                f"{self.invalid} invalid ones, {len(self.wrongly_held)} wrongly accepted; "
                f"{self.drawn} answers drawn, {len(self.not_valid)} not valid")
+        if self.to_refuse:
+            yield (f"{self.to_refuse} more to refuse: {len(self.wrong_error)} were not, or with "
+                   "another path")
         near = sorted(ms for size, ms, _ in self.ms if 1500 <= size <= 3000)
         if near:
             yield (f"compiling 1.5 to 3 KB: median {near[len(near) // 2]:.1f} ms, "
