@@ -2,9 +2,9 @@
  *
  * The questions and the cuts were chosen with the default model on one half of
  * tests/data/safety.jsonl; docs/safety.md has what they give on the other half. Examples
- * in front of the question were tried: they make the model surer of itself, but then it
- * finds every harm in whatever is bad. So were rules to be broken ("No insults..."): a
- * small model says Yes to nearly all. */
+ * in front of the question were tried: the default model got surer of itself with them,
+ * but then mostly found every harm in whatever is bad. So were rules to be broken ("No
+ * insults..."): a small model says Yes to nearly all. */
 #include "chat/safety.h"
 
 /* clang-format off */
