@@ -13,6 +13,7 @@ use llguidance::toktrie::{
     InferenceCapabilities, TokEnv, TokRxInfo, TokTrie, TokenId, TokenizerEnv,
 };
 use llguidance::{ParserFactory, TokenParser};
+use std::collections::HashSet;
 use std::ffi::{c_char, c_void};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,6 +34,7 @@ pub struct VocabularySpec {
     pub(crate) lens: *const u32,
     pub(crate) bytes: *const c_char,
     pub(crate) control: *const bool,
+    pub(crate) marks: *const bool,
     pub(crate) ends: *const i32,
     pub(crate) n_ends: usize,
     pub(crate) tokenize: Tokenize,
@@ -52,6 +54,50 @@ pub struct Matcher {
     inner: llguidance::Matcher,
     /// The last mask held nothing but ends.
     only_ends: bool,
+}
+
+/// The model's own tokenizer, and after which of its tokens a text is cut for good.
+struct Marked {
+    tokenizer: Tokenizer,
+    marks: HashSet<TokenId>,
+}
+
+impl Marked {
+    /// A mark is taken first, whatever stands around it, unless another mark might take its
+    /// bytes: one that it begins, or that begins where it ends (Gemma's runs of newlines).
+    fn new(tokenizer: Tokenizer, marks: &[bool]) -> Self {
+        let trie = &tokenizer.trie;
+        let all = || (0..).zip(marks).filter(|(_, &m)| m).map(|(t, _)| t);
+        let begun: HashSet<&[u8]> = all()
+            .map(|t| trie.token(t))
+            .flat_map(|bytes| (1..bytes.len()).map(move |n| &bytes[..n]))
+            .collect();
+        let free = |t: &TokenId| {
+            let bytes = trie.token(*t);
+            (0..bytes.len()).all(|from| !begun.contains(&bytes[from..]))
+        };
+        let marks = all().filter(free).collect();
+        Marked { tokenizer, marks }
+    }
+}
+
+impl TokenizerEnv for Marked {
+    fn tok_trie(&self) -> &TokTrie {
+        self.tokenizer.tok_trie()
+    }
+
+    fn tokenize_bytes(&self, text: &[u8]) -> Vec<TokenId> {
+        self.tokenizer.tokenize_bytes(text)
+    }
+
+    /// Tokens of a text, and how many of them stay so whatever follows. Without the marks,
+    /// llguidance would leave the end of "</tool_call>" open, since ">" might become ">\n".
+    fn tokenize_bytes_marker(&self, text: &[u8]) -> (Vec<TokenId>, usize) {
+        let (tokens, fixed) = self.tokenizer.tokenize_bytes_marker(text);
+        let mark = tokens.iter().rposition(|t| self.marks.contains(t));
+        let fixed = fixed.max(mark.map_or(0, |at| at + 1));
+        (tokens, fixed)
+    }
 }
 
 /// The model's own tokenizer, which C brings.
@@ -158,7 +204,9 @@ impl Vocabulary {
         }
         let info = TokRxInfo::new(spec.n_tokens as u32, ends[0]);
         let trie = TokTrie::from(&info, &words).with_eos_tokens(&ends);
-        let env: TokEnv = Arc::new(Tokenizer::new(trie, spec.tokenize, spec.user));
+        let tokenizer = Tokenizer::new(trie, spec.tokenize, spec.user);
+        let marks = slice(spec.marks, spec.n_tokens);
+        let env: TokEnv = Arc::new(Marked::new(tokenizer, marks));
         let caps = InferenceCapabilities {
             ff_tokens: true,
             ..InferenceCapabilities::default()

@@ -5,7 +5,10 @@ use crate::constraint::*;
 use std::ffi::{c_char, c_void, CStr};
 use std::sync::Arc;
 
-const WORDS: [&str; 8] = ["{\"", "\":", "name", "age", " \"", "yes", "no", "<call>"];
+const WORDS: [&str; 10] = [
+    "{\"", "\":", "name", "age", " \"", "yes", "no", "<call>", "</call>", ">\n",
+];
+const MARKS: [&str; 2] = ["<call>", "</call>"];
 const CONTROL: [&str; 4] = ["<|end|>", "</s>", "<|im_start|>", "<|tool|>"];
 const WORD: i32 = 256;
 const END: i32 = WORD + WORDS.len() as i32;
@@ -68,6 +71,8 @@ impl Model {
         let words = Box::new(Words(bytes.chain(texts).collect()));
         let lens: Vec<u32> = words.0.iter().map(|w| w.len() as u32).collect();
         let control: Vec<bool> = (0..words.0.len()).map(|i| i >= END as usize).collect();
+        let is_mark = |w: &Vec<u8>| MARKS.iter().any(|m| m.as_bytes() == w);
+        let marks: Vec<bool> = words.0.iter().map(is_mark).collect();
         let all = words.0.concat();
         let ends = [END, END + 1];
         let spec = VocabularySpec {
@@ -75,6 +80,7 @@ impl Model {
             lens: lens.as_ptr(),
             bytes: all.as_ptr().cast(),
             control: control.as_ptr(),
+            marks: marks.as_ptr(),
             ends: ends.as_ptr(),
             n_ends: ends.len(),
             tokenize,
@@ -223,6 +229,17 @@ fn what_must_come_is_forced_in_the_models_own_tokens() {
     assert!(answer.say("7"));
     assert_eq!(answer.forced(20), "");
     assert!(answer.say("}"));
+}
+
+/// The end of a call could begin ">\n", as a token the next one; it does not.
+#[test]
+fn a_mark_is_said_whole_whatever_may_follow() {
+    let model = Model::open();
+    let mut answer = model.answer(r#"start: "a</call>" ( "\n<call>no</call>" ){0,2}"#);
+    assert_eq!(answer.forced(20), "a|</call>");
+    assert_eq!(answer.mask(), [b'\n' as i32, END, END + 1]);
+    assert!(answer.say("\n"));
+    assert_eq!(answer.forced(20), "<call>|no|</call>");
 }
 
 #[test]

@@ -69,7 +69,7 @@ static int open_vocabulary(void **state)
                                          "<|channel>",     "<channel|>"};
     static const int32_t ends[] = {CONTROL};
     uint32_t lens[N_TOKENS];
-    bool control[N_TOKENS];
+    bool control[N_TOKENS], marks[N_TOKENS] = {false};
     struct buf bytes = {0};
     for (int i = 0; i < N_TOKENS; i++) {
         struct text text = i < CONTROL ? token_text(i) : text_of(names[i - CONTROL]);
@@ -84,6 +84,7 @@ static int open_vocabulary(void **state)
                                          .lens = lens,
                                          .bytes = bytes.at,
                                          .control = control,
+                                         .marks = marks,
                                          .ends = ends,
                                          .n_ends = 1,
                                          .tokenize = tokenize};

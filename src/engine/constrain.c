@@ -69,24 +69,26 @@ static size_t tokenize(const void *user, const char *text, size_t len, int32_t *
 
 struct words {
     uint32_t *lens;
-    bool *control;
+    bool *control, *marks;
     struct buf bytes;
     int32_t *ends;
     size_t n_ends;
 };
 
 /* Tokens that the model's author defined for text (Qwen's <tool_call>) are made by the
- * tokenizer from plain text, too; so they are plain bytes here, and a grammar spells
- * them. */
+ * tokenizer from plain text, too; so a grammar spells them, and what is forced is said
+ * with them: a model that reads "<", "/tool", "_call", ">" does not know where it is. */
 static void read_words(const struct llm *llm, int n, struct words *words)
 {
     words->lens = mem_alloc(sizeof(*words->lens) * (size_t)n);
     words->control = mem_alloc(sizeof(*words->control) * (size_t)n);
+    words->marks = mem_alloc(sizeof(*words->marks) * (size_t)n);
     words->ends = mem_alloc(sizeof(*words->ends) * ((size_t)n + 1));
     words->ends[words->n_ends++] = llm_usual_end(llm);
     for (int i = 0; i < n; i++) {
         size_t before = words->bytes.len;
         words->control[i] = llm_token_bytes(llm, i, &words->bytes);
+        words->marks[i] = llm_is_mark(llm, i);
         words->lens[i] = (uint32_t)(words->bytes.len - before);
         if (llm_is_end(llm, i) && i != words->ends[0])
             words->ends[words->n_ends++] = i;
@@ -104,6 +106,7 @@ static struct vocabulary *open_vocabulary(const struct llm *llm, struct error *e
         .lens = words.lens,
         .bytes = buf_view(&words.bytes).at,
         .control = words.control,
+        .marks = words.marks,
         .ends = words.ends,
         .n_ends = words.n_ends,
         .tokenize = tokenize,
@@ -116,6 +119,7 @@ static struct vocabulary *open_vocabulary(const struct llm *llm, struct error *e
                   words_of_it);
     free(words.lens);
     free(words.control);
+    free(words.marks);
     free(words.ends);
     buf_free(&words.bytes);
     return vocabulary;

@@ -297,6 +297,11 @@ bool llm_token_bytes(const struct llm *llm, int32_t token, struct buf *bytes)
     return false;
 }
 
+bool llm_is_mark(const struct llm *llm, int32_t token)
+{
+    return llama_vocab_get_attr(llm->vocab, token) & LLAMA_TOKEN_ATTR_USER_DEFINED;
+}
+
 enum llm_result llm_decode(struct llm *llm, const struct llm_row *rows, int n,
                            const atomic_bool *stop)
 {

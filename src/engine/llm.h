@@ -58,6 +58,7 @@ int32_t llm_usual_end(const struct llm *llm);          /* the one that ends a tu
 /* Adds the token's bytes to `bytes`, or its name and returns true when it is a control
  * token, which no text spells. Tokens that are not in use have no bytes. */
 bool llm_token_bytes(const struct llm *llm, int32_t token, struct buf *bytes);
+bool llm_is_mark(const struct llm *llm, int32_t token); /* user-defined, not control */
 
 /* One row of a batch: `token` at position `pos` of `slot`. Rows of a batch come in order
  * of slots, and of positions in each. */
