@@ -14,7 +14,8 @@
         "You may call one or more functions to assist with the user query.\n\n"            \
         "You are provided with function signatures within <tools></tools> XML tags:\n"     \
         "<tools>",                                                                         \
-    .result = "<tool_response>\n", .end_result = "\n</tool_response>"
+    RESULT
+#define RESULT .result = "<tool_response>\n", .end_result = "\n</tool_response>"
 
 /* %s is an example. */
 #define EACH                                                                               \
@@ -42,19 +43,34 @@ static const struct family families[] = {
     {.name = "qwen3-coder", .signs = {"<tool_call>", "<function="}, THINK, TOOL_CALL, TOOLS, EACH},
     {.name = "glm", .signs = {"<tool_call>", "<arg_key>"}, THINK, TOOL_CALL, TOOLS, EACH},
 
-    /* Trained to call, but too small to decide when, and led astray by calls it has seen. */
+    /* Too small to decide when to call, led astray by calls it has seen, lost behind
+     * <tool_call>, which it never learned; but it reads code. */
     {.name = "qwen2.5-coder", .model = "qwen2.5-coder", .signs = {"<tool_call>"},
-     .native = true, .own_tools = true, .narrates = true,
+     .native = true, .signatures = true, .narrates = true,
      .system = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.",
      .question = "You judge whether a function can do what a user asks for. "
                  "Say only Yes or No.", .yes_from = 0.4,
-     .tools_trail =
-        "\n</tools>\n\n"
-        "For each function call, return a json object with function name and arguments "
-        "within <tool_call></tool_call> XML tags:\n%s When several things are asked for, "
-        "make one call for each of them. Leave out optional arguments that the user does "
-        "not mention.",
-     THINK, TOOL_CALL, TOOLS},
+     .tools_lead =
+        "# Functions\n\n"
+        "You may call one or more functions to do what the user asks for. Arguments marked "
+        "with ? are left out, unless the user gives a value for them. When several things "
+        "are asked for, there is one call for each of them.\n\n"
+        "For example, with\n\n"
+        "function shop.find_item(args: {\n"
+        "  item: string,\n"
+        "  size?: string, // Default is 'any'.\n"
+        "  colour?: string,\n"
+        "})\n\n"
+        "the query \"Do they have shoes, and a red hat?\" becomes\n"
+        "[{\"name\": \"shop.find_item\", \"arguments\": {\"item\": \"shoes\"}}, "
+        "{\"name\": \"shop.find_item\", \"arguments\": {\"item\": \"hat\", "
+        "\"colour\": \"red\"}}]\n\n"
+        "The functions:\n\n"
+        "```typescript",
+     .tools_trail = "\n```",
+     .form = FORM_JSON, .mark = "", .end_mark = "", .lead = "[",
+     .before = "{\"name\": \"", .between = "\", \"arguments\": ", .after = "}",
+     .more = ", ", .trail = "]", THINK, RESULT},
 
     {.name = "hermes", .signs = {"<tool_call>"}, .native = true, THINK, TOOL_CALL, TOOLS, EACH},
 

@@ -47,8 +47,8 @@ struct family {
      * words of ours unless they repeat it. May be NULL. */
     const char *system;
 
-    /* Words for tools: tools_lead, one JSON object a line, tools_trail, in which %s is an
-     * example call. Results come as a message of the user, each between two marks. */
+    /* Words for tools: tools_lead, one JSON object a line, tools_trail, in which %s, if it
+     * is there, is an example call. Results come as a message of the user, each between two marks. */
     const char *tools_lead, *tools_trail;
     const char *result, *end_result;
 
@@ -56,7 +56,7 @@ struct family {
     int id_len;        /* calls have ids of this many letters; 0: of any kind */
     bool native;       /* what the template does with tools, calls and results is right;
                         * else all three are put into words here */
-    bool own_tools;    /* words of ours show tools better than the template does */
+    bool signatures;   /* tools are better shown by words of ours, as signature.h does */
     bool narrates;     /* calls of the past are told to it as part of the user's words */
     bool null_content; /* a message of calls alone has no content at all */
     bool as_is; /* the scripted engine: nothing is added to its prompt, no grammar */

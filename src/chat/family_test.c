@@ -270,9 +270,10 @@ static void a_small_model_is_asked_first_whether_to_call(void **state)
         strstr(questions[1].text.at, "[user]Function put: Puts.\nRequest: Q?\n"));
     assert_null(questions[0].grammar);
     assert_int_equal(scene->prompt.calling, CALLING_ANY);
-    assert_says(scene, "[system]Be brief.\n\n# Tools\n\n");
-    assert_says(scene, "<tool_call>\n{\"name\": <function-name>, \"arguments\": "
-                       "<args-json-object>}\n</tool_call> When several things");
+    assert_says(scene, "[system]Be brief.\n\n# Functions\n\n");
+    assert_says(scene, "```typescript\n/** Gets. */\nfunction get(args: {\n"
+                       "  n?: integer,\n})\n\n/** Puts. */\n"
+                       "function put(args: {})\n```\n[user]Q?\n");
     assert_string_equal(scene->prompt.otherwise->text.at,
                         "[system]Be brief.\n[user]Q?\n[assistant]\n");
     assert_int_equal(scene->prompt.otherwise->calling, CALLING_NONE);

@@ -257,12 +257,13 @@ static void put_not_bare(struct writer *w)
         buf_printf(w->out, " & ~( SPACE \"%c\" ANY )", family_begins(w->family));
 }
 
-/* Words that hold no call's mark, where calls are barred. */
+/* Words that hold no call's mark, where calls are barred. Without a mark, who was shown no
+ * function means no call by a bracket. */
 static void put_words_without_calls(struct writer *w)
 {
     bool calls = w->spec->chat->n_functions > 0;
     put(w, "MUTE: ANY");
-    if (calls)
+    if (calls && w->spec->chat->calling != CALLING_NONE)
         put_not_bare(w);
     if (calls && is_spelled(w, w->family->mark)) {
         put(w, " & ~( ANY ");

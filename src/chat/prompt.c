@@ -425,7 +425,7 @@ static bool has(const struct buf *text, const char *word)
 
 static void learn_tools(struct prompter *p, struct buf *out)
 {
-    p->shows_tools = !p->family->own_tools &&
+    p->shows_tools = !p->family->signatures &&
                      renders(p, PROBE("]") PROBE_TOOLS "}", out) &&
                      has(out, "probed_tool");
     const char *const *probes = call_probes[p->family->null_content];
@@ -530,7 +530,7 @@ static struct rendering plan(const struct prompter *p, const struct chat *chat,
     r.thinks = chat->thinking.on && chat->thinking.budget != 0 && r.more.len == 0;
     r.tools = arena_array(arena, struct text, (size_t)shown->n_functions + 1);
     for (int i = 0; i < shown->n_functions; i++)
-        r.tools[i] = wording_tool(&shown->functions[i], arena);
+        r.tools[i] = wording_tool(p->family, &shown->functions[i], arena);
     const struct wording_spec words = {
         .chat = shown,
         .family = p->family,

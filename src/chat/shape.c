@@ -187,9 +187,9 @@ static bool read_ref(struct reader *r, const struct field *field,
 static const struct field fields[] = {
     {"type",                 "type",                  read_type,   "type"},
     {"format",               "format",                read_same,   "format"},
-    {"title",                "title",                 read_note,   NULL},
-    {"description",          "description",           read_note,   NULL},
-    {"default",              "default",               read_note,   NULL},
+    {"title",                "title",                 read_same,   "title"},
+    {"description",          "description",           read_same,   "description"},
+    {"default",              "default",               read_same,   "default"},
     {"example",              "example",               read_note,   NULL},
     {"nullable",             "nullable",              read_note,   NULL}, /* see fit_null */
     {"propertyOrdering",     "property_ordering",     read_note,   NULL}, /* see in_order */

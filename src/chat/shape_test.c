@@ -132,7 +132,7 @@ static void a_field_that_a_schema_does_not_have_is_named(void **state)
     assert_shape(shape_of_schema,
                  "{'title': 'T', 'description': 'D', 'default': 1, 'example': {}, "
                  "'x-mine': 1, 'type': 'BOOLEAN', 'pattern': null}",
-                 "{'type':'boolean'");
+                 "{'title':'T','description':'D','default':1,'type':'boolean'");
 }
 
 static void old_drafts_are_said_in_new_words(void **state)

@@ -365,8 +365,20 @@ static bool refuse(struct walk *w, struct node *node, const struct keyword *keyw
                          keyword->name, keyword->why);
 }
 
+/* A model reads it, a grammar does not. */
+static bool keep(struct walk *w, struct node *node, const struct keyword *keyword,
+                 struct json_object *value)
+{
+    (void)w;
+    strict_put(node->out, keyword->name, value);
+    return true;
+}
+
 /* clang-format off */
 static const struct keyword keywords[] = {
+    {"title",                keep,                 NULL},
+    {"description",          keep,                 NULL},
+    {"default",              keep,                 NULL},
     {"type",                 value_keys_type,      NULL},
     {"enum",                 value_keys_enum,      NULL},
     {"const",                value_keys_const,     NULL},

@@ -1,4 +1,5 @@
 #include "chat/wording.h"
+#include "chat/signature.h"
 #include "json/tree.h"
 #include <stdint.h>
 
@@ -29,8 +30,11 @@ static struct text shown_schema(struct text schema, struct arena *arena)
     return taken(arena, &shown);
 }
 
-struct text wording_tool(const struct function *f, struct arena *arena)
+struct text wording_tool(const struct family *family, const struct function *f,
+                         struct arena *arena)
 {
+    if (family->signatures)
+        return signature_of(f, arena);
     struct buf json = {0};
     struct json_writer w = json_writer(&json, false);
     json_begin(&w, '{');
@@ -63,6 +67,11 @@ static void add_example(const struct family *family, struct buf *words)
     family_write_calls(family, &example, 1, &call);
     struct text trail = text_of(family->tools_trail), shown = buf_view(&call);
     size_t at = text_find(trail, TEXT("%s"), 0), name = text_find(shown, quoted, 0);
+    if (at == SIZE_MAX) {
+        buf_text(words, trail);
+        buf_free(&call);
+        return;
+    }
     buf_text(words, text_slice(trail, 0, at));
     if (name != SIZE_MAX) {
         buf_text(words, text_slice(shown, 0, name));
@@ -78,7 +87,7 @@ static void add_tools(const struct wording_spec *spec, struct buf *words)
 {
     buf_str(words, spec->family->tools_lead);
     for (int i = 0; i < spec->chat->n_functions; i++) {
-        buf_char(words, '\n');
+        buf_str(words, i && spec->family->signatures ? "\n\n" : "\n");
         buf_text(words, spec->tools[i]);
     }
     add_example(spec->family, words);

@@ -9,8 +9,10 @@
 #include "chat/chat.h"
 #include "chat/family.h"
 
-/* A function as a model is shown it: {"type": "function", ...}. */
-struct text wording_tool(const struct function *function, struct arena *arena);
+/* A function as the family's models are shown it: {"type": "function", ...}, or its
+ * signature. */
+struct text wording_tool(const struct family *family, const struct function *function,
+                         struct arena *arena);
 
 struct wording_spec {
     const struct chat *chat;
