@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BATCH = 64 };
+enum { BATCH = 64, POLL_US = 100 };
 
 struct watch {
     int fd;
@@ -42,6 +42,7 @@ struct loop {
     int epoll_fd;
     int stop_fd;
     atomic_bool stopping;
+    bool busy; /* the last wait was a short one */
     struct watch *watches, *removed;
     struct timer **heap;
     size_t n_timers, room;
@@ -291,11 +292,28 @@ static void call_ready(struct loop *loop, const struct epoll_event *events, int 
     free_watches(&loop->removed);
 }
 
+/* To sleep and be woken costs more than a short request does. So where the last wait was
+ * short, as between the requests of one busy client, the next one begins by looking; a
+ * wait that turns out long costs POLL_US once. */
+static int wait_for_events(struct loop *loop, struct epoll_event *events)
+{
+    int wait = wait_ms(loop), n = 0;
+    int64_t began = wait ? now_us() : 0;
+    if (wait && loop->busy)
+        while ((n = epoll_wait(loop->epoll_fd, events, BATCH, 0)) == 0 &&
+               now_us() - began < POLL_US)
+            continue;
+    if (n == 0)
+        n = epoll_wait(loop->epoll_fd, events, BATCH, wait);
+    loop->busy = wait && n > 0 && now_us() - began < POLL_US;
+    return n;
+}
+
 void loop_run(struct loop *loop)
 {
     struct epoll_event events[BATCH];
     while (!loop->stopping) {
-        int n = epoll_wait(loop->epoll_fd, events, BATCH, wait_ms(loop));
+        int n = wait_for_events(loop, events);
         assert(n >= 0 || errno == EINTR);
         call_ready(loop, events, n);
         call_due(loop);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -230,6 +231,32 @@ static void a_signal_handler_can_stop_it(void **state)
     signal(SIGUSR1, SIG_DFL);
 }
 
+static void read_one(void *arg, uint32_t events)
+{
+    char c;
+    assert_true(events & EPOLLIN);
+    assert_int_equal(read(*(int *)arg, &c, 1), 1);
+    saw(c);
+}
+
+static void a_loop_that_was_busy_sleeps_all_the_same(void **state)
+{
+    (void)state;
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], "xy", 2), 2);
+    struct watch *watch = loop_watch(loop, ends[0], EPOLLIN, read_one, &ends[0]);
+    loop_after(loop, 200, stop, NULL);
+    clock_t began = clock();
+    loop_run(loop);
+    double cpu_ms = (double)(clock() - began) * 1000 / CLOCKS_PER_SEC;
+    assert_string_equal(seen, "xy");
+    assert_true(cpu_ms < 50);
+    loop_unwatch(loop, watch);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void the_clocks_agree_with_the_calendar(void **state)
 {
     (void)state;
@@ -251,6 +278,7 @@ int main(void)
         LOOP_TEST(prepare_says_how_long_the_wait_may_last),
         LOOP_TEST(another_thread_can_stop_it_and_it_can_run_again),
         LOOP_TEST(a_signal_handler_can_stop_it),
+        LOOP_TEST(a_loop_that_was_busy_sleeps_all_the_same),
         LOOP_TEST(the_clocks_agree_with_the_calendar),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -257,8 +257,8 @@ static void put_not_bare(struct writer *w)
         buf_printf(w->out, " & ~( SPACE \"%c\" ANY )", family_begins(w->family));
 }
 
-/* Words that hold no call's mark, where calls are barred. Without a mark, who was shown no
- * function means no call by a bracket. */
+/* Words that hold no call's mark, where calls are barred. Without a mark, who was shown
+ * no function means no call by a bracket. */
 static void put_words_without_calls(struct writer *w)
 {
     bool calls = w->spec->chat->n_functions > 0;
