@@ -30,17 +30,40 @@ static int reusable(const struct slot *slot, const struct job_spec *spec, int co
     return local_exact(slot->n_exact, n);
 }
 
-/* What a step costs when the slot speaks together with those that are busy. Jobs with a
- * seed decode alone, wherever they are. */
-static double cost_with(const struct local *local, const struct slot *slot)
+/* How good it is to speak from a slot together with those that are busy. */
+struct place {
+    double cost;        /* of a step */
+    int n_groups, span; /* of slots side by side; from the first to the last of all */
+};
+
+/* Jobs with a seed decode alone, wherever they are. */
+static struct place place_of(const struct local *local, const struct slot *slot)
 {
     bool speaks[SLOTS_MAX] = {0};
+    struct place place = {0};
+    int first = SLOTS_MAX, last = 0;
     for (int i = 0; i < local->engine.info.n_slots; i++) {
         const struct sequence *sequence = local->slots[i].sequence;
-        speaks[i] = sequence && !sequence->job->spec.sampling.seeded;
+        speaks[i] =
+            slot->index == i || (sequence && !sequence->job->spec.sampling.seeded);
+        if (!speaks[i])
+            continue;
+        place.n_groups += i == 0 || !speaks[i - 1];
+        first = i < first ? i : first;
+        last = i;
     }
-    speaks[slot->index] = true;
-    return plan_step_cost(&local->plan, speaks);
+    place.span = last - first;
+    place.cost = plan_step_cost(&local->plan, speaks);
+    return place;
+}
+
+/* < 0: a is better. Where one step costs the same side by side or apart, as with few
+ * rows, the next one to come makes the difference. */
+static int compare_places(struct place a, struct place b)
+{
+    if (a.cost < b.cost * ALIKE || b.cost < a.cost * ALIKE)
+        return a.cost < b.cost ? -1 : 1;
+    return a.n_groups != b.n_groups ? a.n_groups - b.n_groups : a.span - b.span;
 }
 
 /* Whether a is the better one to lose what it holds. */
@@ -51,21 +74,21 @@ static bool is_older(const struct slot *a, const struct slot *b)
     return a->last_used < b->last_used;
 }
 
-/* Of the free slots at whose side decoding costs least, an empty one or the one that has
- * been idle longest; NULL: none is free. */
+/* Of the free slots in the best places, an empty one or the one that has been idle
+ * longest; NULL: none is free. */
 static struct slot *pick_free(struct local *local, const struct slot *but)
 {
     struct slot *pick = NULL;
-    double least = 0;
+    struct place best = {0};
     for (int i = 0; i < local->engine.info.n_slots; i++) {
         struct slot *slot = &local->slots[i];
         if (slot == but || slot->state != SLOT_FREE)
             continue;
-        double cost = cost_with(local, slot);
-        bool cheaper = !pick || cost < least * ALIKE;
-        if (cheaper || (cost * ALIKE <= least && is_older(slot, pick))) {
+        struct place place = place_of(local, slot);
+        int order = pick ? compare_places(place, best) : -1;
+        if (order < 0 || (order == 0 && is_older(slot, pick))) {
             pick = slot;
-            least = cost;
+            best = place;
         }
     }
     return pick;
@@ -159,7 +182,7 @@ static bool admit_sequence(struct local *local, struct sequence *sequence)
         return true;
     }
     bool in_place = best->state == SLOT_FREE && best->n_past - n_best <= LEFT_BEHIND &&
-                    cost_with(local, best) * ALIKE <= cost_with(local, cheapest);
+                    compare_places(place_of(local, best), place_of(local, cheapest)) <= 0;
     struct slot *other = in_place ? NULL : pick_free(local, best);
     if (other && copy_rows(local, best, other, n_best))
         take_slot(local, other, sequence, n_best);
