@@ -51,7 +51,7 @@ CFLAGS_cli/version = -DPOLLUX_ENGINE='"libllama $(notdir $(ENGINE))"'
 CFLAGS_engine/sample = -march=native -Wno-psabi
 
 .DEFAULT_GOAL := help
-.PHONY: help build unit test run lint asan tsan fuzz fuzzers bench soak coverage format clean \
+.PHONY: help build unit test run lint asan tsan fuzz fuzzers bench bench-mind soak coverage format clean \
         objects tests models sanitized
 .DELETE_ON_ERROR:
 
@@ -101,6 +101,9 @@ fuzz: ## run every fuzz target (FUZZ_SECONDS=60 each; F=json/schema for one)
 
 bench: build ## Pollux and llama-server, interleaved, as ratios
 	@$(PYTHON) scripts/bench.py --pollux build/pollux --peer "$$(scripts/engine.sh --peer)" $(ARGS)
+
+bench-mind: build $(B)/hold ## the same for schemas; calls that are right, by category
+	@$(PYTHON) scripts/bench_mind.py --pollux build/pollux --peer "$$(scripts/engine.sh --peer)" $(ARGS)
 
 soak: build ## 200 streaming clients for 60 s: none lost, none garbled, memory flat
 	@$(PYTHON) scripts/run_tests.py --build $(B) soak

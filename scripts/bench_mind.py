@@ -5,6 +5,7 @@
 
 schema: tokens a second of free answers and of answers with a schema, Pollux's and
 llama-server's, in turn, round by round, and how many of the finished ones validate.
+compile: what schemas cost before the first token (tests/schemas/check.py).
 calls: how many of the public function-calling cases (COVERAGE_DATA, default
 ../shared/data) are called right, category by category, in AUTO mode, by Pollux alone.
 What each figure means: docs/benchmarks.md.
@@ -141,7 +142,6 @@ def schemas(options, folder, table):
             for server in servers:
                 say(f"  schema, round {round_ + 1}: {server.title}")
                 schema_round(server, options, table, tally[server.title])
-        compile_time(servers[0], options, table)
     finally:
         for server in servers:
             server.stop()
@@ -169,19 +169,12 @@ def schema_round(server, options, table, counts):
     table.add(server, "held_free", "with a schema over free", "x", held / free, True)
 
 
-def compile_time(server, options, table):
-    """What a schema's first use adds to a call, its prompt being cached."""
-    for round_ in range(options.rounds):
-        properties = {f"property_{round_}_{i}": ("string", "integer", "number", "boolean")[i % 4]
-                      for i in range(45)}
-        schema = schema_of(properties)
-        size = len(json.dumps(schema))
-        config = {"maxOutputTokens": 1, "responseMimeType": "application/json",
-                  "responseJsonSchema": schema}
-        generate(server, user("Say something."), {"maxOutputTokens": 1})
-        times = [generate(server, user("Say something."), config)[1] for _ in range(6)]
-        table.add(server, "compile", f"first use of a schema of {size / 1024:.1f} KB, more than "
-                  "later ones", "ms", times[0] - statistics.median(times[1:]))
+def compile_times(options):
+    """With the model's vocabulary and no server: needs build/hold (make build/hold)."""
+    script = ROOT / "tests/schemas/check.py"
+    done = subprocess.run([sys.executable, script, "--model", options.gguf], check=True,
+                          stdout=subprocess.PIPE, text=True)
+    return done.stdout
 
 
 # ---- calls ----
@@ -250,7 +243,7 @@ def parse():
     add("--pollux", default=str(ROOT / "build/pollux"))
     add("--peer", help="llama-server; left out: Pollux alone")
     add("--model", default="qwen2.5-coder-1.5b-instruct")
-    add("--only", default="schema,calls")
+    add("--only", default="compile,schema,calls")
     add("--rounds", type=int, default=3)
     add("--tokens", type=int, default=256, help="most tokens of an answer")
     add("--cases", type=int, default=0, help="so many of each category; 0: all")
@@ -268,6 +261,8 @@ def main():
     print(f"- machine: {bench.machine()}\n- date: {time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime())}\n"
           f"- model: {Path(options.gguf).name}, {options.threads} threads\n", flush=True)
     with tempfile.TemporaryDirectory(prefix="pollux-bench-") as name:
+        if "compile" in options.only:
+            print(compile_times(options), flush=True)
         if "schema" in options.only:
             table = Table()
             schemas(options, Path(name), table)
