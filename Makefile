@@ -56,7 +56,7 @@ CFLAGS_engine/sample = -march=native -Wno-psabi
 .DELETE_ON_ERROR:
 
 help: ## what there is
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 18
 
 build: $(B)/pollux ## build/pollux; gets libllama and builds it when it is not there
 
