@@ -10,9 +10,6 @@
 
 enum { LEFT_BEHIND = 64 /* rows worth less than a copy of the others */ };
 
-/* Costs that differ by less are noise. */
-#define ALIKE 0.95
-
 int local_exact(int n_exact, int n)
 {
     int least = n < n_exact ? n : n_exact;
@@ -30,40 +27,15 @@ static int reusable(const struct slot *slot, const struct job_spec *spec, int co
     return local_exact(slot->n_exact, n);
 }
 
-/* How good it is to speak from a slot together with those that are busy. */
-struct place {
-    double cost;        /* of a step */
-    int n_groups, span; /* of slots side by side; from the first to the last of all */
-};
-
 /* Jobs with a seed decode alone, wherever they are. */
 static struct place place_of(const struct local *local, const struct slot *slot)
 {
     bool speaks[SLOTS_MAX] = {0};
-    struct place place = {0};
-    int first = SLOTS_MAX, last = 0;
     for (int i = 0; i < local->engine.info.n_slots; i++) {
         const struct sequence *sequence = local->slots[i].sequence;
-        speaks[i] =
-            slot->index == i || (sequence && !sequence->job->spec.sampling.seeded);
-        if (!speaks[i])
-            continue;
-        place.n_groups += i == 0 || !speaks[i - 1];
-        first = i < first ? i : first;
-        last = i;
+        speaks[i] = sequence && !sequence->job->spec.sampling.seeded;
     }
-    place.span = last - first;
-    place.cost = plan_step_cost(&local->plan, speaks);
-    return place;
-}
-
-/* < 0: a is better. Where one step costs the same side by side or apart, as with few
- * rows, the next one to come makes the difference. */
-static int compare_places(struct place a, struct place b)
-{
-    if (a.cost < b.cost * ALIKE || b.cost < a.cost * ALIKE)
-        return a.cost < b.cost ? -1 : 1;
-    return a.n_groups != b.n_groups ? a.n_groups - b.n_groups : a.span - b.span;
+    return plan_place(&local->plan, speaks, slot->index);
 }
 
 /* Whether a is the better one to lose what it holds. */
@@ -85,7 +57,7 @@ static struct slot *pick_free(struct local *local, const struct slot *but)
         if (slot == but || slot->state != SLOT_FREE)
             continue;
         struct place place = place_of(local, slot);
-        int order = pick ? compare_places(place, best) : -1;
+        int order = pick ? plan_compare(place, best) : -1;
         if (order < 0 || (order == 0 && is_older(slot, pick))) {
             pick = slot;
             best = place;
@@ -182,7 +154,7 @@ static bool admit_sequence(struct local *local, struct sequence *sequence)
         return true;
     }
     bool in_place = best->state == SLOT_FREE && best->n_past - n_best <= LEFT_BEHIND &&
-                    compare_places(place_of(local, best), place_of(local, cheapest)) <= 0;
+                    plan_compare(place_of(local, best), place_of(local, cheapest)) <= 0;
     struct slot *other = in_place ? NULL : pick_free(local, best);
     if (other && copy_rows(local, best, other, n_best))
         take_slot(local, other, sequence, n_best);

@@ -9,6 +9,9 @@
  * covers that cost so nearly the same, the one of longer runs is taken. */
 #define NEARLY 0.97
 
+/* Places whose costs differ by less are as good as each other. */
+#define ALIKE 0.95
+
 /* Costs in units of one row, measured with Q4_K_M on 2 cores: what is assumed until all
  * sizes were timed. Above 16 a row adds what it adds on average up to there. */
 static const double assumed[] = {0,   1,   1.35, 1.6, 1.75, 2.6, 2.65, 2.8, 2.73,
@@ -129,14 +132,24 @@ int plan_runs(const struct plan *plan, const bool *speaks, const bool *alone,
     return n_runs + cover(plan, slots, n, runs + n_runs, &total);
 }
 
-double plan_step_cost(const struct plan *plan, const bool *speaks)
+struct place plan_place(const struct plan *plan, const bool *speaks, int slot)
 {
+    struct place place = {0};
     struct run runs[PLAN_SLOTS_MAX];
     int slots[PLAN_SLOTS_MAX], n = 0;
-    double total;
     for (int i = 0; i < plan->n_slots; i++)
-        if (speaks[i])
+        if (speaks[i] || i == slot) {
+            place.n_groups += n == 0 || slots[n - 1] != i - 1;
             slots[n++] = i;
-    cover(plan, slots, n, runs, &total);
-    return total;
+        }
+    place.span = n ? slots[n - 1] - slots[0] : 0;
+    cover(plan, slots, n, runs, &place.cost);
+    return place;
+}
+
+int plan_compare(struct place a, struct place b)
+{
+    if (a.cost < b.cost * ALIKE || b.cost < a.cost * ALIKE)
+        return a.cost < b.cost ? -1 : 1;
+    return a.n_groups != b.n_groups ? a.n_groups - b.n_groups : a.span - b.span;
 }

@@ -50,7 +50,17 @@ int plan_piece(const struct plan *plan, int n);
 int plan_runs(const struct plan *plan, const bool *speaks, const bool *alone,
               struct run *runs);
 
-/* What a step of these slots costs, in plan_cost's unit. */
-double plan_step_cost(const struct plan *plan, const bool *speaks);
+/* Where a slot stands among those that speak. */
+struct place {
+    double cost;        /* of a step of all of them, in plan_cost's unit */
+    int n_groups, span; /* of slots side by side; from the first to the last of all */
+};
+
+/* With `slot` speaking, too. */
+struct place plan_place(const struct plan *plan, const bool *speaks, int slot);
+
+/* < 0: a is better, 0: neither is. Where a step costs much the same side by side or
+ * apart, as with few rows, who comes next makes the difference. */
+int plan_compare(struct place a, struct place b);
 
 #endif
