@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BATCH = 64, POLL_US = 100 };
+enum { BATCH = 64, POLL_US = 100, SHORT_WAITS = 8 };
 
 struct watch {
     int fd;
@@ -42,7 +42,7 @@ struct loop {
     int epoll_fd;
     int stop_fd;
     atomic_bool stopping;
-    bool busy; /* the last wait was a short one */
+    int n_short; /* waits in a row that were shorter than POLL_US */
     struct watch *watches, *removed;
     struct timer **heap;
     size_t n_timers, room;
@@ -292,20 +292,23 @@ static void call_ready(struct loop *loop, const struct epoll_event *events, int 
     free_watches(&loop->removed);
 }
 
-/* To sleep and be woken costs more than a short request does. So where the last wait was
- * short, as between the requests of one busy client, the next one begins by looking; a
- * wait that turns out long costs POLL_US once. */
+/* To sleep and be woken costs more than a short request does. So where waits were short
+ * for a while, as between the requests of one busy client, the next one begins by
+ * looking; the one that turns out long costs POLL_US once. For a while: the streams of a
+ * decode step speak one after the other, too, and then the cores are wanted for the next
+ * step. */
 static int wait_for_events(struct loop *loop, struct epoll_event *events)
 {
     int wait = wait_ms(loop), n = 0;
     int64_t began = wait ? now_us() : 0;
-    if (wait && loop->busy)
+    if (wait && loop->n_short >= SHORT_WAITS)
         while ((n = epoll_wait(loop->epoll_fd, events, BATCH, 0)) == 0 &&
                now_us() - began < POLL_US)
             continue;
     if (n == 0)
         n = epoll_wait(loop->epoll_fd, events, BATCH, wait);
-    loop->busy = wait && n > 0 && now_us() - began < POLL_US;
+    bool is_short = wait && n > 0 && now_us() - began < POLL_US;
+    loop->n_short = is_short ? loop->n_short + 1 : 0;
     return n;
 }
 
