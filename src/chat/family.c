@@ -67,7 +67,7 @@ static const struct family families[] = {
         "\"colour\": \"red\"}}]\n\n"
         "The functions:\n\n"
         "```typescript",
-     .tools_trail = "\n```",
+     .tools_trail = "```",
      .form = FORM_JSON, .mark = "", .end_mark = "", .lead = "[",
      .before = "{\"name\": \"", .between = "\", \"arguments\": ", .after = "}",
      .more = ", ", .trail = "]", THINK, RESULT},

@@ -47,8 +47,9 @@ struct family {
      * words of ours unless they repeat it. May be NULL. */
     const char *system;
 
-    /* Words for tools: tools_lead, one JSON object a line, tools_trail, in which %s, if it
-     * is there, is an example call. Results come as a message of the user, each between two marks. */
+    /* Words for tools: tools_lead, one JSON object a line or signatures, tools_trail, in
+     * which %s, if it is there, is an example call. Results come as a message of the
+     * user, each between two marks. */
     const char *tools_lead, *tools_trail;
     const char *result, *end_result;
 

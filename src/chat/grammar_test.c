@@ -176,7 +176,7 @@ static struct function functions[] = {
 static struct text choices[] = {TEXT("yes"), TEXT("yes, no")};
 
 struct ask {
-    const char *template;
+    const char *template, *model;
     enum calling calling;
     enum answer_kind shape;
     enum thought thought;
@@ -199,6 +199,7 @@ static struct grammar *compile(const struct ask *ask)
 {
     struct engine engine = {.ops = &(struct engine_ops){.tokenize = find_control},
                             .info = {.template = text_of(ask->template),
+                                     .model = text_of(ask->model),
                                      .specials = controls,
                                      .n_specials = 8}};
     struct chat chat = {.functions = ask->without_get ? functions + 1 : functions,
@@ -274,6 +275,20 @@ static void a_call_can_be_forced_and_forbidden(void **state)
     ASSERT_ROWS((&(struct ask){.template = HERMES, .calling = CALLING_NONE}),
                 {"Hello.", WHOLE}, {GET, REFUSED}, {"So " GET, REFUSED},
                 {"a <tool b", WHOLE});
+}
+
+/* Words may hold a list where no call is looked for. */
+static void an_array_of_calls_ends_with_its_bracket(void **state)
+{
+    (void)state;
+#define IN_ARRAY "{\"name\": \"get\", \"arguments\": {\"a\": 1}}"
+    struct ask ask = {
+        .template = HERMES, .model = "qwen2.5-coder-1.5b", .calling = CALLING_ANY};
+    ASSERT_ROWS(&ask, {"[" IN_ARRAY "]", WHOLE}, {"[" IN_ARRAY, MORE}, {"[]", REFUSED},
+                {"[" IN_ARRAY ", " IN_ARRAY "]", WHOLE}, {IN_ARRAY, REFUSED},
+                {"[" IN_ARRAY "]\n[", REFUSED}, {"Hello.", REFUSED}, {GET, REFUSED});
+    ask.calling = CALLING_NONE;
+    ASSERT_ROWS(&ask, {"Hello.", WHOLE}, {"[1, 2]", WHOLE});
 }
 
 static void what_takes_no_arguments_is_called_once(void **state)
@@ -401,6 +416,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words_may_lead_to_calls),
         cmocka_unit_test(a_call_can_be_forced_and_forbidden),
+        cmocka_unit_test(an_array_of_calls_ends_with_its_bracket),
         cmocka_unit_test(what_takes_no_arguments_is_called_once),
         cmocka_unit_test(without_anything_to_hold_there_is_no_grammar),
         cmocka_unit_test(a_shaped_answer_or_a_call),

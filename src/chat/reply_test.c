@@ -28,14 +28,15 @@ static void write_down(const struct part *part, void *arg)
     notes->last = part->kind;
 }
 
-static const struct family *family_like(const char *template)
+static const struct family *family_like(const char *template, const char *model)
 {
-    return family_of(&(struct engine_info){.template = text_of(template)});
+    return family_of(
+        &(struct engine_info){.template = text_of(template), .model = text_of(model)});
 }
 
 /* What is read, and how. */
 struct case_of {
-    const char *template; /* says which family */
+    const char *template, *model; /* say which family */
     const char *prompt;
     enum calling calling;
     enum answer_kind shape;
@@ -51,7 +52,8 @@ static bool read_in_pieces(struct text text, size_t size, const struct case_of *
                         .shape = {.kind = how->shape}};
     struct arena *arena = arena_open();
     *notes = (struct notes){.last = PART_RESULT};
-    const struct reply_spec spec = {&chat, family_like(how->template), how->calling,
+    const struct reply_spec spec = {&chat, family_like(how->template, how->model),
+                                    how->calling,
                                     text_of(how->prompt ? how->prompt : "")};
     struct reply *reply = reply_open(arena, &spec, write_down, notes);
     for (size_t at = 0; at < text.len; at += size)
@@ -229,6 +231,17 @@ static void an_array_of_calls_ends_with_its_bracket(void **state)
     assert_reads_as(&how, "[TOOL_CALLS] []", false, "[S][TOOL_CALLS] []");
     assert_reads_as(&how, "[TOOL", true, "[S][TOOL");
 #undef CALLS
+    /* Without a mark, where a call is wanted. */
+    how = (struct case_of){.template = HERMES,
+                           .model = "qwen2.5-coder-1.5b",
+                           .calling = CALLING_ANY,
+                           .functions = true};
+    assert_reads_as(&how,
+                    "[{\"name\": \"f\", \"arguments\": {\"a\": [\"]\"]}}, "
+                    "{\"name\": \"g\", \"arguments\": {}}]",
+                    true, "[C:f {\"a\":[\"]\"]}][C:g {}]");
+    how.calling = CALLING_NONE;
+    assert_reads_as(&how, "[1, 2]", true, "[S][1, 2]");
 }
 
 static void names_may_stand_outside_of_the_arguments(void **state)
@@ -271,7 +284,8 @@ static void words_are_given_as_soon_as_they_are_known(void **state)
     struct chat chat = {.functions = &f, .n_functions = 1};
     struct notes notes = {.last = PART_RESULT};
     struct arena *arena = arena_open();
-    const struct reply_spec spec = {&chat, family_like(HERMES), CALLING_AUTO, TEXT("")};
+    const struct reply_spec spec = {&chat, family_like(HERMES, NULL), CALLING_AUTO,
+                                    TEXT("")};
     struct reply *reply = reply_open(arena, &spec, write_down, &notes);
     reply_feed(reply, TEXT("One two <"));
     assert_string_equal(notes.text.at, "[S]One two");

@@ -1,5 +1,6 @@
 #include "chat/signature.h"
 #include "chat/family.h"
+#include "chat/strict.h"
 #include "json/tree.h"
 
 struct writer {
@@ -8,19 +9,6 @@ struct writer {
 };
 
 static void put_type(struct writer *w, struct json_object *schema);
-
-static struct json_object *get(struct json_object *schema, const char *keyword)
-{
-    struct json_object *value = NULL;
-    if (json_object_is_type(schema, json_type_object))
-        json_object_object_get_ex(schema, keyword, &value);
-    return value;
-}
-
-static struct lh_entry *first(struct json_object *object)
-{
-    return json_object_is_type(object, json_type_object) ? tree_first(object) : NULL;
-}
 
 static void put_json(struct writer *w, struct json_object *value)
 {
@@ -79,15 +67,15 @@ static void put_enum(struct writer *w, struct json_object *values)
 
 static bool is_union(struct json_object *schema)
 {
-    return get(schema, "enum") || get(schema, "anyOf") || get(schema, "oneOf") ||
-           get(schema, "allOf") ||
-           json_object_is_type(get(schema, "type"), json_type_array);
+    return strict_get(schema, "enum") || strict_get(schema, "anyOf") ||
+           strict_get(schema, "oneOf") || strict_get(schema, "allOf") ||
+           json_object_is_type(strict_get(schema, "type"), json_type_array);
 }
 
 static void put_array(struct writer *w, struct json_object *schema)
 {
-    struct json_object *places = get(schema, "prefixItems"),
-                       *items = get(schema, "items");
+    struct json_object *places = strict_get(schema, "prefixItems"),
+                       *items = strict_get(schema, "items");
     if (json_object_is_type(places, json_type_array)) {
         buf_char(w->out, '[');
         put_joined(w, places, ", ", put_type);
@@ -102,7 +90,7 @@ static void put_array(struct writer *w, struct json_object *schema)
 
 static bool is_required(struct json_object *schema, const char *key)
 {
-    struct json_object *required = get(schema, "required");
+    struct json_object *required = strict_get(schema, "required");
     if (!json_object_is_type(required, json_type_array))
         return false;
     for (size_t i = 0; i < json_object_array_length(required); i++)
@@ -111,30 +99,31 @@ static bool is_required(struct json_object *schema, const char *key)
     return false;
 }
 
-/* What a type does not say. */
+/* What a type does not say: a description, and in brackets the rest. */
 static void put_comment(struct writer *w, struct json_object *schema)
 {
     static const char *const said[] = {
-        "default",   "format",           "pattern",          "minimum",      "maximum",
-        "minLength", "exclusiveMinimum", "exclusiveMaximum", "multipleOf",   "maxLength",
-        "minItems",  "maxItems",         "minProperties",    "maxProperties"};
-    struct text description = tree_text(get(schema, "description"));
-    const char *before = description.len > 0 ? " (" : "";
-    bool any = false;
-    buf_str(w->out, " // ");
-    size_t start = w->out->len;
-    put_line(w, description);
+        "default",   "format",    "pattern",          "minimum",          "maximum",
+        "minLength", "maxLength", "exclusiveMinimum", "exclusiveMaximum", "multipleOf",
+        "minItems",  "maxItems",  "minProperties",    "maxProperties",
+    };
+    struct text description = tree_text(strict_get(schema, "description"));
+    const char *before = " // (", *end = "";
+    if (description.len > 0) {
+        buf_str(w->out, " // ");
+        put_line(w, description);
+        before = " (";
+    }
     for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
-        struct json_object *value = get(schema, said[i]);
+        struct json_object *value = strict_get(schema, said[i]);
         if (!value)
             continue;
-        buf_printf(w->out, "%s%s: ", any ? ", " : before, said[i]);
+        buf_printf(w->out, "%s%s: ", before, said[i]);
         put_json(w, value);
-        any = true;
+        before = ", ";
+        end = ")";
     }
-    buf_str(w->out, any && description.len > 0 ? ")" : "");
-    if (w->out->len == start)
-        w->out->len -= 4;
+    buf_str(w->out, end);
 }
 
 static void put_property(struct writer *w, const char *key, const char *mark,
@@ -150,8 +139,8 @@ static void put_property(struct writer *w, const char *key, const char *mark,
 
 static void put_object(struct writer *w, struct json_object *schema)
 {
-    struct json_object *properties = get(schema, "properties"),
-                       *more = get(schema, "additionalProperties");
+    struct json_object *properties = strict_get(schema, "properties"),
+                       *more = strict_get(schema, "additionalProperties");
     bool open = json_object_is_type(more, json_type_object);
     if (!open && (!properties || json_object_object_length(properties) == 0)) {
         buf_str(w->out, json_object_is_type(more, json_type_boolean) &&
@@ -162,7 +151,7 @@ static void put_object(struct writer *w, struct json_object *schema)
     }
     buf_str(w->out, "{\n");
     w->depth++;
-    for (struct lh_entry *e = first(properties); e; e = e->next)
+    for (struct lh_entry *e = tree_first(properties); e; e = e->next)
         put_property(w, tree_key(e), is_required(schema, tree_key(e)) ? "" : "?",
                      tree_value(e));
     if (open)
@@ -184,7 +173,7 @@ static void put_named(struct writer *w, struct text name, struct json_object *sc
 
 static void put_own_type(struct writer *w, struct json_object *schema)
 {
-    struct json_object *type = get(schema, "type");
+    struct json_object *type = strict_get(schema, "type");
     if (json_object_is_type(type, json_type_array)) {
         for (size_t i = 0; i < json_object_array_length(type); i++) {
             buf_str(w->out, i ? " | " : "");
@@ -192,7 +181,7 @@ static void put_own_type(struct writer *w, struct json_object *schema)
         }
     } else if (type) {
         put_named(w, tree_text(type), schema);
-    } else if (get(schema, "properties")) {
+    } else if (strict_get(schema, "properties")) {
         put_object(w, schema);
     } else {
         buf_str(w->out, "any");
@@ -210,16 +199,16 @@ static void put_type(struct writer *w, struct json_object *schema)
         {"anyOf", put_any_of}, {"oneOf", put_any_of},
     };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        struct json_object *value = get(schema, kinds[i].keyword);
+        struct json_object *value = strict_get(schema, kinds[i].keyword);
         if (value) {
             kinds[i].put(w, value);
             return;
         }
     }
-    struct json_object *parts = get(schema, "allOf");
-    if (!parts || get(schema, "type"))
+    struct json_object *parts = strict_get(schema, "allOf");
+    if (!parts || strict_get(schema, "type"))
         put_own_type(w, schema);
-    if (parts && get(schema, "type"))
+    if (parts && strict_get(schema, "type"))
         buf_str(w->out, " & ");
     if (parts)
         put_all_of(w, parts);
@@ -235,7 +224,7 @@ struct text signature_of(const struct function *function, struct arena *arena)
     struct json_object *schema = function->parameters.len > 0
                                      ? json_parse(arena, function->parameters, &err)
                                      : NULL;
-    for (struct lh_entry *e = first(get(schema, "$defs")); e; e = e->next) {
+    for (struct lh_entry *e = tree_first(strict_get(schema, "$defs")); e; e = e->next) {
         buf_printf(&out, "type %s = ", tree_key(e));
         put_type(&w, tree_value(e));
         buf_char(&out, '\n');
@@ -250,7 +239,7 @@ struct text signature_of(const struct function *function, struct arena *arena)
         put_type(&w, schema);
     else
         buf_str(&out, "{}");
-    buf_char(&out, ')');
+    buf_str(&out, ")\n");
     struct text text = arena_text(arena, buf_view(&out));
     buf_free(&out);
     return text;

@@ -1,9 +1,9 @@
-/* signature.h - a function as a TypeScript declaration, for a model to read.
+/* signature.h - a function as a TypeScript declaration, for a model to read. Behind its
+ * description, as a comment:
  *
- *     // Current weather of a city.
  *     function get_weather(args: {
  *       city: string, // Its name.
- *       unit?: "celsius" | "fahrenheit", // Default: "celsius"
+ *       unit?: "celsius" | "fahrenheit", // (default: "celsius")
  *     })
  *
  * It says what the JSON Schema says in half the tokens, and a model that has read much
@@ -15,7 +15,8 @@
 #include "base/arena.h"
 #include "chat/chat.h"
 
-/* function->parameters as chat/shape.c made it. The text lives in `arena`. */
+/* Ends with a newline. function->parameters as chat/shape.c made it. The text lives in
+ * `arena`. */
 struct text signature_of(const struct function *function, struct arena *arena);
 
 #endif

@@ -26,7 +26,7 @@ static void assert_shown(const char *schema, const char *arguments)
     struct arena *arena = arena_open();
     struct text text = shown(schema, "", arena);
     assert_true(text_starts(text, "function f(args: "));
-    struct text args = text_slice(text, strlen("function f(args: "), text.len - 1);
+    struct text args = text_slice(text, strlen("function f(args: "), text.len - 2);
     if (!text_is(args, arguments))
         fail_msg("%s: %.*s, not %s", schema, TEXT_ARG(args), arguments);
     arena_close(arena);
@@ -79,7 +79,7 @@ static void what_a_type_does_not_say_is_a_comment(void **state)
     assert_type("{'type':'string','description':'Its\\nname.'}", "string, // Its name.");
     assert_type("{'type':'integer','description':'D','default':0,'minimum':-1}",
                 "integer, // D (default: 0, minimum: -1)");
-    assert_type("{'type':'string','format':'date'}", "string, // format: \"date\"");
+    assert_type("{'type':'string','format':'date'}", "string, // (format: \"date\")");
 }
 
 static void what_may_be_left_out_is_marked(void **state)
@@ -100,9 +100,9 @@ static void definitions_stand_before_the_function(void **state)
               "{'Node':{'type':'object','properties':{'next':{'$ref':'#/$defs/Node'}}}}}",
               "Two\nlines.", arena);
     assert_string_equal(text.at, "type Node = {\n  next?: Node,\n}\n/** Two lines. */\n"
-                                 "function f(args: {\n  n?: Node,\n})");
+                                 "function f(args: {\n  n?: Node,\n})\n");
     text = signature_of(&(const struct function){.name = TEXT("g")}, arena);
-    assert_string_equal(text.at, "function g(args: {})");
+    assert_string_equal(text.at, "function g(args: {})\n");
     arena_close(arena);
 }
 

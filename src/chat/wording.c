@@ -67,11 +67,6 @@ static void add_example(const struct family *family, struct buf *words)
     family_write_calls(family, &example, 1, &call);
     struct text trail = text_of(family->tools_trail), shown = buf_view(&call);
     size_t at = text_find(trail, TEXT("%s"), 0), name = text_find(shown, quoted, 0);
-    if (at == SIZE_MAX) {
-        buf_text(words, trail);
-        buf_free(&call);
-        return;
-    }
     buf_text(words, text_slice(trail, 0, at));
     if (name != SIZE_MAX) {
         buf_text(words, text_slice(shown, 0, name));
@@ -85,12 +80,16 @@ static void add_example(const struct family *family, struct buf *words)
 
 static void add_tools(const struct wording_spec *spec, struct buf *words)
 {
-    buf_str(words, spec->family->tools_lead);
+    const struct family *family = spec->family;
+    buf_str(words, family->tools_lead);
     for (int i = 0; i < spec->chat->n_functions; i++) {
-        buf_str(words, i && spec->family->signatures ? "\n\n" : "\n");
+        buf_char(words, '\n');
         buf_text(words, spec->tools[i]);
     }
-    add_example(spec->family, words);
+    if (strstr(family->tools_trail, "%s"))
+        add_example(family, words);
+    else
+        buf_str(words, family->tools_trail);
 }
 
 /* ---- the form of the answer ---- */

@@ -9,7 +9,9 @@
 
 struct lh_entry *tree_first(struct json_object *object)
 {
-    return json_object_get_object(object)->head;
+    return json_object_is_type(object, json_type_object)
+               ? json_object_get_object(object)->head
+               : NULL;
 }
 
 const char *tree_key(const struct lh_entry *entry)

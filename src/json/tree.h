@@ -14,7 +14,7 @@
 #include "json/schema.h"
 #include "json/write.h"
 
-/* The entries of an object, in their order:
+/* The entries of an object, in their order; anything else has none:
  *     for (struct lh_entry *e = tree_first(object); e; e = e->next)
  *         use(tree_key(e), tree_value(e)); */
 struct lh_entry *tree_first(struct json_object *object);
