@@ -58,6 +58,8 @@ def command(path, base, folder):
         return [sys.executable, path]
     if path.suffix == ".go":
         return [go_samples() / path.stem]
+    if path.suffix == ".gs":
+        return [toolchain.tool("node"), HERE / "apps_script.mjs", path]
     if path.suffix == ".mjs":
         modules = toolchain.node_modules()
         for source in (path, HERE / "base_url.mjs"):
@@ -92,7 +94,7 @@ def output(path, base, folder):
 @pytest.mark.parametrize("path", sorted(SAMPLES.iterdir()), ids=lambda p: p.name)
 def test_sample(server, tmp_path, path):
     """proves: G001 G002 G005 G006 G007 G009 G010 G015 G048 G049 G056 G066 G068 A001 H001 H022 H023 H026
-    J014-J018 S001 S014 S015 X001-X003 X005-X007 X010 X024 X025 X029"""
+    J014-J018 S001 S014 S015 X001-X003 X005-X007 X010 X011 X024 X025 X029"""
     said = output(path, server.base, tmp_path)
     assert OTHERS.get(path.name, SAYS[path.stem]) in said, said
 

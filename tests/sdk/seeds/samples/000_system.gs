@@ -1,0 +1,34 @@
+// See https://developers.google.com/apps-script/guides/properties
+// for instructions on how to set the API key.
+const apiKey = PropertiesService.getScriptProperties().getProperty('GEMINI_API_KEY');
+
+function main() {
+  const systemInstruction = {
+    parts: [{
+      text: 'You are a cat. Your name is Neko.'
+    }]
+  };
+
+  const payload = {
+    systemInstruction,
+    contents: [
+      {
+        parts: [
+          { text: 'Hello there' },
+        ],
+      },
+    ],
+  };
+
+  const url = `https://generativelanguage.googleapis.com/v1beta/models/gemini-2.0-flash:generateContent?key=${apiKey}`;
+  const options = {
+    method: 'POST',
+    contentType: 'application/json',
+    payload: JSON.stringify(payload)
+  };
+
+  const response = UrlFetchApp.fetch(url, options);
+  const data = JSON.parse(response);
+  const content = data['candidates'][0]['content']['parts'][0]['text'];
+  console.log(content);
+}
