@@ -13,8 +13,11 @@ if [ ! -f "$venv/stamp" ]; then
         echo "venv: installing tests/requirements.txt (once)" >&2
         rm -rf "$venv"
         python3 -m venv "$venv"
-        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+        # --no-deps: the file names them all, and older pips let a newer release of one break
+        # the pin that names it with an extra.
+        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
             -r tests/requirements.txt >&2
+        "$venv/bin/python" -m pip check --disable-pip-version-check >&2
         touch "$venv/stamp"
     fi
 fi

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BATCH = 64, POLL_US = 100, SHORT_WAITS = 8 };
+enum { BATCH = 64, POLL_US = 100, SHORT_WAITS = 2 };
 
 struct watch {
     int fd;
