@@ -32,7 +32,7 @@ SAYS = {
     "004_stream": "magic backpack", "004_chat": DOGS, "004_chat_stream": DOGS, "004_safety": "Soccer Club",
     "004_json": "Snickerdoodle", "004_functions": "dim and warm",
 }
-OTHERS = {"004_safety.mjs": "", "004_functions.sh": "What can you do?", "000_config.go": "swallow", "000_stream.go": "magic backpack", "000_text.go": "AI works"}
+OTHERS = {"004_safety.mjs": "", "004_functions.sh": "What can you do?", "000_config.go": "swallow", "000_stream.go": "magic backpack", "000_text.go": "AI works", "000_text.gs": "How AI does work?"}
 
 
 @cache
