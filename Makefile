@@ -26,8 +26,8 @@ PACKAGES := libmicrohttpd json-c zlib libcurl libedit sqlite3
 SOURCES := $(sort $(shell find src -name '*.c'))
 TESTS   := $(filter %_test.c,$(SOURCES))
 FUZZERS := $(filter %_fuzz.c,$(SOURCES))
-MODULES := $(filter-out src/main.c $(TESTS) $(FUZZERS),$(SOURCES))
-objects  = $(patsubst src/%.c,$(B)/obj/%.o,$1)
+MODULES := $(filter-out src/main.c $(TESTS) $(FUZZERS),$(SOURCES)) src/kernel/plug.cc
+objects  = $(patsubst src/%.cc,$(B)/obj/%.o,$(patsubst src/%.c,$(B)/obj/%.o,$1))
 TEST_BINARIES := $(patsubst src/%.c,$(B)/test/%,$(TESTS))
 FUZZ_BINARIES := $(patsubst src/%.c,$(B)/%,$(FUZZERS))
 
@@ -36,6 +36,10 @@ CFLAGS ?=
 ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -DPOLLUX_VERSION='"$(VERSION)"' $(OPT) $(WARN) $(SAN) \
     -fno-omit-frame-pointer -pthread -Isrc -Irust -I. -isystem $(ENGINE)/include \
     $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null) $(CFLAGS) $(CFLAGS_$*)
+# Of one file: kernel/plug.cc. ggml's inner headers are C++, and not among the public ones.
+CXX = $(if $(filter clang%,$(CC)),clang++,g++)
+ALL_CXXFLAGS = -std=c++17 -D_GNU_SOURCE $(OPT) -Wall -Wextra -Werror -Wshadow $(SAN) \
+    -fno-omit-frame-pointer -pthread -Isrc -isystem $(ENGINE)/include -isystem $(ENGINE)/src/ggml/src
 # Libraries that a program does not use are not linked. A libllama of the owner's may lack parts.
 LIBS = -L$(ENGINE)/lib \
     $(if $(LLAMA_PREFIX),-Wl$(comma)-rpath$(comma)$(ENGINE)/lib) \
@@ -49,6 +53,7 @@ comma := ,
 # (libllama is built for this CPU as well).
 CFLAGS_cli/version = -DPOLLUX_ENGINE='"libllama $(notdir $(ENGINE))"'
 CFLAGS_engine/sample = -march=native -Wno-psabi
+CFLAGS_kernel/panel = -O3 -march=native
 
 .DEFAULT_GOAL := help
 .PHONY: help build unit test run lint asan tsan fuzz fuzzers bench bench-mind soak coverage format clean \
@@ -119,7 +124,7 @@ lint: ## layers, clang's warnings, format, tidy, cppcheck
 	@scripts/setup.sh lint
 	@bad=0; scripts/layers.sh || bad=1; \
 	$(MAKE) --no-print-directory --quiet -k B=build/clang CC=clang objects tidy || bad=1; \
-	find src rust -name '*.[ch]' | xargs clang-format --dry-run -Werror || bad=1; \
+	find src rust -name '*.[ch]' -o -name '*.cc' | xargs clang-format --dry-run -Werror || bad=1; \
 	cppcheck --quiet -j2 --std=c11 --enable=warning,performance,portability --error-exitcode=1 \
 	    --inline-suppr --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches \
 	    --suppress=unmatchedSuppression -DPOLLUX_VERSION='""' -Isrc -Irust src || bad=1; \
@@ -127,7 +132,7 @@ lint: ## layers, clang's warnings, format, tidy, cppcheck
 	@echo "lint: no findings"
 
 format: ## clang-format over all of it
-	@find src rust -name '*.[ch]' | xargs clang-format -i
+	@find src rust -name '*.[ch]' -o -name '*.cc' | xargs clang-format -i
 
 clean: ## remove build/; the cache with libllama and the models stays
 	rm -rf build
@@ -144,6 +149,11 @@ $(B)/obj/%.o: src/%.c Makefile | $(ENGINE_STAMP)
 	@mkdir -p $(@D)
 	@echo "  cc    $<"
 	@$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/obj/%.o: src/%.cc Makefile | $(ENGINE_STAMP)
+	@mkdir -p $(@D)
+	@echo "  c++   $<"
+	@$(CXX) $(ALL_CXXFLAGS) -MMD -MP -c $< -o $@
 
 # What .incbin takes in, the compiler's own dependency file does not know.
 $(B)/obj/model/catalogue.o: models/catalogue.json scripts/pull.py

@@ -39,7 +39,7 @@ struct settings {
     const char *guard_model, *guard_script, *blocklist;
     int64_t port, threads, ctx, parallel, queue, request_limit, idle_timeout;
     struct option_list keys;
-    int safety, log_format, log_level;
+    int safety, kernels, log_format, log_level;
     bool strict_names;
 };
 
@@ -60,6 +60,9 @@ static const struct option table[] = {
      "replay answers and faults from a JSON file instead of running a model", NULL},
     {"threads", 't', OPTION_INT, AT(threads), "0", 0, 1024, "N",
      "threads that compute; 0: one for each core", NULL},
+    {"kernels", 0, OPTION_CHOICE, AT(kernels), "auto", 0, 0, "WHOSE",
+     "products of weights: ours where this CPU can do them, or always libllama's",
+     "auto libllama"},
     {"ctx", 'c', OPTION_INT, AT(ctx), "0", 0, 1 << 24, "TOKENS",
      "context of one conversation, prompt and answer together; 0: the model's own, at "
      "most 8192", NULL},
@@ -258,6 +261,7 @@ static int open_model(struct server *s, const char *name, int n_ctx,
         .path = file.path.at,
         .name = arena_text(s->arena, file.name).at,
         .n_threads = (int)settings->threads,
+        .plain_kernels = settings->kernels != 0,
         .n_ctx = n_ctx,
         .n_slots = (int)settings->parallel,
         .queue_limit = (int)settings->queue,
@@ -277,9 +281,9 @@ static int open_script(const char *path, struct engine **engine)
 static void log_load(const char *what, const struct engine *engine, int64_t since)
 {
     const struct engine_info *info = engine_info(engine);
-    log_line(LOG_INFO, what, "model=%.*s ctx=%d parallel=%d ms=%lld",
+    log_line(LOG_INFO, what, "model=%.*s ctx=%d parallel=%d kernels=%s ms=%lld",
              TEXT_ARG(info->model), info->n_ctx, info->n_slots,
-             (long long)(now_ms() - since));
+             info->kernels ? info->kernels : "none", (long long)(now_ms() - since));
 }
 
 static int open_engine(struct server *s)

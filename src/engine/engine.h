@@ -32,7 +32,8 @@ struct engine_info {
     int n_ctx;   /* tokens a sequence can hold, prompt and answer together */
     int n_slots; /* sequences that run at once */
     int n_vocab;
-    bool add_bos;  /* a prompt begins with bos (prompt.c puts it there) */
+    const char *kernels; /* whose products: "panels", "libllama"; NULL: no model */
+    bool add_bos;        /* a prompt begins with bos (prompt.c puts it there) */
     bool scripted; /* replays a file: takes tools, thoughts, faults as they are written */
 };
 
@@ -148,10 +149,11 @@ void engine_close(struct engine *engine); /* cancels what runs, joins the thread
 struct local_options {
     const char *path; /* GGUF */
     const char *name;
-    int n_threads;   /* 0: one per core */
-    int n_ctx;       /* per sequence; 0: the model's own, at most 8192 */
-    int n_slots;     /* sequences at once, 1 to 64 */
-    int queue_limit; /* waiting sequences */
+    int n_threads;      /* 0: one per core */
+    bool plain_kernels; /* libllama's products even where ours (kernel/) would do */
+    int n_ctx;          /* per sequence; 0: the model's own, at most 8192 */
+    int n_slots;        /* sequences at once, 1 to 64 */
+    int queue_limit;    /* waiting sequences */
     /* 0 to 1 while the model loads; NULL: nobody asks */
     void (*progress)(float done, void *arg);
     void *progress_arg;

@@ -1,5 +1,6 @@
 #include "engine/llm.h"
 #include "base/log.h"
+#include "kernel/plug.h"
 #include <llama.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -7,6 +8,7 @@
 struct llm {
     struct arena *arena;
     struct llm_info info;
+    bool panels;
     struct llama_model *model;
     struct llama_context *ctx;
     const struct llama_vocab *vocab;
@@ -146,6 +148,8 @@ static bool open_model(struct llm *llm, const struct llm_options *options,
     params.progress_callback = on_progress;
     params.progress_callback_user_data = llm;
     params.vocab_only = options->only_vocab;
+    if (llm->panels)
+        params.load_mode = LLAMA_LOAD_MODE_MMAP; /* as plug.h wants it */
     if (access(options->path, R_OK) != 0)
         return error_set(err, ERROR_NOT_FOUND, "cannot read the model file %s",
                          options->path);
@@ -213,6 +217,8 @@ struct llm *llm_open(const struct llm_options *options, struct error *err)
     llm->progress_arg = options->progress_arg;
     llama_log_set(on_log, NULL);
     llama_backend_init();
+    llm->panels = !options->plain_kernels && plug_panels();
+    llm->info.kernels = llm->panels ? "panels" : "libllama";
     if (!open_model(llm, options, err) ||
         (!options->only_vocab && !open_context(llm, options, err))) {
         llm_close(llm);

@@ -18,8 +18,9 @@ struct llm;
 
 struct llm_options {
     const char *path;
-    int n_threads; /* 0: one per core */
-    int n_ctx;     /* tokens a slot holds; 0: the model's own, at most LLM_CTX_DEFAULT */
+    int n_threads;      /* 0: one per core */
+    bool plain_kernels; /* never kernel/'s */
+    int n_ctx; /* tokens a slot holds; 0: the model's own, at most LLM_CTX_DEFAULT */
     int n_slots;
     bool only_vocab; /* nothing can be decoded: for tests of what needs words alone */
     void (*progress)(float done, void *arg);
@@ -36,6 +37,7 @@ struct llm_info {
     bool parts; /* control tokens part a text into pieces that are tokenised each by
                    itself */
     int n_ctx, n_vocab;
+    const char *kernels; /* whose products: "panels" (kernel/panel.h) or "libllama" */
     bool add_bos;
     bool can_truncate; /* rows can be taken off the end (not so in recurrent models) */
 };

@@ -429,6 +429,7 @@ static void fill_info(struct local *local, const struct local_options *options)
         .n_specials = llm->n_specials,
         .n_ctx = llm->n_ctx,
         .n_slots = options->n_slots,
+        .kernels = llm->kernels,
         .n_vocab = llm->n_vocab,
         .add_bos = llm->add_bos,
     };
@@ -445,6 +446,7 @@ struct engine *local_open(const struct local_options *options, struct error *err
     struct llm_options llm = {
         .path = options->path,
         .n_threads = options->n_threads,
+        .plain_kernels = options->plain_kernels,
         .n_ctx = options->n_ctx,
         .n_slots = options->n_slots,
         .progress = options->progress,

@@ -1,0 +1,211 @@
+// The list of extra buffer types is not in ggml's public headers: the pinned package has
+// them among its sources. A libllama of the owner's (LLAMA_PREFIX) may come without; then
+// its own products serve. The classes of that interface are C++, and so is this file,
+// alone.
+#include "kernel/plug.h"
+#if __has_include(<ggml-cpu/traits.h>)
+extern "C" {
+#include "kernel/panel.h"
+}
+#include <algorithm>
+#include <ggml-cpu.h>
+#include <ggml-cpu/traits.h>
+#include <sys/mman.h>
+#include <thread>
+#include <vector>
+
+namespace
+{
+
+ggml_backend_buffer_type_t panels();
+
+const panel_kind *kind_of(const ggml_tensor *weights)
+{
+    if (ggml_n_dims(weights) != 2 || !ggml_is_contiguous(weights))
+        return nullptr;
+    return panel_kind_for(weights->type, weights->ne[1], weights->ne[0]);
+}
+
+bool is_ours(const ggml_tensor *op)
+{
+    return op->op == GGML_OP_MUL_MAT && op->src[0]->buffer &&
+           op->src[0]->buffer->buft == panels() && kind_of(op->src[0]);
+}
+
+// ---- the product ----
+
+const float *row_of(const ggml_tensor *t, int64_t i)
+{
+    int64_t i1 = i % t->ne[1], i2 = i / t->ne[1] % t->ne[2], i3 = i / t->ne[1] / t->ne[2];
+    return reinterpret_cast<const float *>(static_cast<const char *>(t->data) +
+                                           i1 * t->nb[1] + i2 * t->nb[2] + i3 * t->nb[3]);
+}
+
+// Run i of the panels: each thread's first is long, since a run begins with a wait for
+// the memory; the rest is cut fine, so that the threads end together though one of them
+// may be slowed by a neighbour on the machine.
+struct run {
+    int64_t begin, end;
+};
+
+run run_of(int64_t i, int64_t n_panels, int64_t n_threads)
+{
+    const int64_t first = n_panels * 3 / 4 / n_threads, rest = n_threads * first,
+                  part = std::max<int64_t>(1, n_panels / (n_threads * 32));
+    if (i < n_threads)
+        return {i * first, (i + 1) * first};
+    const int64_t begin = rest + (i - n_threads) * part;
+    return {begin, std::min(begin + part, n_panels)};
+}
+
+class product final : public ggml::cpu::tensor_traits
+{
+    bool work_size(int, const ggml_tensor *op, size_t &size) override
+    {
+        size = panel_acts_size(op->src[1]->ne[0]) * ggml_nrows(op->src[1]) + 64;
+        return true;
+    }
+
+    bool compute_forward(ggml_compute_params *params, ggml_tensor *op) override
+    {
+        const ggml_tensor *weights = op->src[0], *values = op->src[1];
+        const panel_kind *kind = kind_of(weights);
+        const int64_t n_cols = weights->ne[0], n = ggml_nrows(values),
+                      n_panels = weights->ne[1] / PANEL_ROWS;
+        const size_t act_size = panel_acts_size(n_cols),
+                     one = panel_size(kind, PANEL_ROWS, n_cols);
+        char *acts = reinterpret_cast<char *>(
+            (reinterpret_cast<uintptr_t>(params->wdata) + 63) & ~uintptr_t(63));
+        for (int64_t i = params->ith; i < n; i += params->nth)
+            panel_quantize(kind, row_of(values, i), n_cols, acts + i * act_size);
+        if (params->ith == 0)
+            ggml_threadpool_chunk_set(params->threadpool, 0);
+        ggml_barrier(params->threadpool);
+        for (;;) {
+            const run r = run_of(ggml_threadpool_chunk_add(params->threadpool, 1),
+                                 n_panels, params->nth);
+            if (r.begin >= n_panels)
+                return true;
+            panel_product(kind, static_cast<char *>(weights->data) + r.begin * one,
+                          int(r.end - r.begin), n_cols, acts, int(n),
+                          static_cast<float *>(op->data) + r.begin * PANEL_ROWS,
+                          size_t(weights->ne[1]));
+        }
+    }
+};
+
+class interface final : public ggml::cpu::extra_buffer_type
+{
+    bool supports_op(ggml_backend_dev_t, const ggml_tensor *op) override
+    {
+        const ggml_tensor *values = op->src[1];
+        return is_ours(op) && values->type == GGML_TYPE_F32 &&
+               values->nb[0] == sizeof(float) &&
+               (!values->buffer || ggml_backend_buft_is_host(values->buffer->buft));
+    }
+
+    ggml::cpu::tensor_traits *get_tensor_traits(const ggml_tensor *op) override
+    {
+        static product ours;
+        return is_ours(op) ? &ours : nullptr;
+    }
+};
+
+// ---- the buffer ----
+
+constexpr uintptr_t page = 4096;
+
+// The pages of the mapped file that were packed are not needed again. They stay in the
+// page cache; this process lets them go.
+void forget(const void *data, size_t size)
+{
+    uintptr_t begin = (reinterpret_cast<uintptr_t>(data) + page - 1) & ~(page - 1),
+              end = (reinterpret_cast<uintptr_t>(data) + size) & ~(page - 1);
+    if (begin < end)
+        madvise(reinterpret_cast<void *>(begin), end - begin, MADV_DONTNEED);
+}
+
+void set_tensor(ggml_backend_buffer_t, ggml_tensor *tensor, const void *data,
+                size_t offset, size_t size)
+{
+    GGML_ASSERT(offset == 0 && size == ggml_nbytes(tensor));
+    const panel_kind *kind = kind_of(tensor);
+    const int64_t n_cols = tensor->ne[0], n_panels = tensor->ne[1] / PANEL_ROWS;
+    const size_t from = panel_source_size(kind, PANEL_ROWS, n_cols),
+                 to = panel_size(kind, PANEL_ROWS, n_cols);
+    // Each thread packs a part of the panels.
+    const int64_t n_threads = std::max(1u, std::thread::hardware_concurrency());
+    auto pack = [&](int64_t part) {
+        for (int64_t p = n_panels * part / n_threads;
+             p < n_panels * (part + 1) / n_threads; p++)
+            panel_pack(kind, static_cast<const char *>(data) + p * from, n_cols,
+                       static_cast<char *>(tensor->data) + p * to);
+    };
+    std::vector<std::thread> others;
+    for (int64_t part = 1; part < n_threads; part++)
+        others.emplace_back(pack, part);
+    pack(0);
+    for (auto &other : others)
+        other.join();
+    forget(data, size);
+}
+
+// Huge pages: a step reads all of it.
+ggml_backend_buffer_t alloc_buffer(ggml_backend_buffer_type_t type, size_t size)
+{
+    ggml_backend_buffer_t buffer =
+        ggml_backend_buft_alloc_buffer(ggml_backend_cpu_buffer_type(), size);
+    if (!buffer)
+        return nullptr;
+    uintptr_t begin =
+        (reinterpret_cast<uintptr_t>(ggml_backend_buffer_get_base(buffer)) + page - 1) &
+        ~(page - 1);
+    if (size > page)
+        madvise(reinterpret_cast<void *>(begin), size - page, MADV_HUGEPAGE);
+    buffer->buft = type;
+    buffer->iface.set_tensor = set_tensor;
+    buffer->iface.get_tensor = nullptr;
+    buffer->iface.cpy_tensor = nullptr;
+    return buffer;
+}
+
+size_t alloc_size(ggml_backend_buffer_type_t, const ggml_tensor *tensor)
+{
+    const panel_kind *kind = kind_of(tensor);
+    return kind ? panel_size(kind, tensor->ne[1], tensor->ne[0]) : ggml_nbytes(tensor);
+}
+
+ggml_backend_buffer_type_t panels()
+{
+    static interface ours;
+    static ggml_backend_buffer_type type = {
+        {[](ggml_backend_buffer_type_t) { return "CPU_PANELS"; }, alloc_buffer,
+         [](ggml_backend_buffer_type_t) -> size_t { return 64; }, nullptr, alloc_size,
+         nullptr},
+        ggml_backend_reg_dev_get(ggml_backend_cpu_reg(), 0),
+        &ours,
+    };
+    return &type;
+}
+
+} // namespace
+
+bool plug_panels()
+{
+    auto &types = ggml_backend_cpu_get_extra_buffer_types();
+    // Intel's tile registers (AMX), where ggml has them, are faster still.
+    if (!panel_usable() || ggml_cpu_has_amx_int8())
+        return false;
+    if (types.empty() || types.front() != panels())
+        types.insert(types.begin(), panels());
+    return true;
+}
+
+#else
+
+bool plug_panels()
+{
+    return false;
+}
+
+#endif

@@ -1,0 +1,24 @@
+/* plug.h - gives libllama's CPU backend our products (panel.h).
+ *
+ * ggml's CPU backend asks a list of "extra buffer types" whether they want a weight
+ * matrix; one that does repacks it when it is loaded and computes its products.
+ * plug_panels() puts one of ours at the head of that list, so that models loaded
+ * afterwards use it. */
+#ifndef POLLUX_KERNEL_PLUG_H
+#define POLLUX_KERNEL_PLUG_H
+
+#include <stdbool.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* False: this CPU or this libllama does not allow it. To be called before the first model
+ * is loaded (ggml reads the list then); once is enough. Not thread-safe. */
+bool plug_panels(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,171 @@
+/* A product through ggml's own CPU backend: with the weights in our buffer, and in its.
+ */
+#include "kernel/plug.h"
+#include <ggml-alloc.h>
+#include <ggml-backend.h>
+#include <ggml-cpu.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static ggml_backend_buffer_type_t panels; /* NULL: this CPU or libllama has none */
+
+static void find_panels(void)
+{
+    ggml_backend_dev_t cpu = ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU);
+    ggml_backend_reg_t reg = ggml_backend_dev_backend_reg(cpu);
+    ggml_backend_dev_get_extra_bufts_t list =
+        (ggml_backend_dev_get_extra_bufts_t)ggml_backend_reg_get_proc_address(
+            reg, "ggml_backend_dev_get_extra_bufts");
+    for (ggml_backend_buffer_type_t *type = list(cpu); *type; type++)
+        if (strcmp(ggml_backend_buft_name(*type), "CPU_PANELS") == 0)
+            panels = *type;
+}
+
+/* A page-aligned copy: what is packed is given back by pages, as a mapped file's are. */
+static void *as_file(const void *data, size_t size)
+{
+    char *copy = aligned_alloc(4096, (size + 4095) & ~(size_t)4095);
+    assert_non_null(copy);
+    memcpy(copy, data, size);
+    return copy;
+}
+
+struct product {
+    enum ggml_type type;
+    int64_t n_cols, n_rows, n, n_batches;
+};
+
+/* The results of weights x values; those of our buffer when `type` is ours. */
+static float *compute(const struct product *p, ggml_backend_buffer_type_t type,
+                      const void *weights, const float *values, int n_threads)
+{
+    struct ggml_init_params params = {.mem_size = 1 << 20, .no_alloc = true};
+    struct ggml_context *stored = ggml_init(params), *ctx = ggml_init(params);
+    struct ggml_tensor *w = ggml_new_tensor_2d(stored, p->type, p->n_cols, p->n_rows),
+                       *x = ggml_new_tensor_3d(ctx, GGML_TYPE_F32, p->n_cols, p->n,
+                                               p->n_batches);
+    ggml_backend_buffer_t buffer = ggml_backend_alloc_ctx_tensors_from_buft(stored, type);
+    void *file = as_file(weights, ggml_nbytes(w));
+    ggml_backend_tensor_set(w, file, 0, ggml_nbytes(w));
+    struct ggml_tensor *y = ggml_mul_mat(ctx, w, x);
+    struct ggml_cgraph *graph = ggml_new_graph(ctx);
+    ggml_build_forward_expand(graph, y);
+    ggml_backend_t cpu = ggml_backend_cpu_init();
+    ggml_backend_cpu_set_n_threads(cpu, n_threads);
+    assert_true(ggml_backend_supports_op(cpu, y));
+    ggml_backend_buffer_t rest = ggml_backend_alloc_ctx_tensors(ctx, cpu);
+    ggml_backend_tensor_set(x, values, 0, ggml_nbytes(x));
+    assert_int_equal(ggml_backend_graph_compute(cpu, graph), GGML_STATUS_SUCCESS);
+    float *result = malloc(ggml_nbytes(y));
+    ggml_backend_tensor_get(y, result, 0, ggml_nbytes(y));
+    ggml_backend_buffer_free(rest);
+    ggml_backend_buffer_free(buffer);
+    ggml_backend_free(cpu);
+    ggml_free(ctx);
+    ggml_free(stored);
+    free(file);
+    return result;
+}
+
+static float *random_floats(size_t n)
+{
+    float *at = malloc(n * sizeof(float));
+    for (size_t i = 0; i < n; i++)
+        at[i] = (float)rand() / (float)RAND_MAX - 0.5F; // NOLINT: any numbers will do
+    return at;
+}
+
+static void check(const struct product *p)
+{
+    size_t n_weights = (size_t)(p->n_cols * p->n_rows);
+    float *weights = random_floats(n_weights),
+          *values = random_floats((size_t)(p->n_cols * p->n * p->n_batches));
+    void *rows = malloc(ggml_row_size(p->type, p->n_cols) * (size_t)p->n_rows);
+    ggml_quantize_chunk(p->type, weights, rows, 0, p->n_rows, p->n_cols, NULL);
+    float *theirs = compute(p, ggml_backend_cpu_buffer_type(), rows, values, 2),
+          *first = 0;
+    size_t n_results = (size_t)(p->n_rows * p->n * p->n_batches);
+    for (int n_threads = 1; n_threads <= 5; n_threads++) {
+        float *ours = compute(p, panels, rows, values, n_threads);
+        for (size_t i = 0; i < n_results; i++)
+            if (fabsf(ours[i] - theirs[i]) > 0.02F * sqrtf((float)p->n_cols))
+                fail_msg("result %zu: %g, ggml's is %g", i, (double)ours[i],
+                         (double)theirs[i]);
+        if (first) {
+            assert_memory_equal(ours, first, n_results * sizeof(float));
+            free(ours);
+        } else {
+            first = ours;
+        }
+    }
+    free(first);
+    free(theirs);
+    free(rows);
+    free(values);
+    free(weights);
+}
+
+/* Fewer panels than threads, many, and as many that runs end unevenly; one row, more rows
+ * than fit a tile, batches. */
+static void test_products(void **state)
+{
+    (void)state;
+    static const struct product products[] = {
+        {GGML_TYPE_Q5_0, 896, 16, 1, 1},   {GGML_TYPE_Q8_0, 224, 48, 3, 1},
+        {GGML_TYPE_Q4_K, 256, 4000, 7, 1}, {GGML_TYPE_Q6_K, 1536, 1616, 2, 1},
+        {GGML_TYPE_Q4_1, 576, 192, 65, 1}, {GGML_TYPE_Q5_K, 512, 320, 3, 4},
+    };
+    for (size_t i = 0; i < sizeof(products) / sizeof(*products); i++)
+        check(&products[i]);
+}
+
+/* ggml must not give us what we cannot compute. */
+static void test_what_is_refused(void **state)
+{
+    (void)state;
+    struct ggml_init_params params = {.mem_size = 1 << 20, .no_alloc = true};
+    struct ggml_context *ctx = ggml_init(params);
+    ggml_backend_t cpu = ggml_backend_cpu_init();
+    ggml_backend_buffer_t none = ggml_backend_buft_alloc_buffer(panels, 0);
+    struct ggml_tensor *odd = ggml_new_tensor_2d(ctx, GGML_TYPE_Q8_0, 256, 24),
+                       *wide = ggml_new_tensor_2d(ctx, GGML_TYPE_F32, 256, 32),
+                       *good = ggml_new_tensor_2d(ctx, GGML_TYPE_Q8_0, 256, 32),
+                       *x = ggml_new_tensor_2d(ctx, GGML_TYPE_F32, 256, 1),
+                       *ids = ggml_new_tensor_1d(ctx, GGML_TYPE_I32, 1);
+    odd->buffer = wide->buffer = good->buffer = none;
+    assert_true(ggml_backend_supports_op(cpu, ggml_mul_mat(ctx, good, x)));
+    assert_false(ggml_backend_supports_op(cpu, ggml_mul_mat(ctx, odd, x)));
+    assert_false(ggml_backend_supports_op(cpu, ggml_mul_mat(ctx, wide, x)));
+    assert_false(ggml_backend_supports_op(cpu, ggml_get_rows(ctx, good, ids)));
+    ggml_backend_buffer_free(none);
+    ggml_backend_free(cpu);
+    ggml_free(ctx);
+}
+
+static void test_plugging_twice_is_once(void **state)
+{
+    (void)state;
+    assert_int_equal(plug_panels(), panels != NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest always[] = {cmocka_unit_test(test_plugging_twice_is_once)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_products),
+        cmocka_unit_test(test_what_is_refused),
+    };
+    plug_panels();
+    find_panels();
+    int failed = cmocka_run_group_tests(always, NULL, NULL);
+    if (panels)
+        failed += cmocka_run_group_tests(tests, NULL, NULL);
+    return failed;
+}
