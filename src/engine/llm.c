@@ -217,6 +217,7 @@ struct llm *llm_open(const struct llm_options *options, struct error *err)
     llm->progress_arg = options->progress_arg;
     llama_log_set(on_log, NULL);
     llama_backend_init();
+    plug_clearing();
     llm->panels = !options->plain_kernels && plug_panels();
     llm->info.kernels = llm->panels ? "panels" : "libllama";
     if (!open_model(llm, options, err) ||

@@ -8,6 +8,7 @@ extern "C" {
 #include "kernel/panel.h"
 }
 #include <algorithm>
+#include <cstring>
 #include <ggml-cpu.h>
 #include <ggml-cpu/traits.h>
 #include <sys/mman.h>
@@ -113,16 +114,24 @@ class interface final : public ggml::cpu::extra_buffer_type
 
 // ---- the buffer ----
 
-constexpr uintptr_t page = 4096;
+struct pages {
+    char *begin, *end;
+};
 
-// The pages of the mapped file that were packed are not needed again. They stay in the
-// page cache; this process lets them go.
-void forget(const void *data, size_t size)
+// The whole pages of a range; none lie at its end.
+pages pages_of(const void *data, size_t size)
 {
-    uintptr_t begin = (reinterpret_cast<uintptr_t>(data) + page - 1) & ~(page - 1),
-              end = (reinterpret_cast<uintptr_t>(data) + size) & ~(page - 1);
-    if (begin < end)
-        madvise(reinterpret_cast<void *>(begin), end - begin, MADV_DONTNEED);
+    constexpr uintptr_t page = 4096;
+    const uintptr_t at = reinterpret_cast<uintptr_t>(data), last = at + size,
+                    begin = (at + page - 1) & ~(page - 1), end = last & ~(page - 1);
+    if (begin >= end)
+        return {reinterpret_cast<char *>(last), reinterpret_cast<char *>(last)};
+    return {reinterpret_cast<char *>(begin), reinterpret_cast<char *>(end)};
+}
+
+void advise(const pages &pages, int advice)
+{
+    madvise(pages.begin, size_t(pages.end - pages.begin), advice);
 }
 
 void set_tensor(ggml_backend_buffer_t, ggml_tensor *tensor, const void *data,
@@ -147,7 +156,8 @@ void set_tensor(ggml_backend_buffer_t, ggml_tensor *tensor, const void *data,
     pack(0);
     for (auto &other : others)
         other.join();
-    forget(data, size);
+    // This process needs the file's pages no more; they stay in the page cache.
+    advise(pages_of(data, size), MADV_DONTNEED);
 }
 
 // Huge pages: a step reads all of it.
@@ -157,11 +167,7 @@ ggml_backend_buffer_t alloc_buffer(ggml_backend_buffer_type_t type, size_t size)
         ggml_backend_buft_alloc_buffer(ggml_backend_cpu_buffer_type(), size);
     if (!buffer)
         return nullptr;
-    uintptr_t begin =
-        (reinterpret_cast<uintptr_t>(ggml_backend_buffer_get_base(buffer)) + page - 1) &
-        ~(page - 1);
-    if (size > page)
-        madvise(reinterpret_cast<void *>(begin), size - page, MADV_HUGEPAGE);
+    advise(pages_of(ggml_backend_buffer_get_base(buffer), size), MADV_HUGEPAGE);
     buffer->buft = type;
     buffer->iface.set_tensor = set_tensor;
     buffer->iface.get_tensor = nullptr;
@@ -188,7 +194,41 @@ ggml_backend_buffer_type_t panels()
     return &type;
 }
 
+// ---- clearing ----
+
+// Pages of anonymous memory that were given back are zero when they are next looked at.
+void clear(ggml_backend_buffer_t buffer, uint8_t value)
+{
+    char *base = static_cast<char *>(ggml_backend_buffer_get_base(buffer)),
+         *last = base + ggml_backend_buffer_get_size(buffer);
+    const pages whole =
+        value == 0 ? pages_of(base, size_t(last - base)) : pages{last, last};
+    memset(base, value, size_t(whole.begin - base));
+    memset(whole.end, value, size_t(last - whole.end));
+    advise(whole, MADV_DONTNEED);
+}
+
+ggml_backend_buffer_t (*plain_alloc)(ggml_backend_buffer_type_t, size_t);
+
+ggml_backend_buffer_t alloc_clearable(ggml_backend_buffer_type_t type, size_t size)
+{
+    ggml_backend_buffer_t buffer = plain_alloc(type, size);
+    if (buffer)
+        buffer->iface.clear = clear;
+    return buffer;
+}
+
 } // namespace
+
+bool plug_clearing()
+{
+    ggml_backend_buffer_type_t type = ggml_backend_cpu_buffer_type();
+    if (type->iface.alloc_buffer != alloc_clearable) {
+        plain_alloc = type->iface.alloc_buffer;
+        type->iface.alloc_buffer = alloc_clearable;
+    }
+    return true;
+}
 
 bool plug_panels()
 {
@@ -202,6 +242,11 @@ bool plug_panels()
 }
 
 #else
+
+bool plug_clearing()
+{
+    return false;
+}
 
 bool plug_panels()
 {

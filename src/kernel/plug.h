@@ -1,4 +1,4 @@
-/* plug.h - gives libllama's CPU backend our products (panel.h).
+/* plug.h - gives libllama's CPU backend our products (panel.h), and its buffers our clearing.
  *
  * ggml's CPU backend asks a list of "extra buffer types" whether they want a weight
  * matrix; one that does repacks it when it is loaded and computes its products.
@@ -16,6 +16,11 @@ extern "C" {
 /* False: this CPU or this libllama does not allow it. To be called before the first model
  * is loaded (ggml reads the list then); once is enough. Not thread-safe. */
 bool plug_panels(void);
+
+/* From now on, clearing a buffer of the CPU's gives its pages back instead of writing to
+ * them: the KV buffer takes memory as it fills, and a server starts sooner. (libllama clears
+ * the KV buffer of every context, all of its slots.) False: this libllama does not allow it. */
+bool plug_clearing(void);
 
 #ifdef __cplusplus
 }

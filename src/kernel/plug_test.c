@@ -149,6 +149,29 @@ static void test_what_is_refused(void **state)
     ggml_free(ctx);
 }
 
+/* Less than a page, pages and pieces of them; every byte of them. */
+static void test_cleared_is_cleared(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {64, 4000, 4096, 12352, 5000000};
+    plug_clearing();
+    plug_clearing();
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+        ggml_backend_buffer_t buffer =
+            ggml_backend_buft_alloc_buffer(ggml_backend_cpu_buffer_type(), sizes[i]);
+        unsigned char *bytes = ggml_backend_buffer_get_base(buffer);
+        static const unsigned char values[] = {7, 0, 255, 0};
+        for (size_t v = 0; v < sizeof(values); v++) {
+            ggml_backend_buffer_clear(buffer, values[v]);
+            for (size_t k = 0; k < sizes[i]; k++)
+                if (bytes[k] != values[v])
+                    fail_msg("byte %zu of %zu is %d after clearing to %d", k, sizes[i],
+                             bytes[k], values[v]);
+        }
+        ggml_backend_buffer_free(buffer);
+    }
+}
+
 static void test_plugging_twice_is_once(void **state)
 {
     (void)state;
@@ -157,7 +180,8 @@ static void test_plugging_twice_is_once(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest always[] = {cmocka_unit_test(test_plugging_twice_is_once)};
+    const struct CMUnitTest always[] = {cmocka_unit_test(test_plugging_twice_is_once),
+                                        cmocka_unit_test(test_cleared_is_cleared)};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_products),
         cmocka_unit_test(test_what_is_refused),
