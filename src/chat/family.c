@@ -48,8 +48,11 @@ static const struct family families[] = {
     {.name = "qwen2.5-coder", .model = "qwen2.5-coder", .signs = {"<tool_call>"},
      .native = true, .signatures = true, .narrates = true,
      .system = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.",
-     .question = "You judge whether a function can do what a user asks for. "
-                 "Say only Yes or No.", .yes_from = 0.4,
+     .ask = {"You judge whether a function is of use for what a user asks for. "
+             "Say only Yes or No.", 0.45},
+     .ask_again = {"You judge whether a function must be called again for a user's new "
+                   "request. Thanks, and questions about what is known, need none. "
+                   "Say only Yes or No.", 0.54},
      .tools_lead =
         "# Functions\n\n"
         "You may call one or more functions to do what the user asks for. Arguments marked "

@@ -18,6 +18,11 @@ enum call_form {
     FORM_NAMED /* a name between two marks, then the arguments */
 };
 
+struct family_question {
+    const char *words; /* the system instruction; asks for Yes or No */
+    double yes_from;   /* a Yes from this probability on */
+};
+
 /* Calls are written in blocks. A block is
  *     mark lead CALL (more CALL)* trail end_mark
  * a call is
@@ -38,10 +43,9 @@ struct family {
     const char *before, *between, *after;
     const char *tag; /* may stand in front of a block without a mark */
 
-    /* Whether to call is asked in a chat of its own, this being the system instruction;
-     * yes from this probability on. NULL: the model decides as it answers. */
-    const char *question;
-    double yes_from;
+    /* Whether to call is asked in a chat of its own: for a first request, and for one that
+     * goes on from another. Without words the model decides as it answers. */
+    struct family_question ask, ask_again;
 
     /* What the template itself says where no system instruction is given; lost behind
      * words of ours unless they repeat it. May be NULL. */

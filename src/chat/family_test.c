@@ -279,6 +279,24 @@ static void a_small_model_is_asked_first_whether_to_call(void **state)
     assert_int_equal(scene->prompt.otherwise->calling, CALLING_NONE);
 }
 
+static void a_request_that_goes_on_is_asked_about_with_the_one_before(void **state)
+{
+    struct scene *scene = ask_small(state);
+    make(scene);
+    double first = scene->prompt.yes_from;
+    add(scene, ROLE_MODEL, "A.");
+    add(scene, ROLE_USER, "And R?");
+    make(scene);
+    assert_true(scene->good);
+    assert_int_equal(scene->prompt.n_questions, 2);
+    assert_non_null(strstr(scene->prompt.questions[0].text.at,
+                           "again for a user's new request."));
+    assert_non_null(
+        strstr(scene->prompt.questions[1].text.at,
+               "[user]Function put: Puts.\nEarlier request: Q?\nRequest: And R?\n"));
+    assert_true(scene->prompt.yes_from > first);
+}
+
 static void a_small_model_that_was_told_what_to_do_is_not_asked(void **state)
 {
     static const enum calling told[] = {CALLING_ANY, CALLING_NONE};
@@ -448,6 +466,7 @@ int main(void)
         TEST(a_template_that_knows_no_tools_gets_them_in_words),
         TEST(where_no_call_is_allowed_no_function_is_shown),
         TEST(a_small_model_is_asked_first_whether_to_call),
+        TEST(a_request_that_goes_on_is_asked_about_with_the_one_before),
         TEST(a_small_model_that_was_told_what_to_do_is_not_asked),
         TEST(a_small_model_is_told_what_functions_gave),
         TEST(a_template_with_a_switch_is_told),

@@ -653,9 +653,9 @@ static bool make_questions(const struct prompter *p, const struct chat *chat,
     struct chat questions[WORDING_QUESTIONS];
     struct prompt *asked = arena_array(arena, struct prompt, WORDING_QUESTIONS);
     struct prompt *otherwise = arena_new(arena, struct prompt);
-    int n = wording_questions(p->family, chat, arena, questions);
     bool good = make_answerable(p, chat, CALLING_ANY, arena, prompt, err) &&
                 make_answerable(p, chat, CALLING_NONE, arena, otherwise, err);
+    int n = wording_questions(p->family, chat, arena, questions, &prompt->yes_from);
     for (int i = 0; good && i < n; i++)
         good = prompt_text(p, &questions[i], arena, &asked[i], err);
     prompt->questions = asked;

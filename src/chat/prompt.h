@@ -33,9 +33,10 @@ struct prompt {
     enum thought thought;        /* what it may begin with */
     struct grammar *grammar;     /* what it may be; NULL: anything. Held by the arena */
     /* Whether to call is to be asked first: these are the questions, and the prompt to
-     * answer instead when none is answered with Yes. Both or none. */
+     * answer instead when none is answered with Yes, of this probability. All or none. */
     const struct prompt *questions, *otherwise;
     int n_questions;
+    double yes_from;
 };
 
 /* Renders and tokenises into the arena. Fails with INVALID_ARGUMENT and the template's

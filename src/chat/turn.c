@@ -522,7 +522,7 @@ static bool start(struct turn *turn, struct error *err)
     const struct decide_request request = {
         .questions = turn->prompt.questions,
         .n_questions = turn->prompt.n_questions,
-        .yes_from = turn->prompt.family->yes_from,
+        .yes_from = turn->prompt.yes_from,
         .model = turn->chat->model,
         .exact = turn->chat->sampling.seeded,
     };

@@ -514,7 +514,6 @@ static int start_with_question(struct scene *scene)
 {
     static const char *const texts[] = {"With", "Without", "May I?"};
     struct prompt *prompts = arena_array(scene->arena, struct prompt, 3);
-    struct family *family = arena_new(scene->arena, struct family);
     struct function *f = arena_new(scene->arena, struct function);
     f->name = TEXT("f");
     scene->chat.functions = f;
@@ -524,9 +523,7 @@ static int start_with_question(struct scene *scene)
         assert_true(prompt_make(runner_prompter(scene->runner), &scene->chat,
                                 scene->arena, &prompts[i], &scene->err));
     }
-    *family = *prompts[0].family;
-    family->yes_from = 0.5;
-    prompts[0].family = family;
+    prompts[0].yes_from = 0.5;
     prompts[0].otherwise = &prompts[1];
     prompts[0].questions = &prompts[2];
     prompts[0].n_questions = 1;

@@ -161,7 +161,7 @@ static bool has_callable(const struct chat *chat)
 enum first_step wording_first(const struct family *family, const struct chat *chat)
 {
     const struct turn_of *last = last_turn(chat);
-    if (!family->question || !has_callable(chat) || !last || last->role != ROLE_USER ||
+    if (!family->ask.words || !has_callable(chat) || !last || last->role != ROLE_USER ||
         (chat->calling != CALLING_AUTO && chat->calling != CALLING_VALIDATED))
         return FIRST_ANSWER;
     for (int i = 0; i < last->n_parts; i++)
@@ -178,31 +178,64 @@ static int n_callable(const struct chat *chat)
     return n;
 }
 
+static bool has_text(const struct turn_of *turn)
+{
+    for (int i = 0; i < turn->n_parts; i++)
+        if (turn->parts[i].kind == PART_TEXT)
+            return true;
+    return false;
+}
+
+/* What the user asked for before, if anything. */
+static const struct turn_of *request_before(const struct chat *chat)
+{
+    for (int i = chat->n_turns - 2; i >= 0; i--)
+        if (chat->turns[i].role == ROLE_USER && has_text(&chat->turns[i]))
+            return &chat->turns[i];
+    return NULL;
+}
+
+static void add_request(const struct turn_of *turn, const char *lead, struct buf *words)
+{
+    buf_str(words, lead);
+    for (int i = 0; i < turn->n_parts; i++)
+        if (turn->parts[i].kind == PART_TEXT)
+            buf_text(words, turn->parts[i].text);
+}
+
+/* What a function does, without what follows on its arguments. */
+static struct text first_paragraph(struct text description)
+{
+    size_t at = text_find(description, TEXT("\n\n"), 0);
+    return at == SIZE_MAX ? description : text_slice(description, 0, at);
+}
+
 /* About the callable functions [from, to). */
 static struct text question_about(const struct chat *chat, int from, int to,
                                   struct arena *arena)
 {
     struct buf words = {0};
-    const struct turn_of *last = last_turn(chat);
+    const struct turn_of *before = request_before(chat);
     for (int i = 0, nth = 0; i < chat->n_functions; i++) {
         const struct function *f = &chat->functions[i];
         if (f->barred)
             continue;
         if (nth >= from && nth < to)
             buf_printf(&words, "Function %.*s: %.*s\n", TEXT_ARG(f->name),
-                       TEXT_ARG(f->description));
+                       TEXT_ARG(first_paragraph(f->description)));
         nth++;
     }
-    buf_str(&words, "Request: ");
-    for (int i = 0; i < last->n_parts; i++)
-        if (last->parts[i].kind == PART_TEXT)
-            buf_text(&words, last->parts[i].text);
+    if (before)
+        add_request(before, "Earlier request: ", &words);
+    add_request(last_turn(chat), before ? "\nRequest: " : "Request: ", &words);
     return taken(arena, &words);
 }
 
 int wording_questions(const struct family *family, const struct chat *chat,
-                      struct arena *arena, struct chat *questions)
+                      struct arena *arena, struct chat *questions, double *yes_from)
 {
+    const struct family_question *question =
+        request_before(chat) ? &family->ask_again : &family->ask;
     int all = n_callable(chat);
     int n = all < WORDING_QUESTIONS ? all : WORDING_QUESTIONS;
     for (int i = 0; i < n; i++) {
@@ -211,9 +244,10 @@ int wording_questions(const struct family *family, const struct chat *chat,
         struct turn_of *turn = arena_new(arena, struct turn_of);
         *turn = (struct turn_of){ROLE_USER, part, 1};
         questions[i] = (struct chat){.model = chat->model,
-                                     .system = text_of(family->question),
+                                     .system = text_of(question->words),
                                      .turns = turn,
                                      .n_turns = 1};
     }
+    *yes_from = question->yes_from;
     return n;
 }
