@@ -110,7 +110,8 @@ bench: build ## Pollux and llama-server, interleaved, as ratios
 bench-mind: build $(B)/hold ## the same for schemas; calls that are right, by category
 	@$(PYTHON) scripts/bench_mind.py --pollux build/pollux --peer "$$(scripts/engine.sh --peer)" $(ARGS)
 
-soak: build ## 200 streaming clients for 60 s: none lost, none garbled, memory flat
+soak: build ## 200 streaming clients for 60 s, none lost; clients that call functions, on the default model
+	@scripts/setup.sh test
 	@$(PYTHON) scripts/run_tests.py --build $(B) soak
 
 coverage: ## what the checklist asks and no test names; lines that no unit test runs

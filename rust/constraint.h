@@ -29,9 +29,9 @@ struct vocabulary_spec {
     const uint32_t *lens; /* bytes of each token; of control tokens: of their names */
     const char *bytes;    /* all of them, one after the other */
     const bool *control;  /* which are control tokens: no text spells them */
-    const bool *marks;    /* which the tokenizer takes before all else, wherever their text
-                             stands (user-defined tokens: Qwen's <tool_call>) */
-    const int32_t *ends;  /* tokens that end an answer; the first is the usual one */
+    const bool *marks;   /* which the tokenizer takes before all else, wherever their text
+                            stands (user-defined tokens: Qwen's <tool_call>) */
+    const int32_t *ends; /* tokens that end an answer; the first is the usual one */
     size_t n_ends;
     vocabulary_tokenize tokenize;
     const void *user;

@@ -43,7 +43,7 @@ static bool read_object(const struct reader *r, struct json_object *value,
                         const char *path, const char *field, struct text *into)
 {
     *into = value ? compact(r->arena, value) : TEXT("{}");
-    if (into->at[0] == '{')
+    if (into->len > 0 && into->at[0] == '{')
         return true;
     struct text where = arena_printf(r->arena, "%s.%s", path, field);
     return error_at(r->err, where.at,

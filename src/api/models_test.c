@@ -15,7 +15,7 @@ static int open_with(bool strict)
                                   .n_aliases = 1,
                                   .strict_names = strict,
                                   .display_name = TEXT("Model M"),
-                                  .defaults = {0.7, 0.8, 20}};
+                                  .defaults = {0.7, 0.8, 20, LEVEL_NONE}};
     log_setup(LOG_ERROR, LOG_TEXT);
     fake_open("{\"model\":\"own-model\",\"context\":1000,\"default\":{\"echo\":true}}",
               &options);

@@ -164,7 +164,7 @@ static void with_expressions_a_line_is_clear_when_it_is_whole(void **state)
 static void thousands_of_words_are_no_trouble(void **state)
 {
     (void)state;
-    char *lines = malloc(20000 * 8), *at = lines;
+    char *lines = malloc((size_t)20000 * 8), *at = lines;
     for (int i = 0; i < 20000; i++)
         at += sprintf(at, "w%05d\n", (i * 7919) % 20000);
     *at = 0;

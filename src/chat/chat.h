@@ -71,13 +71,12 @@ struct chat {
     struct shape shape;
     struct thinking thinking;
     struct safety safety;
-    bool streamed; /* the reader wants it as it is said */
-
     struct sampling sampling;
     int n_candidates;
     int max_tokens; /* 0: as many as fit */
     struct text *stops;
     int n_stops;
+    bool streamed; /* the reader wants it as it is said */
 };
 
 #endif

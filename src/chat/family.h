@@ -43,8 +43,8 @@ struct family {
     const char *before, *between, *after;
     const char *tag; /* may stand in front of a block without a mark */
 
-    /* Whether to call is asked in a chat of its own: for a first request, and for one that
-     * goes on from another. Without words the model decides as it answers. */
+    /* Whether to call is asked in a chat of its own: for a first request, and for one
+     * that goes on from another. Without words the model decides as it answers. */
     struct family_question ask, ask_again;
 
     /* What the template itself says where no system instruction is given; lost behind

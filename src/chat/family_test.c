@@ -289,8 +289,8 @@ static void a_request_that_goes_on_is_asked_about_with_the_one_before(void **sta
     make(scene);
     assert_true(scene->good);
     assert_int_equal(scene->prompt.n_questions, 2);
-    assert_non_null(strstr(scene->prompt.questions[0].text.at,
-                           "again for a user's new request."));
+    assert_non_null(
+        strstr(scene->prompt.questions[0].text.at, "again for a user's new request."));
     assert_non_null(
         strstr(scene->prompt.questions[1].text.at,
                "[user]Function put: Puts.\nEarlier request: Q?\nRequest: And R?\n"));

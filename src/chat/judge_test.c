@@ -73,7 +73,7 @@ static void on_verdict(const struct verdict *verdict, const struct error *error,
     assert_true((verdict == NULL) == (error != NULL));
     if (verdict)
         scene->verdict = *verdict;
-    else
+    else if (error)
         scene->err = *error;
     loop_stop(scene->loop);
 }

@@ -22,7 +22,8 @@ static void put_json(struct writer *w, struct json_object *value)
 static void put_line(struct writer *w, struct text text)
 {
     for (size_t i = 0; i < text.len; i++)
-        buf_char(w->out, text.at[i] == '\n' || text.at[i] == '\r' ? ' ' : text.at[i]);
+        buf_char(w->out,
+                 (char)(text.at[i] == '\n' || text.at[i] == '\r' ? ' ' : text.at[i]));
 }
 
 static void put_indent(struct writer *w)

@@ -13,7 +13,7 @@ static struct text shown(const char *schema, const char *description, struct are
 {
     struct buf json = {0};
     for (; *schema; schema++)
-        buf_char(&json, *schema == '\'' ? '"' : *schema);
+        buf_char(&json, (char)(*schema == '\'' ? '"' : *schema));
     const struct function function = {.name = TEXT("f"),
                                       .description = text_of(description),
                                       .parameters = arena_text(arena, buf_view(&json))};

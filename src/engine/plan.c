@@ -97,7 +97,7 @@ static int cover(const struct plan *plan, const int *slots, int n, struct run *r
     double best[PLAN_SLOTS_MAX + 1] = {0};
     int begin[PLAN_SLOTS_MAX + 1] = {0};
     for (int i = 1; i <= n; i++) {
-        double costs[PLAN_SLOTS_MAX + 1], least = 0;
+        double costs[PLAN_SLOTS_MAX + 1] = {0}, least = 0;
         int j = i;
         for (; j >= 1; j--) {
             int span = slots[i - 1] - slots[j - 1] + 1;
@@ -121,7 +121,7 @@ static int cover(const struct plan *plan, const int *slots, int n, struct run *r
 int plan_runs(const struct plan *plan, const bool *speaks, const bool *alone,
               struct run *runs)
 {
-    int slots[PLAN_SLOTS_MAX], n = 0, n_runs = 0;
+    int slots[PLAN_SLOTS_MAX] = {0}, n = 0, n_runs = 0;
     for (int i = 0; i < plan->n_slots; i++) {
         if (speaks[i] && alone[i])
             runs[n_runs++] = (struct run){i, 1};
@@ -136,7 +136,7 @@ struct place plan_place(const struct plan *plan, const bool *speaks, int slot)
 {
     struct place place = {0};
     struct run runs[PLAN_SLOTS_MAX];
-    int slots[PLAN_SLOTS_MAX], n = 0;
+    int slots[PLAN_SLOTS_MAX] = {0}, n = 0;
     for (int i = 0; i < plan->n_slots; i++)
         if (speaks[i] || i == slot) {
             place.n_groups += n == 0 || slots[n - 1] != i - 1;

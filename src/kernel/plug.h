@@ -1,4 +1,5 @@
-/* plug.h - gives libllama's CPU backend our products (panel.h), and its buffers our clearing.
+/* plug.h - gives libllama's CPU backend our products (panel.h), and its buffers our
+ * clearing.
  *
  * ggml's CPU backend asks a list of "extra buffer types" whether they want a weight
  * matrix; one that does repacks it when it is loaded and computes its products.
@@ -18,8 +19,9 @@ extern "C" {
 bool plug_panels(void);
 
 /* From now on, clearing a buffer of the CPU's gives its pages back instead of writing to
- * them: the KV buffer takes memory as it fills, and a server starts sooner. (libllama clears
- * the KV buffer of every context, all of its slots.) False: this libllama does not allow it. */
+ * them: the KV buffer takes memory as it fills, and a server starts sooner. (libllama
+ * clears the KV buffer of every context, all of its slots.) False: this libllama does not
+ * allow it. */
 bool plug_clearing(void);
 
 #ifdef __cplusplus

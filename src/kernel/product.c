@@ -190,59 +190,75 @@ WIDE static const uint8_t *open_piece(const struct panel_kind *kind, const uint8
 
 /* ---- a piece with activation rows ---- */
 
-/* N rows, whose sums are in acc; `acts` is the first of them, `stride` bytes apart. */
-WIDE_INLINE void tile(const struct panel_piece *piece, int n_blocks, const uint8_t *acts,
+/* Activation rows from one on, `stride` bytes apart. */
+struct rows {
+    const struct panel_act *acts; /* of the block at hand */
+    const uint8_t *bytes;         /* its 32 */
+    size_t stride;
+};
+
+WIDE_INLINE const struct panel_act *act_of(const struct rows *rows, int t)
+{
+    return (const void *)((const uint8_t *)rows->acts + (size_t)t * rows->stride);
+}
+
+/* Adds registers [from, to) of a block, which share a scale, to the sums of N rows. */
+WIDE_INLINE void add_part(uint8_t q[8][64], int from, int to, const float *scales,
+                          const struct rows *rows, int N, bool starts, __m512 *sum)
+{
+    __m512i dot[8];
+#pragma GCC unroll 8
+    for (int t = 0; t < N; t++)
+        dot[t] = starts ? _mm512_set1_epi32(act_of(rows, t)->start[from > 0])
+                        : _mm512_setzero_si512();
+#pragma GCC unroll 8
+    for (int g = from; g < to; g++) {
+        __m512i weights = _mm512_load_si512(q[g]);
+#pragma GCC unroll 8
+        for (int t = 0; t < N; t++) {
+            int32_t four;
+            memcpy(&four, rows->bytes + (size_t)t * rows->stride + g * 4, 4);
+            dot[t] = _mm512_dpbusd_epi32(dot[t], weights, _mm512_set1_epi32(four));
+        }
+    }
+    __m512 scale = _mm512_load_ps(scales);
+#pragma GCC unroll 8
+    for (int t = 0; t < N; t++)
+        sum[t] = _mm512_fmadd_ps(
+            _mm512_cvtepi32_ps(dot[t]),
+            _mm512_mul_ps(scale, _mm512_set1_ps(act_of(rows, t)->scale)), sum[t]);
+}
+
+/* N rows, whose sums are in acc; `acts` is the first of them. */
+WIDE_INLINE void tile(struct panel_piece *piece, int n_blocks, const uint8_t *acts,
                       size_t stride, int64_t first, int64_t all_blocks, int N,
                       enum panel_scaling scaling, float (*acc)[PANEL_ROWS])
 {
     __m512 sum[8];
+    struct rows rows = {(const struct panel_act *)acts + first,
+                        acts + (size_t)all_blocks * sizeof(struct panel_act) +
+                            (size_t)first * PANEL_BLOCK,
+                        stride};
 #pragma GCC unroll 8
     for (int t = 0; t < N; t++)
         sum[t] = _mm512_load_ps(acc[t]);
-    for (int b = 0; b < n_blocks; b++) {
-        const struct panel_act *act = (const struct panel_act *)acts + first + b;
-        const uint8_t *bytes = acts + (size_t)all_blocks * sizeof(struct panel_act) +
-                               (size_t)(first + b) * PANEL_BLOCK;
-#define ACT(t) ((const struct panel_act *)((const uint8_t *)act + (size_t)(t)*stride))
-        int n_parts = scaling == PANEL_HALVES ? 2 : 1, n_groups = 8 / n_parts;
-#pragma GCC unroll 2
-        for (int part = 0; part < n_parts; part++) {
-            __m512i dot[8];
+    for (int b = 0; b < n_blocks; b++, rows.acts++, rows.bytes += PANEL_BLOCK) {
+        bool halves = scaling == PANEL_HALVES, affine = scaling == PANEL_AFFINE;
+        add_part(piece->q[b], 0, halves ? 4 : 8, piece->scale[b][0], &rows, N, !affine,
+                 sum);
+        if (halves)
+            add_part(piece->q[b], 4, 8, piece->scale[b][1], &rows, N, true, sum);
+        __m512 min = affine ? _mm512_load_ps(piece->min[b]) : _mm512_setzero_ps();
 #pragma GCC unroll 8
-            for (int t = 0; t < N; t++)
-                dot[t] = scaling == PANEL_AFFINE ? _mm512_setzero_si512()
-                                                 : _mm512_set1_epi32(ACT(t)->start[part]);
-#pragma GCC unroll 8
-            for (int g = part * n_groups; g < (part + 1) * n_groups; g++) {
-                __m512i q = _mm512_load_si512(piece->q[b][g]);
-#pragma GCC unroll 8
-                for (int t = 0; t < N; t++) {
-                    int32_t four;
-                    memcpy(&four, bytes + (size_t)t * stride + g * 4, 4);
-                    dot[t] = _mm512_dpbusd_epi32(dot[t], q, _mm512_set1_epi32(four));
-                }
-            }
-            __m512 scale = _mm512_load_ps(piece->scale[b][part]);
-#pragma GCC unroll 8
-            for (int t = 0; t < N; t++)
-                sum[t] = _mm512_fmadd_ps(
-                    _mm512_cvtepi32_ps(dot[t]),
-                    _mm512_mul_ps(scale, _mm512_set1_ps(ACT(t)->scale)), sum[t]);
-        }
-        if (scaling == PANEL_AFFINE) {
-            __m512 min = _mm512_load_ps(piece->min[b]);
-#pragma GCC unroll 8
-            for (int t = 0; t < N; t++)
-                sum[t] = _mm512_fmadd_ps(min, _mm512_set1_ps(ACT(t)->sum), sum[t]);
-        }
-#undef ACT
+        for (int t = 0; affine && t < N; t++)
+            sum[t] = _mm512_fmadd_ps(min, _mm512_set1_ps(act_of(&rows, t)->sum), sum[t]);
     }
 #pragma GCC unroll 8
     for (int t = 0; t < N; t++)
         _mm512_store_ps(acc[t], sum[t]);
 }
 
-WIDE_INLINE void tiles(const struct panel_piece *piece, int n_blocks, const uint8_t *acts,
+WIDE_INLINE void tiles(struct panel_piece *piece, int n_blocks, const uint8_t *acts,
                        size_t stride, int64_t first, int64_t all_blocks, int n,
                        enum panel_scaling scaling, float (*acc)[PANEL_ROWS])
 {
@@ -280,7 +296,7 @@ WIDE_INLINE void tiles(const struct panel_piece *piece, int n_blocks, const uint
 #undef TILE
 }
 
-WIDE static void piece_product(const struct panel_piece *piece, int n_blocks,
+WIDE static void piece_product(struct panel_piece *piece, int n_blocks,
                                const uint8_t *acts, size_t stride, int64_t first,
                                int64_t all_blocks, int n, enum panel_scaling scaling,
                                float (*acc)[PANEL_ROWS])
