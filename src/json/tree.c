@@ -165,11 +165,20 @@ bool tree_is_sound(struct json_object *value)
 
 /* Writing. */
 
-/* json-c keeps the text of a number that it read, so 1.0 can stay 1.0. */
+static bool is_real(struct text number)
+{
+    for (size_t i = 0; i < number.len; i++)
+        if (strchr(".eE", number.at[i]))
+            return scan_is_number(number);
+    return false;
+}
+
+/* json-c keeps the text of a number that it read, so 1.0 can stay 1.0. It forgives an
+ * exponent that is not there ("1E"), and drops the E: what is left reads as an integer. */
 static void write_double(struct json_writer *w, struct json_object *value)
 {
     struct text as_read = text_of(json_object_get_userdata(value));
-    if (as_read.at && scan_is_number(as_read))
+    if (as_read.at && is_real(as_read))
         json_raw(w, as_read);
     else
         json_number(w, json_object_get_double(value));
