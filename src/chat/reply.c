@@ -1,6 +1,6 @@
 /* reply.c - the model's text to parts, as it arrives.
  *
- * The stream is a walk through seven places. Whatever cannot be decided yet, a space that
+ * The stream is a walk through eight places. Whatever cannot be decided yet, a space that
  * a mark may follow or the beginning of a mark, stays in `held`, and every decision is
  * made from the same bytes however they were cut:
  *
@@ -11,14 +11,17 @@
  *     BARE    where a call without a mark may begin; else WORDS
  *     WORDS   the answer; with functions, white space before a call is dropped
  *     CALL    inside a block of calls; how it ends, call.c knows
+ *     ITEM    inside an array of calls, between two of them: each is given when it is
+ * whole
  *
  * A block whose end never comes is taken when it is whole: small models forget the mark.
+ * Of an array that was cut short, the call that is not whole is dropped.
  */
 #include "chat/reply.h"
 #include "chat/call.h"
 #include <stdint.h>
 
-enum place { START, OPENED, THOUGHT, GAP, BARE, WORDS, CALL };
+enum place { START, OPENED, THOUGHT, GAP, BARE, WORDS, CALL, ITEM };
 
 struct reply {
     struct arena *arena;
@@ -36,6 +39,7 @@ struct reply {
     size_t at;             /* of held: what is before it is done with */
     size_t open;           /* CALL: bytes of its mark */
     bool is_bare;          /* CALL: it may turn out to be none */
+    bool in_array;         /* CALL: the block is one of an array */
     bool after_call;       /* BARE: another may follow behind a semicolon */
     struct call_scan scan; /* CALL */
 };
@@ -225,6 +229,7 @@ static bool begin_call(struct reply *r, size_t open, bool is_bare)
 {
     r->open = open;
     r->is_bare = is_bare;
+    r->in_array = false;
     r->scan = (struct call_scan){0};
     r->place = CALL;
     return true;
@@ -280,19 +285,68 @@ static bool walk_spaces(struct reply *r, enum place next)
     return true;
 }
 
+/* Whether the block is an array of objects; the first one begins behind *len bytes. */
+static enum match opens_array(const struct family *family, struct text block, size_t *len)
+{
+    static const char brackets[] = "[{";
+    *len = 0;
+    if (family->form != FORM_JSON || family->lead[0] != '[' || family->end_mark[0])
+        return NO;
+    for (int i = 0; i < 2; i++, ++*len) {
+        *len += n_spaces(text_slice(block, *len, block.len));
+        if (*len == block.len)
+            return MAYBE;
+        if (block.at[*len] != brackets[i])
+            return NO;
+    }
+    --*len;
+    return YES;
+}
+
 /* The block stays held, mark and all, until its end has come. */
 static bool walk_call(struct reply *r, bool final)
 {
     struct text block = text_slice(held(r), r->open, SIZE_MAX);
     size_t to, behind;
+    if (r->scan.at == 0 && !r->in_array) {
+        enum match array = opens_array(r->family, block, &to);
+        if (array == MAYBE && !final)
+            return false;
+        if (array == YES) {
+            r->open += to;
+            r->in_array = true;
+            return true;
+        }
+    }
     bool ends = call_ends(&r->scan, r->family, block, &to, &behind);
     if (!ends && !final)
         return false;
+    if (!ends && r->in_array && r->open == 0) { /* not the first of an array */
+        r->at += block.len;
+        r->bad = true;
+        return false;
+    }
     if (!ends)
         to = behind = block.len;
     bool good = give_calls(r, r->open, r->open + to, r->open + behind);
     r->after_call = good;
-    r->place = good ? GAP : WORDS;
+    r->place = !good ? WORDS : r->in_array ? ITEM : GAP;
+    return true;
+}
+
+static bool walk_item(struct reply *r)
+{
+    char c = held(r).at[0];
+    if (c == '{') {
+        begin_call(r, 0, false);
+        r->in_array = true;
+    } else if (c == ',' || c == ']' || is_space(c)) {
+        r->at++;
+        r->place = c == ']' ? GAP : ITEM;
+    } else {
+        r->bad = true;
+        r->place = WORDS;
+    }
     return true;
 }
 
@@ -314,6 +368,8 @@ static bool walk(struct reply *r, bool final)
         return walk_text(r, final);
     case CALL:
         return walk_call(r, final);
+    case ITEM:
+        return walk_item(r);
     }
     return false;
 }

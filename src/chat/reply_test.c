@@ -240,8 +240,39 @@ static void an_array_of_calls_ends_with_its_bracket(void **state)
                     "[{\"name\": \"f\", \"arguments\": {\"a\": [\"]\"]}}, "
                     "{\"name\": \"g\", \"arguments\": {}}]",
                     true, "[C:f {\"a\":[\"]\"]}][C:g {}]");
+    /* Cut short, what is whole is given; in the first call, there is no telling. */
+    assert_reads_as(&how,
+                    "[{\"name\": \"f\", \"arguments\": {}}, {\"name\": \"g\", \"arg",
+                    false, "[C:f {}]");
+    assert_reads_as(&how, "[{\"name\": \"f\", \"arguments\": {}}, ", true, "[C:f {}]");
+    assert_reads_as(&how, "[{\"name\": \"f\", \"arg", true,
+                    "[S][{\"name\": \"f\", \"arg");
+    assert_reads_as(&how, "[{\"name\": \"f\"} x", false, "[C:f {}][S]x");
+    assert_reads_as(&how, "[{\"name\": \"h\"}]", true, "[S][{\"name\": \"h\"}]");
+    assert_reads_as(&how, "[{\"a\": 1}, {\"b\": 2}]", true,
+                    "[S][{\"a\": 1}, {\"b\": 2}]");
+    assert_reads_as(&how, "[", true, "[S][");
     how.calling = CALLING_NONE;
     assert_reads_as(&how, "[1, 2]", true, "[S][1, 2]");
+}
+
+static void a_call_of_an_array_is_given_when_it_is_whole(void **state)
+{
+    (void)state;
+    struct function f = {.name = TEXT("f")};
+    struct chat chat = {.functions = &f, .n_functions = 1};
+    struct notes notes = {.last = PART_RESULT};
+    struct arena *arena = arena_open();
+    const struct reply_spec spec = {&chat, family_like(HERMES, "qwen2.5-coder-7b"),
+                                    CALLING_ANY, TEXT("")};
+    struct reply *reply = reply_open(arena, &spec, write_down, &notes);
+    reply_feed(reply, TEXT("[{\"name\": \"f\"}"));
+    assert_string_equal(notes.text.at, "[C:f {}]");
+    reply_feed(reply, TEXT(", {\"name\": \"f\"}]"));
+    assert_string_equal(notes.text.at, "[C:f {}][C:f {}]");
+    assert_true(reply_end(reply));
+    arena_close(arena);
+    buf_free(&notes.text);
 }
 
 static void names_may_stand_outside_of_the_arguments(void **state)
@@ -309,6 +340,7 @@ int main(void)
         cmocka_unit_test(without_functions_a_call_is_text),
         cmocka_unit_test(calls_without_a_mark_are_the_whole_answer),
         cmocka_unit_test(an_array_of_calls_ends_with_its_bracket),
+        cmocka_unit_test(a_call_of_an_array_is_given_when_it_is_whole),
         cmocka_unit_test(names_may_stand_outside_of_the_arguments),
         cmocka_unit_test(words_are_given_as_soon_as_they_are_known),
     };
