@@ -1,8 +1,12 @@
 #include "engine/llm.h"
 #include "base/log.h"
 #include "kernel/plug.h"
+#include <inttypes.h>
+#include <limits.h>
 #include <llama.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 struct llm {
@@ -141,6 +145,25 @@ static void read_vocab(struct llm *llm)
     info->parts = specials_part(llm);
 }
 
+/* After packing, little of the mapped file is needed: rows of the embedding, as words
+ * come up. What else loading has touched need not count as this process's memory. */
+static void let_go_of_file(const char *path)
+{
+    char line[PATH_MAX + 128], *real = realpath(path, NULL);
+    FILE *maps = fopen("/proc/self/maps", "r");
+    while (real && maps && fgets(line, sizeof(line), maps)) {
+        uintptr_t from, to;
+        const char *name = strchr(line, '/');
+        line[strcspn(line, "\n")] = '\0';
+        if (name && strcmp(name, real) == 0 &&
+            sscanf(line, "%" SCNxPTR "-%" SCNxPTR, &from, &to) == 2)
+            madvise((void *)from, to - from, MADV_DONTNEED); // NOLINT: as the kernel says
+    }
+    if (maps)
+        fclose(maps);
+    free(real);
+}
+
 static bool open_model(struct llm *llm, const struct llm_options *options,
                        struct error *err)
 {
@@ -163,6 +186,8 @@ static bool open_model(struct llm *llm, const struct llm_options *options,
         return error_set(err, ERROR_FAILED_PRECONDITION,
                          "%s is not a text generation model", options->path);
     llm->vocab = llama_model_get_vocab(llm->model);
+    if (llm->panels)
+        let_go_of_file(options->path);
     return true;
 }
 
