@@ -56,7 +56,7 @@ CFLAGS_engine/sample = -march=native -Wno-psabi
 CFLAGS_kernel/panel = -O3 -march=native
 
 .DEFAULT_GOAL := help
-.PHONY: help build unit test run lint asan tsan fuzz fuzzers bench bench-mind soak coverage format clean \
+.PHONY: help build unit test run lint asan tsan fuzz fuzzers bench bench-mind bench-step soak coverage format clean \
         objects tests models sanitized
 .DELETE_ON_ERROR:
 
@@ -109,6 +109,11 @@ bench: build ## Pollux and llama-server, interleaved, as ratios
 
 bench-mind: build $(B)/hold ## the same for schemas; calls that are right, by category
 	@$(PYTHON) scripts/bench_mind.py --pollux build/pollux --peer "$$(scripts/engine.sh --peer)" $(ARGS)
+
+bench-step: build $(B)/step ## what a step costs by its rows, with either kernels (MODEL=name)
+	@echo "| $(MODEL) | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 512 |"
+	@for kernels in libllama panels; do \
+	    GOMP_SPINCOUNT=10000 $(B)/step $(CACHE)/models/$(MODEL)-q4_k_m.gguf $$kernels; done
 
 soak: build ## 200 streaming clients for 60 s, none lost; clients that call functions, on the default model
 	@scripts/setup.sh test
@@ -174,6 +179,10 @@ $(B)/test/%: $(B)/obj/%.o $(B)/libpollux.a $(RUST)
 
 # What holds texts to schemas, for tests/schemas/check.py.
 $(B)/hold: tests/schemas/hold.c $(B)/libpollux.a $(RUST)
+	@echo "  link  $@"
+	@$(CC) $(ALL_CFLAGS) $(LDFLAGS) $(filter %.c %/libpollux.a,$^) $(LIBS) -o $@
+
+$(B)/step: tests/bench/step.c $(B)/libpollux.a $(RUST)
 	@echo "  link  $@"
 	@$(CC) $(ALL_CFLAGS) $(LDFLAGS) $(filter %.c %/libpollux.a,$^) $(LIBS) -o $@
 

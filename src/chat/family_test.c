@@ -297,6 +297,20 @@ static void a_request_that_goes_on_is_asked_about_with_the_one_before(void **sta
     assert_true(scene->prompt.yes_from > first);
 }
 
+/* Python's clients send all of a function's docstring. */
+static void a_question_is_about_the_first_paragraph(void **state)
+{
+    struct scene *scene = ask_small(state);
+    struct function put = functions[1];
+    put.description = TEXT("Puts.\nMuch.\n\nArgs:\n    none");
+    scene->chat.functions = &put;
+    scene->chat.n_functions = 1;
+    make(scene);
+    assert_true(scene->good);
+    assert_non_null(strstr(scene->prompt.questions[0].text.at,
+                           "[user]Function put: Puts.\nMuch.\nRequest: Q?\n"));
+}
+
 static void a_small_model_that_was_told_what_to_do_is_not_asked(void **state)
 {
     static const enum calling told[] = {CALLING_ANY, CALLING_NONE};
@@ -467,6 +481,7 @@ int main(void)
         TEST(where_no_call_is_allowed_no_function_is_shown),
         TEST(a_small_model_is_asked_first_whether_to_call),
         TEST(a_request_that_goes_on_is_asked_about_with_the_one_before),
+        TEST(a_question_is_about_the_first_paragraph),
         TEST(a_small_model_that_was_told_what_to_do_is_not_asked),
         TEST(a_small_model_is_told_what_functions_gave),
         TEST(a_template_with_a_switch_is_told),

@@ -256,25 +256,6 @@ static void an_array_of_calls_ends_with_its_bracket(void **state)
     assert_reads_as(&how, "[1, 2]", true, "[S][1, 2]");
 }
 
-static void a_call_of_an_array_is_given_when_it_is_whole(void **state)
-{
-    (void)state;
-    struct function f = {.name = TEXT("f")};
-    struct chat chat = {.functions = &f, .n_functions = 1};
-    struct notes notes = {.last = PART_RESULT};
-    struct arena *arena = arena_open();
-    const struct reply_spec spec = {&chat, family_like(HERMES, "qwen2.5-coder-7b"),
-                                    CALLING_ANY, TEXT("")};
-    struct reply *reply = reply_open(arena, &spec, write_down, &notes);
-    reply_feed(reply, TEXT("[{\"name\": \"f\"}"));
-    assert_string_equal(notes.text.at, "[C:f {}]");
-    reply_feed(reply, TEXT(", {\"name\": \"f\"}]"));
-    assert_string_equal(notes.text.at, "[C:f {}][C:f {}]");
-    assert_true(reply_end(reply));
-    arena_close(arena);
-    buf_free(&notes.text);
-}
-
 static void names_may_stand_outside_of_the_arguments(void **state)
 {
     (void)state;
@@ -308,23 +289,38 @@ static void names_may_stand_outside_of_the_arguments(void **state)
 #undef END
 }
 
-static void words_are_given_as_soon_as_they_are_known(void **state)
+/* What is there after each piece, and that all is well in the end. */
+static void assert_given(const char *model, enum calling calling, const char *const *rows)
 {
-    (void)state;
     struct function f = {.name = TEXT("f")};
     struct chat chat = {.functions = &f, .n_functions = 1};
     struct notes notes = {.last = PART_RESULT};
     struct arena *arena = arena_open();
-    const struct reply_spec spec = {&chat, family_like(HERMES, NULL), CALLING_AUTO,
-                                    TEXT("")};
+    const struct reply_spec spec = {&chat, family_like(HERMES, model), calling, TEXT("")};
     struct reply *reply = reply_open(arena, &spec, write_down, &notes);
-    reply_feed(reply, TEXT("One two <"));
-    assert_string_equal(notes.text.at, "[S]One two");
-    reply_feed(reply, TEXT("three"));
-    assert_string_equal(notes.text.at, "[S]One two <three");
+    for (; *rows; rows += 2) {
+        reply_feed(reply, text_of(rows[0]));
+        assert_string_equal(notes.text.at, rows[1]);
+    }
     assert_true(reply_end(reply));
     arena_close(arena);
     buf_free(&notes.text);
+}
+#define ASSERT_GIVEN(model, calling, ...)                                                \
+    assert_given(model, calling, (const char *const[]){__VA_ARGS__, NULL})
+
+static void words_are_given_as_soon_as_they_are_known(void **state)
+{
+    (void)state;
+    ASSERT_GIVEN(NULL, CALLING_AUTO, "One two <", "[S]One two", "three",
+                 "[S]One two <three");
+}
+
+static void a_call_of_an_array_is_given_when_it_is_whole(void **state)
+{
+    (void)state;
+    ASSERT_GIVEN("qwen2.5-coder-7b", CALLING_ANY, "[{\"name\": \"f\"}", "[C:f {}]",
+                 ", {\"name\": \"f\"}]", "[C:f {}][C:f {}]");
 }
 
 int main(void)

@@ -12,7 +12,6 @@
 struct llm {
     struct arena *arena;
     struct llm_info info;
-    bool panels;
     struct llama_model *model;
     struct llama_context *ctx;
     const struct llama_vocab *vocab;
@@ -171,8 +170,6 @@ static bool open_model(struct llm *llm, const struct llm_options *options,
     params.progress_callback = on_progress;
     params.progress_callback_user_data = llm;
     params.vocab_only = options->only_vocab;
-    if (llm->panels)
-        params.load_mode = LLAMA_LOAD_MODE_MMAP; /* as plug.h wants it */
     if (access(options->path, R_OK) != 0)
         return error_set(err, ERROR_NOT_FOUND, "cannot read the model file %s",
                          options->path);
@@ -186,8 +183,6 @@ static bool open_model(struct llm *llm, const struct llm_options *options,
         return error_set(err, ERROR_FAILED_PRECONDITION,
                          "%s is not a text generation model", options->path);
     llm->vocab = llama_model_get_vocab(llm->model);
-    if (llm->panels)
-        let_go_of_file(options->path);
     return true;
 }
 
@@ -243,10 +238,12 @@ struct llm *llm_open(const struct llm_options *options, struct error *err)
     llama_log_set(on_log, NULL);
     llama_backend_init();
     plug_clearing();
-    llm->panels = !options->plain_kernels && plug_panels();
-    llm->info.kernels = llm->panels ? "panels" : "libllama";
-    if (!open_model(llm, options, err) ||
-        (!options->only_vocab && !open_context(llm, options, err))) {
+    bool panels = !options->plain_kernels && plug_panels();
+    llm->info.kernels = panels ? "panels" : "libllama";
+    bool good = open_model(llm, options, err);
+    if (good && panels)
+        let_go_of_file(options->path);
+    if (!good || (!options->only_vocab && !open_context(llm, options, err))) {
         llm_close(llm);
         return NULL;
     }

@@ -129,9 +129,9 @@ pages pages_of(const void *data, size_t size)
     return {reinterpret_cast<char *>(begin), reinterpret_cast<char *>(end)};
 }
 
-void advise(const pages &pages, int advice)
+bool advise(const pages &pages, int advice)
 {
-    madvise(pages.begin, size_t(pages.end - pages.begin), advice);
+    return madvise(pages.begin, size_t(pages.end - pages.begin), advice) == 0;
 }
 
 void set_tensor(ggml_backend_buffer_t, ggml_tensor *tensor, const void *data,
@@ -142,8 +142,9 @@ void set_tensor(ggml_backend_buffer_t, ggml_tensor *tensor, const void *data,
     const int64_t n_cols = tensor->ne[0], n_panels = tensor->ne[1] / PANEL_ROWS;
     const size_t from = panel_source_size(kind, PANEL_ROWS, n_cols),
                  to = panel_size(kind, PANEL_ROWS, n_cols);
-    // Each thread packs a part of the panels.
-    const int64_t n_threads = std::max(1u, std::thread::hardware_concurrency());
+    // Each thread packs a part of the panels, of small matrices one thread all.
+    const int64_t n_threads = std::clamp<int64_t>(
+        int64_t(size >> 20), 1, std::max(1u, std::thread::hardware_concurrency()));
     auto pack = [&](int64_t part) {
         for (int64_t p = n_panels * part / n_threads;
              p < n_panels * (part + 1) / n_threads; p++)
@@ -156,8 +157,6 @@ void set_tensor(ggml_backend_buffer_t, ggml_tensor *tensor, const void *data,
     pack(0);
     for (auto &other : others)
         other.join();
-    // This process needs the file's pages no more; they stay in the page cache.
-    advise(pages_of(data, size), MADV_DONTNEED);
 }
 
 // Huge pages: a step reads all of it.
@@ -197,15 +196,16 @@ ggml_backend_buffer_type_t panels()
 // ---- clearing ----
 
 // Pages of anonymous memory that were given back are zero when they are next looked at.
+// Locked memory cannot be given back.
 void clear(ggml_backend_buffer_t buffer, uint8_t value)
 {
     char *base = static_cast<char *>(ggml_backend_buffer_get_base(buffer)),
          *last = base + ggml_backend_buffer_get_size(buffer);
-    const pages whole =
-        value == 0 ? pages_of(base, size_t(last - base)) : pages{last, last};
+    pages whole = pages_of(base, size_t(last - base));
+    if (value != 0 || !advise(whole, MADV_DONTNEED))
+        whole = {last, last};
     memset(base, value, size_t(whole.begin - base));
     memset(whole.end, value, size_t(last - whole.end));
-    advise(whole, MADV_DONTNEED);
 }
 
 ggml_backend_buffer_t (*plain_alloc)(ggml_backend_buffer_type_t, size_t);
@@ -220,14 +220,13 @@ ggml_backend_buffer_t alloc_clearable(ggml_backend_buffer_type_t type, size_t si
 
 } // namespace
 
-bool plug_clearing()
+void plug_clearing()
 {
     ggml_backend_buffer_type_t type = ggml_backend_cpu_buffer_type();
     if (type->iface.alloc_buffer != alloc_clearable) {
         plain_alloc = type->iface.alloc_buffer;
         type->iface.alloc_buffer = alloc_clearable;
     }
-    return true;
 }
 
 bool plug_panels()
@@ -243,9 +242,8 @@ bool plug_panels()
 
 #else
 
-bool plug_clearing()
+void plug_clearing()
 {
-    return false;
 }
 
 bool plug_panels()

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <cmocka.h>
 
@@ -28,15 +29,6 @@ static void find_panels(void)
             panels = *type;
 }
 
-/* A page-aligned copy: what is packed is given back by pages, as a mapped file's are. */
-static void *as_file(const void *data, size_t size)
-{
-    char *copy = aligned_alloc(4096, (size + 4095) & ~(size_t)4095);
-    assert_non_null(copy);
-    memcpy(copy, data, size);
-    return copy;
-}
-
 struct product {
     enum ggml_type type;
     int64_t n_cols, n_rows, n, n_batches;
@@ -52,8 +44,7 @@ static float *compute(const struct product *p, ggml_backend_buffer_type_t type,
                        *x = ggml_new_tensor_3d(ctx, GGML_TYPE_F32, p->n_cols, p->n,
                                                p->n_batches);
     ggml_backend_buffer_t buffer = ggml_backend_alloc_ctx_tensors_from_buft(stored, type);
-    void *file = as_file(weights, ggml_nbytes(w));
-    ggml_backend_tensor_set(w, file, 0, ggml_nbytes(w));
+    ggml_backend_tensor_set(w, weights, 0, ggml_nbytes(w));
     struct ggml_tensor *y = ggml_mul_mat(ctx, w, x);
     struct ggml_cgraph *graph = ggml_new_graph(ctx);
     ggml_build_forward_expand(graph, y);
@@ -70,7 +61,6 @@ static float *compute(const struct product *p, ggml_backend_buffer_type_t type,
     ggml_backend_free(cpu);
     ggml_free(ctx);
     ggml_free(stored);
-    free(file);
     return result;
 }
 
@@ -149,27 +139,37 @@ static void test_what_is_refused(void **state)
     ggml_free(ctx);
 }
 
-/* Less than a page, pages and pieces of them; every byte of them. */
+static void check_clearing(size_t size, bool locked)
+{
+    static const unsigned char values[] = {7, 0, 255, 0};
+    ggml_backend_buffer_t buffer =
+        ggml_backend_buft_alloc_buffer(ggml_backend_cpu_buffer_type(), size);
+    unsigned char *bytes = ggml_backend_buffer_get_base(buffer);
+    if (locked)
+        assert_int_equal(mlock(bytes, size), 0);
+    for (size_t v = 0; v < sizeof(values); v++) {
+        ggml_backend_buffer_clear(buffer, values[v]);
+        for (size_t k = 0; k < size; k++)
+            if (bytes[k] != values[v])
+                fail_msg("byte %zu of %zu is %d after clearing to %d", k, size, bytes[k],
+                         values[v]);
+    }
+    if (locked)
+        munlock(bytes, size);
+    ggml_backend_buffer_free(buffer);
+}
+
+/* Less than a page, pages and pieces of them; every byte of them. Locked pages cannot be
+ * given back, and are cleared all the same. */
 static void test_cleared_is_cleared(void **state)
 {
     (void)state;
     static const size_t sizes[] = {64, 4000, 4096, 12352, 5000000};
     plug_clearing();
     plug_clearing();
-    for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
-        ggml_backend_buffer_t buffer =
-            ggml_backend_buft_alloc_buffer(ggml_backend_cpu_buffer_type(), sizes[i]);
-        unsigned char *bytes = ggml_backend_buffer_get_base(buffer);
-        static const unsigned char values[] = {7, 0, 255, 0};
-        for (size_t v = 0; v < sizeof(values); v++) {
-            ggml_backend_buffer_clear(buffer, values[v]);
-            for (size_t k = 0; k < sizes[i]; k++)
-                if (bytes[k] != values[v])
-                    fail_msg("byte %zu of %zu is %d after clearing to %d", k, sizes[i],
-                             bytes[k], values[v]);
-        }
-        ggml_backend_buffer_free(buffer);
-    }
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
+        check_clearing(sizes[i], false);
+    check_clearing(20000, true);
 }
 
 static void test_plugging_twice_is_once(void **state)
