@@ -2,10 +2,11 @@
  *
  * libllama multiplies most quantised types row by row: two activation rows cost nearly
  * twice what one does, though the weights come from memory once. Here a matrix is kept in
- * *panels* of PANEL_ROWS rows, interleaved so that one AVX-512 register holds four
- * neighbouring weights of each of them: one VNNI instruction advances 16 outputs by four
- * weights each. Panels are as large as the GGUF's rows, so one activation row takes as
- * long as the memory does, and eight take little more.
+ * *panels* of PANEL_ROWS rows, interleaved so that one AVX-512 register, or two of AVX2,
+ * hold four neighbouring weights of each of them: one VNNI instruction advances 16
+ * outputs by four weights each (avx512.c); on older CPUs it takes a few more (avx2.c).
+ * Panels are as large as the GGUF's rows, so one activation row takes as long as the
+ * memory does, and eight take little more.
  *
  *   at load     rows of a GGUF -> panel_pack() -> panels
  *   a product   float activations -> panel_quantize() -> bytes with a scale for 32 each
@@ -17,7 +18,7 @@
  * many rows there are, nor on which thread computes it. The layouts of the GGUF's types
  * are those of ggml-common.h; a panel's is in panel.c.
  *
- * No function has state: any thread may call any of them. */
+ * After panel_usable() any thread may call any function. */
 #ifndef POLLUX_KERNEL_PANEL_H
 #define POLLUX_KERNEL_PANEL_H
 
@@ -33,7 +34,8 @@ enum {
 
 struct panel_kind;
 
-/* Whether this CPU has what the products need: AVX-512 with VNNI. */
+/* Whether this CPU has what the products need: AVX-512 with VNNI, or AVX2 with FMA and
+ * F16C. To be called before any product; the first call is not thread-safe. */
 bool panel_usable(void);
 
 /* How matrices of this type (enum ggml_type) and shape are packed; NULL: they are not. */

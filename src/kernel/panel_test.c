@@ -233,7 +233,13 @@ int main(void)
         cmocka_unit_test(test_sums_do_not_overflow),
     };
     int failed = cmocka_run_group_tests(anywhere, NULL, NULL);
-    if (panel_usable())
-        failed += cmocka_run_group_tests(products, NULL, NULL);
+#if defined(__x86_64__)
+    const struct panel_cpu *const cpus[] = {&panel_avx512, &panel_avx2};
+    for (int i = 0; i < 2; i++)
+        if (cpus[i]->usable()) {
+            panel_use(cpus[i]);
+            failed += cmocka_run_group_tests(products, NULL, NULL);
+        }
+#endif
     return failed;
 }

@@ -20,8 +20,8 @@ bool plug_panels(void);
 
 /* From now on, clearing a buffer of the CPU's gives its pages back instead of writing to
  * them: the KV buffer takes memory as it fills, and a server starts sooner. (libllama
- * clears the KV buffer of every context, all of its slots.) Where that cannot be, it is as
- * before. Not thread-safe. */
+ * clears the KV buffer of every context, all of its slots.) Where that cannot be, it is
+ * as before. Not thread-safe. */
 void plug_clearing(void);
 
 #ifdef __cplusplus
