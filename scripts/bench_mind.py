@@ -8,6 +8,9 @@ llama-server's, in turn, round by round, and how many of the finished ones valid
 compile: what schemas cost before the first token (tests/schemas/check.py).
 calls: how many of the public function-calling cases (COVERAGE_DATA, default
 ../shared/data) are called right, category by category, in AUTO mode, by Pollux alone.
+lists: answers that are arrays without a limit, how many end by themselves
+(tests/bench/lists.py). chains: whether the next call follows from a result
+(tests/bench/chains.py). The last two run only when they are named.
 What each figure means: docs/benchmarks.md.
 """
 import argparse
@@ -26,6 +29,8 @@ import bench
 from bench import ROOT, Peer, Pollux, Table, Trouble, say
 
 sys.path.insert(0, str(ROOT / "tests/bench"))
+import chains  # noqa: E402
+import lists  # noqa: E402
 from score_calls import score  # noqa: E402
 
 DATA = Path(os.environ.get("COVERAGE_DATA", ROOT / ".." / "shared" / "data"))
@@ -235,6 +240,47 @@ def calls_table(right, asked, seconds):
     return "\n".join(lines) + f"\n\nSeconds a case, minimum / median / maximum: {spread}."
 
 
+# ---- arrays without a limit ----
+
+def lists_table(options, folder):
+    options.slots = 8
+    server = Pollux(options, folder)
+    lines = ["| temperature | ended | of | with something said twice | right number | of | tokens |",
+             "| --- | --- | --- | --- | --- | --- | --- |"]
+    try:
+        server.start()
+        for temperature in (0, None):
+            total, answers = lists.measure(lambda *body: generate(server, *body)[0], temperature, options.tokens)
+            lines.append(f"| {'default' if temperature is None else temperature} | {total['ended']} | {total['asked']} | "
+                         f"{total['twice']} | {total['right_number']} | {total['counted']} | {total['tokens']} |")
+            for answer in answers:
+                if not answer["ended"]:
+                    say(f"  no end: {answer['prompt']}  {answer['text'][:100]}")
+    finally:
+        server.stop()
+    return "\n".join(lines)
+
+
+# ---- calls that follow from results ----
+
+def chains_table(options, folder):
+    server = Pollux(options, folder)
+    right = Counter()
+    try:
+        server.start()
+        for case in chains.CASES:
+            answer, _ = generate(server, chains.contents_of(case), {"temperature": 0, "maxOutputTokens": 64},
+                                 {"tools": chains.tools_of(case)})
+            called = [c["name"] for c in calls_of(answer)][:1]
+            right[case[3] is None] += called == ([case[3]] if case[3] else [])
+            say(f"  {case[1]} after {len(case[2])}: called {called}, right {case[3]}")
+    finally:
+        server.stop()
+    n = sum(case[3] is None for case in chains.CASES)
+    return (f"Another call needed: {right[False]} of {len(chains.CASES) - n} right. "
+            f"Time for words: {right[True]} of {n} right.")
+
+
 # ---- the command line ----
 
 def parse():
@@ -261,6 +307,10 @@ def main():
     print(f"- machine: {bench.machine()}\n- date: {time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime())}\n"
           f"- model: {Path(options.gguf).name}, {options.threads} threads\n", flush=True)
     with tempfile.TemporaryDirectory(prefix="pollux-bench-") as name:
+        if "lists" in options.only:
+            print(lists_table(options, Path(name)), flush=True)
+        if "chains" in options.only:
+            print(chains_table(options, Path(name)), flush=True)
         if "compile" in options.only:
             print(compile_times(options), flush=True)
         if "schema" in options.only:

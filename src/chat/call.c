@@ -142,12 +142,14 @@ static size_t object_len(struct text text)
     return 0;
 }
 
-static int read_named(const struct family *family, struct text block, struct arena *arena,
-                      struct part **calls)
+static int read_named(const struct family *family, struct text block, bool cut,
+                      struct arena *arena, struct part **calls)
 {
     int n = 0, room = 0;
     for (size_t at, from = 0; (at = text_find(block, TEXT("{"), from)) != SIZE_MAX;) {
         size_t len = object_len(text_slice(block, at, block.len));
+        if (cut && len == 0)
+            return n;
         struct error err;
         struct json_object *args =
             len ? json_parse(arena, text_slice(block, at, at + len), &err) : NULL;
@@ -166,14 +168,14 @@ static int read_named(const struct family *family, struct text block, struct are
     return n;
 }
 
-int call_read(const struct family *family, struct text block, struct arena *arena,
-              struct part **calls)
+int call_read(const struct family *family, struct text block, bool cut,
+              struct arena *arena, struct part **calls)
 {
     switch (family->form) {
     case FORM_JSON:
         return read_json(block, arena, calls);
     case FORM_NAMED:
-        return read_named(family, block, arena, calls);
+        return read_named(family, block, cut, arena, calls);
     }
     return 0;
 }

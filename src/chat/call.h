@@ -21,8 +21,9 @@ struct call_scan {
 bool call_ends(struct call_scan *scan, const struct family *family, struct text text,
                size_t *to, size_t *behind);
 
-/* The calls of a whole block, in the arena. 0: there are none, or one is malformed. */
-int call_read(const struct family *family, struct text block, struct arena *arena,
-              struct part **calls);
+/* The calls of a whole block, in the arena; of one that was cut short, those that are
+ * whole. 0: there are none, or one is malformed. */
+int call_read(const struct family *family, struct text block, bool cut,
+              struct arena *arena, struct part **calls);
 
 #endif

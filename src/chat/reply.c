@@ -15,7 +15,8 @@
  * whole
  *
  * A block whose end never comes is taken when it is whole: small models forget the mark.
- * Of an array that was cut short, the call that is not whole is dropped.
+ * Of an answer that was cut short, the call that is not whole is dropped; so is a mark of
+ * which more than half is there.
  */
 #include "chat/reply.h"
 #include "chat/call.h"
@@ -33,6 +34,7 @@ struct reply {
     bool takes_calls;
     char bare; /* what begins with it may be a call; '\0': nothing */
     bool bad;
+    bool cut;     /* at its end: the answer was cut short */
     bool thought; /* there was one */
     enum place place;
     struct buf held;
@@ -139,7 +141,11 @@ static bool is_ours(const struct reply *r, const struct part *call)
 static bool give_calls(struct reply *r, size_t from, size_t to, size_t len)
 {
     struct part *calls;
-    int n = call_read(r->family, text_slice(held(r), from, to), r->arena, &calls);
+    int n = call_read(r->family, text_slice(held(r), from, to), r->cut, r->arena, &calls);
+    if (n == 0 && r->cut) {
+        r->at += len;
+        return true;
+    }
     if (n == 0 || (r->is_bare && !is_ours(r, calls))) {
         r->bad = r->bad || !r->is_bare;
         give(r, PART_TEXT, len);
@@ -190,6 +196,12 @@ static bool walk_words(struct reply *r, enum part_kind kind, const char *mark,
             r->at += spaces + (eat_mark ? strlen(mark) : 0);
             r->place = next;
             return true;
+        }
+        if (match == MAYBE && r->cut && kind == PART_TEXT &&
+            2 * (text.len - at) > strlen(mark)) {
+            give(r, kind, end);
+            r->at += held(r).len;
+            return false;
         }
         enum match stray = kind == PART_TEXT ? drop_stray(r, at) : NO;
         if (stray == MAYBE && !final)
@@ -326,8 +338,10 @@ static bool walk_call(struct reply *r, bool final)
         r->bad = true;
         return false;
     }
-    if (!ends)
-        to = behind = block.len;
+    if (!ends) {
+        to = r->cut ? r->scan.at : block.len; /* without what there is of the end mark */
+        behind = block.len;
+    }
     bool good = give_calls(r, r->open, r->open + to, r->open + behind);
     r->after_call = good;
     r->place = !good ? WORDS : r->in_array ? ITEM : GAP;
@@ -383,8 +397,9 @@ void reply_feed(struct reply *r, struct text text)
     r->at = 0;
 }
 
-bool reply_end(struct reply *r)
+bool reply_end(struct reply *r, bool cut)
 {
+    r->cut = cut;
     while (held(r).len > 0 && walk(r, true))
         continue;
     return !r->bad;

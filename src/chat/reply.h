@@ -24,8 +24,9 @@ struct reply_spec {
 struct reply *reply_open(struct arena *arena, const struct reply_spec *spec,
                          void (*on)(const struct part *part, void *arg), void *arg);
 void reply_feed(struct reply *reply, struct text text);
-/* The stream is over: what was held back comes out. A call that is cut short or not JSON
- * comes out as text, and false is returned (MALFORMED_FUNCTION_CALL). */
-bool reply_end(struct reply *reply);
+/* The stream is over: what was held back comes out. A call that is not JSON comes out as
+ * text, and false is returned (MALFORMED_FUNCTION_CALL). `cut`: there was no room for
+ * more; then a call that is not whole does not come out at all. */
+bool reply_end(struct reply *reply, bool cut);
 
 #endif

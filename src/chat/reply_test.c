@@ -41,6 +41,7 @@ struct case_of {
     enum calling calling;
     enum answer_kind shape;
     bool functions;
+    bool cut; /* there was no room for more */
 };
 
 static bool read_in_pieces(struct text text, size_t size, const struct case_of *how,
@@ -58,7 +59,7 @@ static bool read_in_pieces(struct text text, size_t size, const struct case_of *
     struct reply *reply = reply_open(arena, &spec, write_down, notes);
     for (size_t at = 0; at < text.len; at += size)
         reply_feed(reply, text_slice(text, at, at + size));
-    bool good = reply_end(reply);
+    bool good = reply_end(reply, how->cut);
     arena_close(arena);
     return good;
 }
@@ -302,7 +303,7 @@ static void assert_given(const char *model, enum calling calling, const char *co
         reply_feed(reply, text_of(rows[0]));
         assert_string_equal(notes.text.at, rows[1]);
     }
-    assert_true(reply_end(reply));
+    assert_true(reply_end(reply, false));
     arena_close(arena);
     buf_free(&notes.text);
 }
@@ -323,6 +324,55 @@ static void a_call_of_an_array_is_given_when_it_is_whole(void **state)
                  ", {\"name\": \"f\"}]", "[C:f {}][C:f {}]");
 }
 
+/* What stands before a half call is given, the call is not; nor is its mark. */
+static void a_call_that_is_cut_short_does_not_come_out(void **state)
+{
+    (void)state;
+    struct case_of how = {.template = HERMES, .functions = true, .cut = true};
+#define F "<tool_call>\n{\"name\": \"f\", \"arguments\": {\"a\": 1}}"
+    assert_reads_as(&how, "<tool_call>\n{\"name\": \"f\", \"argum", true, "");
+    assert_reads_as(&how, "So.\n" F "\n</tool_call>\n<tool_call>\n{\"na", true,
+                    "[S]So.[C:f {\"a\":1}]");
+    assert_reads_as(&how, F "\n</tool", true, "[C:f {\"a\":1}]");
+    assert_reads_as(&how, "So.\n<tool_call>", true, "[S]So.");
+    assert_reads_as(&how, "So.\n<tool_ca", true, "[S]So.");
+    assert_reads_as(&how, "If a <to", true, "[S]If a <to");
+    assert_reads_as(&how, "<think>f or </thi", true, "[T]f or </thi");
+#undef F
+    how.functions = false;
+    assert_reads_as(&how, "<tool_call>{", true, "[S]<tool_call>{");
+    how.functions = true;
+    how.template = "<|start_header_id|> tools";
+    assert_reads_as(&how, "{\"name\": \"f\", \"para", true, "");
+    assert_reads_as(&how, "{\"name\": \"f\", \"parameters\": {}}; {\"n", true,
+                    "[C:f {}]");
+    assert_reads_as(&how, "<|python_tag|>{\"na", true, "");
+    assert_reads_as(&how, "Not {\"na", true, "[S]Not {\"na");
+    how.template = "<start_of_turn>";
+    assert_reads_as(&how, "```tool_call\n{\"name\"", true, "");
+    assert_reads_as(&how, "Code:\n```", true, "[S]Code:\n```");
+    how.template = "[TOOL_CALLS] [ARGS]";
+    assert_reads_as(&how, "[TOOL_CALLS]f[ARGS]{\"a\": 1}[TOOL_CALLS]g[ARGS]{", true,
+                    "[C:f {\"a\":1}]");
+    /* A block of several. */
+    how.template = "<｜tool▁calls▁begin｜>";
+#define CALL_OF(name, args) "<｜tool▁call▁begin｜>" name "<｜tool▁sep｜>" args
+    assert_reads_as(&how,
+                    "<｜tool▁calls▁begin｜>" CALL_OF("f", "{\"a\":1}<｜tool▁call▁end｜>")
+                        CALL_OF("g", "{\"b\":"),
+                    true, "[C:f {\"a\":1}]");
+    assert_reads_as(&how, "<｜tool▁calls▁begin｜>" CALL_OF("f", "{\"a"), true, "");
+#undef CALL_OF
+    how = (struct case_of){.template = HERMES,
+                           .model = "qwen2.5-coder-1.5b",
+                           .calling = CALLING_ANY,
+                           .functions = true,
+                           .cut = true};
+    assert_reads_as(&how, "[", true, "");
+    assert_reads_as(&how, "[{\"name\": \"f\", \"arg", true, "");
+    assert_reads_as(&how, "[{\"name\": \"f\"}, {\"na", false, "[C:f {}]");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -339,6 +389,7 @@ int main(void)
         cmocka_unit_test(a_call_of_an_array_is_given_when_it_is_whole),
         cmocka_unit_test(names_may_stand_outside_of_the_arguments),
         cmocka_unit_test(words_are_given_as_soon_as_they_are_known),
+        cmocka_unit_test(a_call_that_is_cut_short_does_not_come_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

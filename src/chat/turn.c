@@ -324,7 +324,8 @@ static void end_voice(struct voice *v, const struct job_event *from)
 {
     struct turn *turn = v->turn;
     struct ending *ending = &v->ending;
-    bool good = turn->cancelled || v->stopped || reply_end(v->reply);
+    bool good = turn->cancelled || v->stopped ||
+                reply_end(v->reply, from->finish == FINISH_MAX_TOKENS);
     v->ended = true;
     turn->n_pending--;
     if (--turn->n_running == 0) {

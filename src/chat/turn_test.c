@@ -190,6 +190,22 @@ static void a_malformed_call_is_told(void **state)
     assert_true(scene->end.bad_call);
 }
 
+static void a_call_that_is_cut_short_is_not_told(void **state)
+{
+    struct scene *scene = set_up(
+        state, "{'default': {'text': 'So.', 'calls': [{'name': 'f', 'args': {'a': 1}}]}}",
+        "Well?");
+    struct function f = {.name = TEXT("f")};
+    scene->chat.functions = &f;
+    scene->chat.n_functions = 1;
+    scene->chat.max_tokens = 8;
+    run(scene);
+    assert_string_equal(scene->said.at, "[0:S]So.[0:END]");
+    assert_int_equal(scene->end.finish, FINISH_MAX_TOKENS);
+    assert_int_equal(scene->end.n_output, 8);
+    assert_false(scene->end.bad_call);
+}
+
 static void an_error_of_the_engine_arrives_with_the_end(void **state)
 {
     struct scene *scene = set_up(
@@ -581,6 +597,7 @@ int main(void)
         TEST(a_turn_gives_parts_and_then_its_end),
         TEST(every_candidate_ends_and_one_of_them_is_last),
         TEST(a_malformed_call_is_told),
+        TEST(a_call_that_is_cut_short_is_not_told),
         TEST(an_error_of_the_engine_arrives_with_the_end),
         TEST(a_cancelled_turn_says_only_that_it_is_over),
         TEST(a_turn_cancelled_before_it_speaks_ends_once),

@@ -2,6 +2,7 @@
 
 samples/PAGE_TOPIC.LANGUAGE is the text of a page (000: text generation; 004: generating content;
 (c) Google, Apache License 2.0) without a change, lines joined where the page had broken them.
+README.md lists them.
 """
 
 import os
@@ -19,6 +20,7 @@ from pollux import PATIENCE, SMALL_MODEL, Server
 
 HERE = Path(__file__).parent
 SAMPLES = HERE / "samples"
+PAGES = Path(os.environ.get("COVERAGE_DATA", HERE.parents[3] / "shared" / "data")).parent / "seeds"
 HOST = "https://generativelanguage.googleapis.com"
 
 pytestmark = pytest.mark.timeout(600)
@@ -32,32 +34,40 @@ SAYS = {
     "004_stream": "magic backpack", "004_chat": DOGS, "004_chat_stream": DOGS, "004_safety": "Soccer Club",
     "004_json": "Snickerdoodle", "004_functions": "dim and warm",
 }
-OTHERS = {"004_safety.mjs": "", "004_functions.sh": "What can you do?", "000_config.go": "swallow", "000_stream.go": "magic backpack", "000_text.go": "AI works", "000_text.gs": "How AI does work?"}
+OTHERS = {
+    "004_safety.mjs": "", "004_functions.sh": "What can you do?", "000_config.go": "swallow",
+    "000_stream.go": "magic backpack", "000_text.go": "AI works", "000_text.gs": "How AI does work?",
+    "004_config.go": "swallow", "004_json.go": "[Snickerdoodles Gingerbread]",
+}
 
 
 @cache
-def go_samples():
-    """All of them in one build, each a command of the module."""
-    module = [HERE.parent / "go" / f for f in ("go.mod", "go.sum")]
-    sources = sorted(SAMPLES.glob("*.go"))
+def go_samples(page):
+    """All of a page in one build, each a command of the module. Page 004 has snippets, whose
+    frame is legacy_go/main.go."""
+    frame = HERE / "legacy_go" / "main.go" if page == "004" else None
+    module = [(HERE / "legacy_go" if frame else HERE.parent / "go") / f for f in ("go.mod", "go.sum")]
+    sources = sorted(SAMPLES.glob(f"{page}*.go"))
 
     def make(folder):
         for path in module:
             shutil.copy(path, folder)
         for path in sources:
+            text = path.read_text()
             (folder / path.stem).mkdir()
-            shutil.copy(path, folder / path.stem / "main.go")
+            (folder / path.stem / "main.go").write_text(
+                frame.read_text().replace("// SAMPLE", text) if frame else text)
         (folder / "bin").mkdir()
         toolchain.run("go", "build", "-o", "bin/", "./...", cwd=folder)
     toolchain.tool("go")
-    return toolchain.cached("gosamples", [*module, *sources], make) / "bin"
+    return toolchain.cached(f"gosamples{page}", [*module, *sources, *([frame] if frame else [])], make) / "bin"
 
 
 def command(path, base, folder):
     if path.suffix == ".py":
         return [sys.executable, path]
     if path.suffix == ".go":
-        return [go_samples() / path.stem]
+        return [go_samples(path.stem[:3]) / path.stem]
     if path.suffix == ".gs":
         return [toolchain.tool("node"), HERE / "apps_script.mjs", path]
     if path.suffix == ".mjs":
@@ -75,7 +85,7 @@ def command(path, base, folder):
     return ["bash", folder / "sample.sh"]
 
 
-def output(path, base, folder):
+def run(path, base, folder):
     try:
         words = command(path, base, folder)
     except toolchain.Missing as missing:
@@ -84,14 +94,22 @@ def output(path, base, folder):
         pytest.skip(str(missing))
     env = {**os.environ, "BASE": base, "GOOGLE_GEMINI_BASE_URL": base,
            "NODE_NO_WARNINGS": "1", "GEMINI_API_KEY": "k", "GOOGLE_API_KEY": "k", "API_KEY": "k"}
-    done = subprocess.run(list(map(str, words)), env=env, cwd=folder, capture_output=True, text=True,
+    return subprocess.run(list(map(str, words)), env=env, cwd=folder, capture_output=True, text=True,
                           timeout=240 * PATIENCE, stdin=subprocess.DEVNULL)
+
+
+def output(path, base, folder):
+    done = run(path, base, folder)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "error" not in done.stdout.lower()
     return done.stdout
 
 
-@pytest.mark.parametrize("path", sorted(SAMPLES.iterdir()), ids=lambda p: p.name)
+# They read the array of a stream as one answer.
+BROKEN = ["000_stream.gs", "000_chat_stream.gs"]
+
+
+@pytest.mark.parametrize("path", sorted(p for p in SAMPLES.iterdir() if p.name not in BROKEN), ids=lambda p: p.name)
 def test_sample(server, tmp_path, path):
     """proves: G001 G002 G005 G006 G007 G009 G010 G015 G048 G049 G056 G066 G068 A001 H001 H022 H023 H026
     J014-J018 S001 S014 S015 X001-X003 X005-X007 X010 X011 X024 X025 X029"""
@@ -99,10 +117,33 @@ def test_sample(server, tmp_path, path):
     assert OTHERS.get(path.name, SAYS[path.stem]) in said, said
 
 
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_sample(server, tmp_path, name):
+    """proves: S001"""
+    done = run(SAMPLES / name, server.base, tmp_path)
+    assert done.returncode and "TypeError: Cannot read properties of undefined (reading '0')" in done.stderr
+    whole = tmp_path / name  # the same, read as the array that it is
+    whole.write_text((SAMPLES / name).read_text().replace("data[", "data[0]["))
+    assert output(whole, server.base, tmp_path).strip()
+
+
+def squeezed(text):
+    return re.sub(r"\s+", "", text)
+
+
+@pytest.mark.skipif(not PAGES.is_dir(), reason="the pages are not on this machine")
+@pytest.mark.parametrize("path", sorted(SAMPLES.iterdir()), ids=lambda p: p.name)
+def test_the_samples_are_the_pages(path):
+    line = int(re.search(rf"(\d+) `{re.escape(path.name)}`", (HERE / "README.md").read_text())[1])
+    page = next(PAGES.glob(path.name[:3] + "_*")).read_text().splitlines()
+    assert squeezed("\n".join(page[line - 1:])).startswith(squeezed(path.read_text()))
+
+
 # What must be in a real model's output, as a regular expression.
 REAL = {
-    "000_config.go": r"^\s*[\[{\"\d]", "000_system.py": r"\w", "004_json.mjs": r"^\s*\[\s*\{\s*\"recipeName\"",
-    "004_json.sh": r"recipe_name", "004_functions.mjs": r"\w", "004_functions.sh": r'"text"',
+    "000_config.go": r"^\s*[\[{\"\d]", "004_config.go": r"^\s*[\[{\"\d]", "000_system.py": r"\w",
+    "004_json.mjs": r"^\s*\[\s*\{\s*\"recipeName\"", "004_json.sh": r"recipe_name",
+    "004_functions.mjs": r"\w", "004_functions.sh": r'"text"',
 }
 
 

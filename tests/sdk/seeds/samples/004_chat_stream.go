@@ -1,0 +1,29 @@
+model := client.GenerativeModel("gemini-1.5-flash")
+cs := model.StartChat()
+
+cs.History = []*genai.Content{
+	{
+		Parts: []genai.Part{
+			genai.Text("Hello, I have 2 dogs in my house."),
+		},
+		Role: "user",
+	},
+	{
+		Parts: []genai.Part{
+			genai.Text("Great to meet you. What would you like to know?"),
+		},
+		Role: "model",
+	},
+}
+
+iter := cs.SendMessageStream(ctx, genai.Text("How many paws are in my house?"))
+for {
+	resp, err := iter.Next()
+	if err == iterator.Done {
+		break
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	printResponse(resp)
+}
