@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <llama.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -228,6 +229,19 @@ static bool open_context(struct llm *llm, const struct llm_options *options,
     return true;
 }
 
+static void begin_once(void)
+{
+    llama_log_set(on_log, NULL);
+    llama_backend_init();
+    plug_clearing();
+}
+
+void llm_begin(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, begin_once);
+}
+
 struct llm *llm_open(const struct llm_options *options, struct error *err)
 {
     struct arena *arena = arena_open();
@@ -235,9 +249,7 @@ struct llm *llm_open(const struct llm_options *options, struct error *err)
     llm->arena = arena;
     llm->progress = options->progress;
     llm->progress_arg = options->progress_arg;
-    llama_log_set(on_log, NULL);
-    llama_backend_init();
-    plug_clearing();
+    llm_begin();
     bool panels = !options->plain_kernels && plug_panels();
     llm->info.kernels = panels ? "panels" : "libllama";
     bool good = open_model(llm, options, err);
