@@ -197,7 +197,8 @@ static void the_pull_script_is_built_in(void **state)
 {
     (void)state;
     struct text script = catalogue_pull_script();
-    assert_true(text_starts(script, "\"\"\"Fetches one model"));
+    assert_true(text_starts(script, "\"\"\"Makes a GGUF of a BERT"));
+    assert_true(text_find(script, TEXT("\n\"\"\"Fetches one model"), 0) != SIZE_MAX);
     assert_true(text_ends(script, "sys.exit(main())\n"));
 }
 
