@@ -3,6 +3,7 @@
  * The texts of a step are sequences of one batch, packed without padding: attention is
  * masked to each. What lies in the file decides how token vectors become one (pooling);
  * a file that does not say, a chat model's, gets their mean. */
+#include "base/buf.h"
 #include "engine/embed_model.h"
 #include "engine/llm.h"
 #include <llama.h>
@@ -21,7 +22,8 @@ struct embed_llm {
     const struct llama_vocab *vocab;
     struct llama_batch batch;
     const atomic_bool *stop;
-    int n_threads; /* as they are set now */
+    int n_threads;   /* as they are set now */
+    bool decomposes; /* texts, before they are tokenised */
 };
 
 static bool should_stop(void *arg)
@@ -30,13 +32,68 @@ static bool should_stop(void *arg)
     return llm->stop && atomic_load_explicit(llm->stop, memory_order_relaxed);
 }
 
+/* Korean syllables to the letters that they are made of, as Unicode's decomposition has
+ * it. WordPiece takes accents off after decomposing; libllama decomposes all but these.
+ */
+static void add_letters(struct text syllable, struct buf *out)
+{
+    unsigned code = ((unsigned char)syllable.at[0] & 15u) << 12 |
+                    ((unsigned char)syllable.at[1] & 63u) << 6 |
+                    ((unsigned char)syllable.at[2] & 63u);
+    if (code < 0xac00 || code > 0xd7a3) {
+        buf_text(out, syllable);
+        return;
+    }
+    unsigned i = code - 0xac00;
+    unsigned letters[] = {0x1100 + i / 588, 0x1161 + i % 588 / 28, 0x11a7 + i % 28};
+    for (int k = 0; k < (i % 28 ? 3 : 2); k++) {
+        buf_char(out, (char)(0xe0 | letters[k] >> 12));
+        buf_char(out, (char)(0x80 | (letters[k] >> 6 & 63)));
+        buf_char(out, (char)(0x80 | (letters[k] & 63)));
+    }
+}
+
+static void decompose(struct text text, struct buf *out)
+{
+    while (text.len > 0) {
+        size_t n = text_utf8_char(text);
+        n = n > 0 ? n : 1;
+        if (n == 3)
+            add_letters(text_slice(text, 0, n), out);
+        else
+            buf_add(out, text.at, n);
+        text = text_slice(text, n, text.len);
+    }
+}
+
 static int llm_embed_tokenize(struct embed_model *model, struct text text,
                               int32_t *tokens, int room)
 {
     struct embed_llm *llm = (struct embed_llm *)model;
+    struct buf letters = {0};
+    if (llm->decomposes) {
+        decompose(text, &letters);
+        text = buf_view(&letters);
+    }
     int n =
         llama_tokenize(llm->vocab, text.at, (int32_t)text.len, tokens, room, true, false);
+    buf_free(&letters);
     return n < 0 ? -n : n;
+}
+
+static bool says_false(const struct llama_model *weights, const char *key)
+{
+    char value[8];
+    return llama_model_meta_val_str(weights, key, value, sizeof value) > 0 &&
+           strcmp(value, "false") == 0;
+}
+
+/* Uncased WordPiece takes accents off, unless the file says otherwise. */
+static bool takes_accents_off(const struct embed_llm *llm)
+{
+    return llama_vocab_type(llm->vocab) == LLAMA_VOCAB_TYPE_WPM &&
+           !says_false(llm->weights, "tokenizer.ggml.normalizer.lowercase") &&
+           !says_false(llm->weights, "tokenizer.ggml.normalizer.strip_accents");
 }
 
 static void fill_batch(struct embed_llm *llm, const struct embed_piece *pieces, int n)
@@ -155,6 +212,7 @@ struct embed_model *embed_llm_open(const char *path, const char *name, int n_thr
         return NULL;
     }
     llm->n_threads = n_threads;
+    llm->decomposes = takes_accents_off(llm);
     llm->model.family = embed_family_of(name);
     llm->model.n_dims = llama_model_n_embd_out(llm->weights);
     llm->model.n_batch = STEP_TOKENS;

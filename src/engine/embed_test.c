@@ -1,5 +1,5 @@
-#include "engine/embed.h"
 #include "base/log.h"
+#include "engine/embed.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,7 +27,8 @@ static struct embedder *open_with(const char *json, int queue_limit)
 }
 
 #define PLAIN "{'default': {'echo': true}}"
-#define SLOW "{'embeddings': {'dimensions': 8, 'delay_ms': 2000}, 'default': {'echo': true}}"
+#define SLOW                                                                             \
+    "{'embeddings': {'dimensions': 8, 'delay_ms': 2000}, 'default': {'echo': true}}"
 
 /* One job's event. */
 static struct embed_event *hear(struct queue *from)
@@ -38,7 +39,8 @@ static struct embed_event *hear(struct queue *from)
     return (struct embed_event *)m;
 }
 
-static struct embed_event *embed(struct embedder *e, const struct embed_text *texts, int n)
+static struct embed_event *embed(struct embedder *e, const struct embed_text *texts,
+                                 int n)
 {
     struct error err = {0};
     struct queue *to = queue_open();
@@ -208,8 +210,10 @@ static void a_model_that_is_not_there_is_told_to_the_job(void **state)
     (void)state;
     struct error err = {0};
     log_setup(LOG_ERROR, LOG_TEXT);
-    struct embed_options options = {
-        .name = "none", .path = "/nowhere/none.gguf", .remedy = "pull it", .queue_limit = 1};
+    struct embed_options options = {.name = "none",
+                                    .path = "/nowhere/none.gguf",
+                                    .remedy = "pull it",
+                                    .queue_limit = 1};
     struct embedder *e = embed_open(&options, &err);
     struct embed_text text = {.text = TEXT("hello")};
     struct embed_event *event = embed(e, &text, 1);
@@ -236,8 +240,10 @@ static void models_are_told_what_a_vector_is_for(void **state)
 {
     (void)state;
     for (int task = 0; task < EMBED_TASKS; task++)
-        assert_string_equal(wording("all-minilm-l6-v2", (enum embed_task)task, NULL), "sea");
-    assert_string_equal(wording("all-minilm-l6-v2", EMBED_DOCUMENT, "Tides"), "Tides\nsea");
+        assert_string_equal(wording("all-minilm-l6-v2", (enum embed_task)task, NULL),
+                            "sea");
+    assert_string_equal(wording("all-minilm-l6-v2", EMBED_DOCUMENT, "Tides"),
+                        "Tides\nsea");
     assert_string_equal(wording("nomic-embed-text-v1.5.Q8_0", EMBED_QUERY, NULL),
                         "search_query: sea");
     assert_string_equal(wording("Multilingual-E5-small", EMBED_DOCUMENT, NULL),

@@ -223,6 +223,11 @@ static bool open_context(struct llm *llm, const struct llm_options *options,
                          "no memory for %d slots of %d tokens; --parallel and --ctx make "
                          "it less",
                          options->n_slots, n_ctx);
+    if (!llama_get_memory(llm->ctx))
+        return error_set(err, ERROR_FAILED_PRECONDITION,
+                         "%s writes no text; a model that makes embeddings goes with "
+                         "--embedding-model",
+                         options->path);
     llm->info.n_ctx = (int)llama_n_ctx_seq(llm->ctx);
     llm->info.can_truncate =
         !llama_model_is_recurrent(llm->model) && !llama_model_is_hybrid(llm->model);
