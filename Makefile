@@ -12,6 +12,7 @@ endif
 PYTHON ?= python3
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pollux
 MODEL ?= qwen2.5-coder-1.5b-instruct
+EMBEDDER := all-minilm-l6-v2
 FUZZ_SECONDS ?= 60
 
 ifeq ($(MAKELEVEL),0)
@@ -69,6 +70,8 @@ run: ## install what is missing, build, start the server (ARGS="--port 9000", MO
 	@scripts/setup.sh run
 	@$(MAKE) --no-print-directory --quiet build
 	@case "$(ARGS)" in *--model*|*--script*) ;; *) build/pollux pull $(MODEL) ;; esac
+	@case "$(ARGS)" in *--embedding-model*|*--script*) ;; \
+	*) [ -f $(CACHE)/models/$(EMBEDDER)-f16.gguf ] || build/pollux pull $(EMBEDDER) ;; esac
 	@exec build/pollux serve $(if $(findstring --model,$(ARGS))$(findstring --script,$(ARGS)),,--model $(MODEL)) $(ARGS)
 
 unit: tests ## unit tests; T=json/schema for one
@@ -83,6 +86,7 @@ test: ## everything that a change must pass; installs what is missing
 models: $(B)/pollux
 	@$(B)/pollux pull smollm2-135m-instruct
 	@$(B)/pollux pull qwen2.5-coder-0.5b-instruct
+	@$(B)/pollux pull $(EMBEDDER)
 
 asan: ## unit and API tests with the address and undefined-behaviour sanitizers
 	@scripts/setup.sh test
@@ -162,7 +166,7 @@ $(B)/obj/%.o: src/%.cc Makefile | $(ENGINE_STAMP)
 	@$(CXX) $(ALL_CXXFLAGS) -MMD -MP -c $< -o $@
 
 # What .incbin takes in, the compiler's own dependency file does not know.
-$(B)/obj/model/catalogue.o: models/catalogue.json scripts/pull.py
+$(B)/obj/model/catalogue.o: models/catalogue.json scripts/pull.py scripts/bert_gguf.py
 
 $(B)/libpollux.a: $(call objects,$(MODULES))
 	@rm -f $@

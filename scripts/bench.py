@@ -31,7 +31,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 STREAMS = (1, 2, 4, 8, 16)
-MEASURES = ("decode", "ttft", "count", "wire", "mem", "start", "neighbour")
+MEASURES = ("decode", "ttft", "count", "wire", "mem", "start", "embed", "neighbour")
 SAMPLING = {"temperature": 0.7, "top_k": 20, "top_p": 0.8}
 START_SECONDS = 120
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -236,6 +236,36 @@ class Peer(Server):
         return [r["prompt_ms"] + r["predicted_ms"] for r in replies], True
 
 
+class PolluxEmbedder(Pollux):
+    """Vectors beside a script that is not asked: only the embedding model computes."""
+
+    def command(self):
+        o = self.options
+        script = self.folder / "embed.json"
+        script.write_text('{"default": {"echo": true}}')
+        return [str(w) for w in (
+            o.pollux, "serve", "--host", "127.0.0.1", "--port", self.port, "--script", script,
+            "--embedding-model", o.embed_gguf, "--threads", o.threads, "--data-dir",
+            self.folder / "data", "--log-level", "warn")]
+
+    def embed(self, texts):
+        return http("POST", "/v1beta/models/gemini-embedding-001:batchEmbedContents?prettyPrint=false",
+                    {"requests": [{"content": {"parts": [{"text": t}]}} for t in texts]})
+
+
+class PeerEmbedder(Peer):
+    def command(self):
+        o = self.options
+        return [str(w) for w in (
+            o.peer, "--host", "127.0.0.1", "--port", self.port, "--model", o.embed_gguf,
+            "--embedding", "--threads", o.threads, "--threads-batch", o.threads, "--parallel",
+            o.slots, "--ctx-size", o.slots * 512, "--batch-size", 2048, "--ubatch-size", 2048,
+            "--no-webui")]
+
+    def embed(self, texts):
+        return http("POST", "/v1/embeddings", {"input": texts})
+
+
 # ---- texts ----
 
 TOPICS = ("lighthouses", "the history of bread", "how bridges are built", "bees and flowers",
@@ -410,6 +440,35 @@ class Bench:
             for n, s, whole in values:
                 self.table.add(server, f"{key}_whole_{n}",
                                f"{words}, {n} stream{s}, end to end", "tok/s", whole, True)
+
+    def embed(self):
+        """Texts a second: one at a time, a hundred in a request, sixteen clients at once."""
+        chat, self.resident = self.resident, []
+        for kind, more in ((PolluxEmbedder, ()), (PeerEmbedder, (False,))):
+            server = kind(self.options, self.folder, *more)
+            self.open(server)
+            self.resident.append(server)
+        try:
+            for key, title, n_requests, n_texts, n_clients in (
+                    ("embed_1", "embeddings, one text a request", 50, 1, 1),
+                    ("embed_100", "embeddings, 100 texts a request", 2, 100, 1),
+                    ("embed_16", "embeddings, 16 clients of one text", 64, 1, 16)):
+                say(f"  {title}")
+
+                def measure(server, common, key=key, title=title, n=n_clients):
+                    replies = server.load([server.embed(texts) for texts in common],
+                                          "--connections", n)
+                    if bad := [r for r in replies if r["status"] != 200]:
+                        raise Trouble(f"{server.title} failed {len(bad)} requests:\n{server.tail()}")
+                    seconds = (max(r["end"] for r in replies) - min(r["sent"] for r in replies)) / 1e6
+                    self.table.add(server, key, title, "texts/s",
+                                   sum(len(texts) for texts in common) / seconds, True)
+                self.turns(lambda r=n_requests, t=n_texts: [
+                    [self.texts.words(12) for _ in range(t)] for _ in range(r)], measure)
+        finally:
+            for server in self.resident:
+                server.stop()
+            self.resident = chat
 
     def neighbour(self):
         busy = spawn(["sh", "-c", "while :; do :; done"], stdin=subprocess.DEVNULL)
@@ -596,7 +655,7 @@ class Bench:
                 self.note_memory(server, "load", "after loading")
         for server in self.resident:
             server.ask([self.texts.essay()], 8, True)
-        for name in ("decode", "ttft", "count", "wire", "neighbour", "mem", "start"):
+        for name in ("decode", "ttft", "count", "wire", "neighbour", "embed", "mem", "start"):
             if name in only:
                 say(name)
                 getattr(self, name)()
@@ -703,6 +762,7 @@ def parse():
     add("--pollux", default=str(ROOT / "build/pollux"), metavar="FILE", help="build/pollux")
     add("--peer", metavar="FILE", help="llama-server; else scripts/engine.sh --peer builds it")
     add("--model", default="qwen2.5-coder-0.5b-instruct", metavar="NAME|FILE")
+    add("--embedder", default="all-minilm-l6-v2", metavar="NAME|FILE", help="of the measure embed")
     add("--only", type=names, metavar="LIST", default=[m for m in MEASURES if m != "neighbour"],
         help=f"some of {','.join(MEASURES)}; all but the last when left out")
     add("--neighbour", action="store_true", help="decode once more beside a busy process")
@@ -743,6 +803,7 @@ def main():
     bench = Bench(options, folder)
     try:
         options.gguf = find_model(options.model)
+        options.embed_gguf = find_model(options.embedder) if "embed" in options.only else None
         options.pollux = str(Path(options.pollux).resolve())
         options.peer = options.peer or subprocess.run(
             [ROOT / "scripts/engine.sh", "--peer"], stdout=subprocess.PIPE, text=True,

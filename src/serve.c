@@ -36,7 +36,7 @@ enum {
 
 struct settings {
     const char *host, *model, *models_dir, *data_dir, *script;
-    const char *guard_model, *guard_script, *blocklist;
+    const char *embedding_model, *guard_model, *guard_script, *blocklist;
     int64_t port, threads, ctx, parallel, queue, request_limit, idle_timeout;
     struct option_list keys;
     int safety, kernels, log_format, log_level;
@@ -52,6 +52,8 @@ static const struct option table[] = {
      "port to listen on; 0 takes any free one", NULL},
     {"model", 'm', OPTION_STRING, AT(model), NULL, 0, 0, "NAME|FILE",
      "a model of `pollux models`, or a GGUF file; else the default model", NULL},
+    {"embedding-model", 0, OPTION_STRING, AT(embedding_model), NULL, 0, 0, "NAME|FILE",
+     "the model that makes embeddings, loaded when first asked; else the default one", NULL},
     {"models-dir", 0, OPTION_STRING, AT(models_dir), NULL, 0, 0, "DIR",
      "where models lie (default ~/.cache/pollux/models)", NULL},
     {"data-dir", 0, OPTION_STRING, AT(data_dir), NULL, 0, 0, "DIR",
@@ -119,7 +121,9 @@ struct server {
     struct settings settings;
     struct arena *arena;
     struct catalogue *catalogue;
-    const struct model_entry *entry;      /* NULL: not of the catalogue */
+    const struct model_entry *entry;       /* NULL: not of the catalogue */
+    const struct model_entry *embed_entry; /* likewise */
+    struct embedder *embedder;
     struct engine *engine, *guard_engine; /* NULL: the model judges itself, if at all */
     struct blocklist *blocklist;
     struct loop *loop;
@@ -257,6 +261,11 @@ static int open_model(struct server *s, const char *name, int n_ctx,
     if (!catalogue_resolve(s->catalogue, text_of(name), folder, s->arena, &file, &err))
         return fail(SERVE_NO_MODEL, &err);
     *entry = file.entry;
+    if (file.entry && file.entry->kind == MODEL_EMBEDS)
+        return command_fail(&command, SERVE_USAGE,
+                            "%.*s makes embeddings and writes no text: it goes with "
+                            "--embedding-model.",
+                            TEXT_ARG(file.name));
     struct local_options options = {
         .path = file.path.at,
         .name = arena_text(s->arena, file.name).at,
@@ -318,6 +327,54 @@ static int open_guard(struct server *s)
     return status;
 }
 
+/* Where the embedding model lies. The default one may be missing: whoever asks it is told
+ * so. One that the owner names must be there. */
+static int find_embedder(struct server *s, struct embed_options *options)
+{
+    struct error err;
+    struct model_file file = {0};
+    struct text folder = models_folder(s->settings.models_dir, s->arena);
+    const char *name = s->settings.embedding_model;
+    if (!s->catalogue)
+        s->catalogue = catalogue_open(&err);
+    if (!s->catalogue)
+        return fail(SERVE_FAILED, &err);
+    s->embed_entry = catalogue_embedder(s->catalogue);
+    if (!name || !*name) {
+        options->name = s->embed_entry->name.at;
+        options->path = catalogue_place(s->embed_entry, folder, s->arena).at;
+    } else {
+        if (!catalogue_resolve(s->catalogue, text_of(name), folder, s->arena, &file,
+                               &err))
+            return fail(SERVE_NO_MODEL, &err);
+        s->embed_entry = file.entry;
+        options->name = arena_text(s->arena, file.name).at;
+        options->path = file.path.at;
+    }
+    options->remedy = arena_printf(s->arena, "run 'pollux pull %s'", options->name).at;
+    return SERVE_OK;
+}
+
+static int open_embedder(struct server *s)
+{
+    struct error err;
+    const struct settings *settings = &s->settings;
+    bool named = settings->embedding_model && *settings->embedding_model;
+    struct embed_options options = {
+        .name = "scripted-embedding",
+        .path = settings->script,
+        .script = settings->script && !named,
+        .n_threads = (int)settings->threads,
+        .queue_limit = (int)settings->queue,
+        .beside = s->engine,
+    };
+    int status = options.script ? SERVE_OK : find_embedder(s, &options);
+    if (status != SERVE_OK)
+        return status;
+    s->embedder = embed_open(&options, &err);
+    return s->embedder ? SERVE_OK : fail(SERVE_FAILED, &err);
+}
+
 static void on_work(void *arg, uint32_t events)
 {
     (void)events;
@@ -369,6 +426,14 @@ static void open_api(struct server *s)
         options.defaults = (struct api_defaults){s->entry->defaults.temperature,
                                                  s->entry->defaults.top_p,
                                                  s->entry->defaults.top_k, LEVEL_NONE};
+    }
+    options.embedder = s->embedder;
+    if (s->embed_entry) {
+        options.embed_aliases = s->embed_entry->aliases;
+        options.n_embed_aliases = s->embed_entry->n_aliases;
+        options.embed_display_name = s->embed_entry->display_name;
+        options.embed_description = s->embed_entry->description;
+        options.embed_facts.n_ctx = s->embed_entry->context;
     }
     options.defaults.block_from = safety[settings->safety];
     s->api = api_open(s->loop, s->runner, s->workers, &options);
@@ -452,6 +517,8 @@ static int open_all(struct server *s)
     if (status == SERVE_OK)
         status = open_engine(s);
     if (status == SERVE_OK)
+        status = open_embedder(s);
+    if (status == SERVE_OK)
         status = open_rooms(s);
     if (status != SERVE_OK)
         return status;
@@ -472,6 +539,7 @@ static void close_all(struct server *s)
     api_close(s->api);
     runner_close(s->runner);
     runner_close(s->guard_runner);
+    embed_close(s->embedder); /* before the engine that it looks at */
     if (s->engine)
         engine_close(s->engine);
     if (s->guard_engine)

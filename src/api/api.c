@@ -1,5 +1,6 @@
 /* api.c - routes, keys, error replies. */
 #include "api/api.h"
+#include "api/embed.h"
 #include "api/generate.h"
 #include "api/message.h"
 #include "api/models.h"
@@ -10,6 +11,8 @@
 
 #define JSON_TYPE "application/json; charset=UTF-8"
 #define SERVICE "generativelanguage.googleapis.com"
+enum { LONGEST_S = 24 * 60 * 60 }; /* of X-Server-Timeout */
+
 #define RPC "type.googleapis.com/google.rpc."
 
 /* ---- errors ---- */
@@ -114,6 +117,13 @@ void api_reply(struct call *call, const struct json_type *type, const void *mess
     buf_free(&body);
 }
 
+int api_timeout_s(const struct call *call)
+{
+    struct text seconds = http_header(call->rq, "X-Server-Timeout");
+    long n = seconds.len ? strtol(seconds.at, NULL, 10) : 0;
+    return n > 0 && n <= LONGEST_S ? (int)n : 0;
+}
+
 bool api_flag(const struct call *call, const char *name, bool otherwise)
 {
     struct text value = http_query(call->rq, name);
@@ -205,6 +215,8 @@ static const struct route routes[] = {
     {"POST", "models/{}:generateContent",            generate_unary,  false},
     {"POST", "models/{}:streamGenerateContent",      generate_stream, false},
     {"POST", "models/{}:countTokens",                generate_count,  false},
+    {"POST", "models/{}:embedContent",               embed_one,       false},
+    {"POST", "models/{}:batchEmbedContents",         embed_batch,     false},
     {"POST", "tunedModels/{}:generateContent",       generate_tuned,  false},
     {"POST", "tunedModels/{}:streamGenerateContent", generate_tuned,  false},
     {"POST", "tunedModels/{}:countTokens",           generate_tuned,  false},
@@ -367,12 +379,16 @@ struct api *api_open(struct loop *loop, struct runner *runner, struct workers *w
     struct api *api = mem_alloc(sizeof *api);
     *api = (struct api){
         .loop = loop, .runner = runner, .workers = workers, .options = *options};
+    embed_begin(api);
     return api;
 }
 
 void api_close(struct api *api)
 {
-    assert(!api || api_busy(api) == 0);
+    if (!api)
+        return;
+    assert(api_busy(api) == 0);
+    embed_end(api);
     free(api);
 }
 
@@ -385,6 +401,7 @@ void api_cancel(struct api *api)
 {
     for (struct generation *g = api->generations; g; g = generate_next(g))
         generate_cancel(g);
+    embed_cancel_all(api);
 }
 
 int api_busy(const struct api *api)
@@ -392,5 +409,5 @@ int api_busy(const struct api *api)
     int n = api->n_calls;
     for (const struct generation *g = api->generations; g; g = generate_next(g))
         n++;
-    return n;
+    return n + embed_count(api);
 }

@@ -10,6 +10,7 @@
 #define POLLUX_API_API_H
 
 #include "chat/turn.h"
+#include "engine/embed.h"
 #include "http/server.h"
 #include "json/schema.h"
 
@@ -29,6 +30,12 @@ struct api_options {
     struct text display_name, description; /* of the model; may be absent */
     struct api_defaults defaults;
     int64_t request_limit; /* bytes of body; http/ enforces it, errors tell it */
+
+    struct embedder *embedder;        /* NULL: there are no embeddings. Not owned */
+    const struct text *embed_aliases; /* of its model */
+    int n_embed_aliases;
+    struct text embed_display_name, embed_description; /* may be absent */
+    struct embed_facts embed_facts; /* before it is loaded: what the catalogue says */
 };
 
 struct api {
@@ -37,7 +44,10 @@ struct api {
     struct workers *workers;
     struct api_options options;
     struct generation *generations; /* turns that are not over */
-    int n_calls;                    /* requests that are not done */
+    struct embedding *embeddings;   /* embed.c's, that are not over */
+    struct queue *embedded;         /* the embedder's answers; NULL: no embedder */
+    struct watch *embedded_watch;
+    int n_calls; /* requests that are not done */
     bool stopping;
 };
 
@@ -51,6 +61,7 @@ struct call {
     void (*gone)(struct call *call);   /* the client left: do not reply any more */
     void (*closed)(struct call *call); /* the last thing that happens to it */
     struct generation *generation;     /* generate.c's */
+    struct embedding *embedding;       /* embed.c's */
 };
 
 /* Neither the runner nor the workers are owned; options' texts must outlive the api. */
@@ -77,6 +88,9 @@ void api_error(struct call *call, const struct error *err);
 
 /* The same object as text, for streams that have begun. */
 void api_error_text(const struct error *err, bool pretty, struct buf *out);
+
+/* The seconds that X-Server-Timeout gives the call; 0: it says nothing of use. */
+int api_timeout_s(const struct call *call);
 
 /* A query parameter that is a switch: true, True, 1; absent: `otherwise`. */
 bool api_flag(const struct call *call, const char *name, bool otherwise);

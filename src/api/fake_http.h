@@ -240,6 +240,23 @@ static struct engine *fake_engine(const char *script, struct error *err)
     return engine;
 }
 
+/* A scripted one, for the options of fake_open(). */
+UNUSED static struct embedder *fake_embedder(const char *script)
+{
+    struct error err = {0};
+    char path[] = "/tmp/pollux-script-XXXXXX";
+    int fd = mkstemp(path);
+    ssize_t written = write(fd, script, strlen(script));
+    assert(fd >= 0 && written == (ssize_t)strlen(script));
+    close(fd);
+    struct embed_options options = {
+        .name = "embedder", .path = path, .script = true, .queue_limit = 100};
+    struct embedder *embedder = embed_open(&options, &err);
+    unlink(path);
+    assert(embedder);
+    return embedder;
+}
+
 static void fake_open(const char *script, const struct api_options *options)
 {
     struct error err = {0};

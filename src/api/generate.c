@@ -28,7 +28,6 @@
 enum {
     LARGE = 64 * 1024, /* bytes of body */
     HOLD_MS = 100,
-    LONGEST_S = 24 * 60 * 60, /* of X-Server-Timeout */
 };
 
 enum form { FORM_WHOLE, FORM_SSE, FORM_ARRAY, FORM_COUNT };
@@ -485,12 +484,10 @@ static void on_deadline(void *arg)
 
 static void set_deadline(struct generation *g)
 {
-    struct text seconds = http_header(g->call->rq, "X-Server-Timeout");
-    long n = seconds.len ? strtol(seconds.at, NULL, 10) : 0;
-    if (n <= 0 || n > LONGEST_S)
-        return;
-    g->deadline_s = (int)n;
-    g->deadline = loop_after(g->api->loop, n * 1000, on_deadline, g);
+    g->deadline_s = api_timeout_s(g->call);
+    if (g->deadline_s > 0)
+        g->deadline =
+            loop_after(g->api->loop, (int64_t)g->deadline_s * 1000, on_deadline, g);
 }
 
 static void begin(struct call *call, enum form form, const char *method)

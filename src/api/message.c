@@ -307,6 +307,37 @@ static const struct json_field count_fields[] = {
 const struct json_type wire_count_type = {
     "CountTokensRequest", sizeof(struct wire_count), count_fields, false};
 
+static const struct json_enum embed_tasks[] = {
+    {"TASK_TYPE_UNSPECIFIED", 0, NULL},
+    {"RETRIEVAL_QUERY",       1, NULL},
+    {"RETRIEVAL_DOCUMENT",    2, NULL},
+    {"SEMANTIC_SIMILARITY",   3, NULL},
+    {"CLASSIFICATION",        4, NULL},
+    {"CLUSTERING",            5, NULL},
+    {"QUESTION_ANSWERING",    6, NULL},
+    {"FACT_VERIFICATION",     7, NULL},
+    {"CODE_RETRIEVAL_QUERY",  8, NULL},
+    {0},
+};
+
+static const struct json_field embed_fields[] = {
+    {"model",                JSON_STRING,  AT(wire_embed, model),      0, 0, 0, NULL, "may repeat the path's"},
+    {"content",              JSON_MESSAGE, AT(wire_embed, content),    JSON_REQUIRED, 0, 0, &content_type, "texts only; its role does not matter"},
+    {"taskType",             JSON_ENUM,    AT(wire_embed, task),       0, 0, 0, embed_tasks, NULL},
+    {"title",                JSON_STRING,  AT(wire_embed, title),      0, 0, 0, NULL, "with RETRIEVAL_DOCUMENT"},
+    {"outputDimensionality", JSON_INT,     AT(wire_embed, dimensions), 0, 1, INT32_MAX, NULL, "the first so many numbers, of length 1 again"},
+    {0},
+};
+const struct json_type wire_embed_type = {
+    "EmbedContentRequest", sizeof(struct wire_embed), embed_fields, false};
+
+static const struct json_field embed_batch_fields[] = {
+    {"requests", JSON_MESSAGE, AT(wire_embed_batch, requests), JSON_LIST | JSON_REQUIRED, 1, WIRE_EMBEDS, &wire_embed_type, NULL},
+    {0},
+};
+const struct json_type wire_embed_batch_type = {
+    "BatchEmbedContentsRequest", sizeof(struct wire_embed_batch), embed_batch_fields, false};
+
 /* ---- answers ---- */
 
 static const struct json_field logprob_fields[] = {

@@ -133,6 +133,22 @@ struct wire_generate {
     int service_tier;
 };
 
+enum { WIRE_EMBEDS = 100 }; /* requests of a batch, at most */
+
+struct wire_embed {
+    struct text model;
+    struct wire_content *content;
+    int task; /* enum embed_task has the wire's numbers */
+    struct text title;
+    struct json_int dimensions;
+};
+
+struct wire_embed_batch {
+    struct json_list requests; /* struct wire_embed */
+};
+
+extern const struct json_type wire_embed_type, wire_embed_batch_type;
+
 struct wire_count {
     struct text model;
     struct json_list contents; /* struct wire_content */

@@ -16,12 +16,23 @@ static const char *const documented[] = {
     "gemini-1.5-flash-8b", "gemini-flash-latest",   "gemma-3-27b-it",
 };
 
+static const char *const documented_embedders[] = {
+    "gemini-embedding-001",
+    "text-embedding-004",
+    "embedding-001",
+};
+
 static const char *const families[] = {"gemini-", "gemma-"};
 
 static const struct text methods[] = {
     {"generateContent", 15}, {"streamGenerateContent", 21}, {"countTokens", 11}};
 
+static const struct text embed_methods[] = {{"embedContent", 12},
+                                            {"batchEmbedContents", 18}};
+
 enum {
+    N_EMBEDDERS = sizeof documented_embedders / sizeof documented_embedders[0],
+    N_EMBED_METHODS = sizeof embed_methods / sizeof embed_methods[0],
     N_DOCUMENTED = sizeof documented / sizeof documented[0],
     N_METHODS = sizeof methods / sizeof methods[0],
     PAGE = 50,
@@ -57,6 +68,28 @@ static bool is_own_name(const struct api *api, struct text name)
     return false;
 }
 
+static bool is_embedders_own(const struct api *api, struct text name)
+{
+    const struct api_options *options = &api->options;
+    if (!options->embedder)
+        return false;
+    for (int i = 0; i < options->n_embed_aliases; i++)
+        if (text_same(name, options->embed_aliases[i]))
+            return true;
+    return text_is(name, embed_name(options->embedder));
+}
+
+/* The model that writes keeps its own name, whatever that is. */
+static bool is_embedder(const struct api *api, struct text name)
+{
+    if (is_own_name(api, name) || !api->options.embedder)
+        return false;
+    if (is_embedders_own(api, name))
+        return true;
+    return !api->options.strict_names && is_plain(name) &&
+           text_find(name, TEXT("embedding"), 0) != SIZE_MAX;
+}
+
 static bool is_served(const struct api *api, struct text name)
 {
     if (is_own_name(api, name))
@@ -69,15 +102,38 @@ static bool is_served(const struct api *api, struct text name)
     return false;
 }
 
-bool models_serve(const struct api *api, struct text version, struct text name,
-                  const char *method, struct error *err)
+static bool not_found(struct text version, struct text name, const char *method,
+                      struct error *err)
 {
-    return is_served(api, name) ||
-           error_set(err, ERROR_NOT_FOUND,
+    return error_set(err, ERROR_NOT_FOUND,
                      "models/%.*s is not found for API version %.*s, or is not supported "
                      "for %s. Call ListModels to see the list of available models and "
                      "their supported methods.",
                      TEXT_ARG(text_slice(name, 0, 200)), TEXT_ARG(version), method);
+}
+
+bool models_serve(const struct api *api, struct text version, struct text name,
+                  const char *method, struct error *err)
+{
+    if (is_embedder(api, name))
+        return error_set(err, ERROR_INVALID_ARGUMENT,
+                         "models/%.*s makes embeddings: it is supported for embedContent "
+                         "and batchEmbedContents, not for %s.",
+                         TEXT_ARG(name), method);
+    return is_served(api, name) || not_found(version, name, method, err);
+}
+
+bool models_embed(const struct api *api, struct text version, struct text name,
+                  const char *method, struct error *err)
+{
+    if (is_embedder(api, name))
+        return true;
+    if (is_served(api, name) && api->options.embedder)
+        return error_set(err, ERROR_INVALID_ARGUMENT,
+                         "models/%.*s writes text: it is not supported for %s. "
+                         "models/%s makes embeddings.",
+                         TEXT_ARG(name), method, embed_name(api->options.embedder));
+    return not_found(version, name, method, err);
 }
 
 /* ---- what is said of a model ---- */
@@ -115,28 +171,74 @@ static struct wire_model describe(const struct api *api, struct arena *arena,
     };
 }
 
+static struct wire_model describe_embedder(const struct api *api, struct arena *arena,
+                                           struct text name)
+{
+    const struct api_options *options = &api->options;
+    struct text own = text_of(embed_name(options->embedder));
+    struct text shown = options->embed_display_name;
+    struct text description = options->embed_description;
+    struct embed_facts facts = embed_facts(options->embedder);
+    int n_ctx = facts.n_ctx ? facts.n_ctx : options->embed_facts.n_ctx;
+    shown = shown.len ? shown : own;
+    return (struct wire_model){
+        .name = arena_printf(arena, "models/%.*s", TEXT_ARG(name)),
+        .base = own,
+        .version = TEXT("001"),
+        .display_name =
+            text_same(name, own)
+                ? shown
+                : arena_printf(arena, "%.*s (%.*s)", TEXT_ARG(name), TEXT_ARG(shown)),
+        .description =
+            description.len ? description : TEXT("Makes embeddings; served by Pollux."),
+        .input_limit = {n_ctx > 0, n_ctx},
+        .output_limit = {true, 1},
+        .methods = {(void *)embed_methods, N_EMBED_METHODS},
+    };
+}
+
+static struct wire_model describe_any(const struct api *api, struct arena *arena,
+                                      struct text name)
+{
+    return is_embedder(api, name) ? describe_embedder(api, arena, name)
+                                  : describe(api, arena, name);
+}
+
 void models_get(struct call *call)
 {
     struct error err;
-    if (!models_serve(call->api, call->version, call->name, "generateContent", &err)) {
+    if (!is_embedder(call->api, call->name) &&
+        !models_serve(call->api, call->version, call->name, "generateContent", &err)) {
         api_error(call, &err);
         return;
     }
-    struct wire_model model = describe(call->api, call->rq->arena, call->name);
+    struct wire_model model = describe_any(call->api, call->rq->arena, call->name);
     api_reply(call, &wire_model_type, &model);
 }
 
 /* ---- the list ---- */
 
-/* The model's own name, then the documented ones. */
-static int n_listed(const struct api *api)
+/* The model's own name, then the documented ones; the embedding model's likewise. */
+static int n_writers(const struct api *api)
 {
     return api->options.strict_names ? 1 : 1 + N_DOCUMENTED;
 }
 
+static int n_listed(const struct api *api)
+{
+    int n_embedders = api->options.strict_names ? 1 : 1 + N_EMBEDDERS;
+    return n_writers(api) + (api->options.embedder ? n_embedders : 0);
+}
+
 static struct text listed(const struct api *api, int i)
 {
-    return i == 0 ? info_of(api)->model : text_of(documented[i - 1]);
+    if (i == 0)
+        return info_of(api)->model;
+    if (i < n_writers(api))
+        return text_of(documented[i - 1]);
+    i -= n_writers(api);
+    return text_of(i == 0 ? embed_name(api->options.embedder)
+                          : documented_embedders[i - 1]);
 }
 
 /* Absent or empty: `otherwise`. */
@@ -186,9 +288,9 @@ void models_list(struct call *call)
     int end = n_listed(call->api);
     int to = size < end - from ? from + size : end;
     struct arena *arena = call->rq->arena;
-    struct wire_model models[1 + N_DOCUMENTED];
+    struct wire_model models[2 + N_DOCUMENTED + N_EMBEDDERS];
     for (int i = from; i < to; i++)
-        models[i - from] = describe(call->api, arena, listed(call->api, i));
+        models[i - from] = describe_any(call->api, arena, listed(call->api, i));
     struct wire_models list = {.models = {models, (size_t)(to - from)}};
     if (to < end)
         list.next_page = arena_printf(arena, "%d", to);

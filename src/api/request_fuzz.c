@@ -10,6 +10,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+#define EMBEDDER "/v1beta/models/text-embedding-004:"
 #define MODEL "/v1beta/models/gemini-2.0-flash:"
 
 static const char *const methods[] = {"POST", "GET", "HEAD", "OPTIONS", "DELETE"};
@@ -20,6 +21,8 @@ static const char *const targets[] = {
     MODEL "streamGenerateContent?alt=sse",
     MODEL "streamGenerateContent",
     MODEL "countTokens",
+    EMBEDDER "embedContent",
+    EMBEDDER "batchEmbedContents?prettyPrint=false",
     "/v1/models?pageSize=3&pageToken=2",
     "/v1alpha/models/default",
 };
@@ -41,10 +44,11 @@ static const char script[] =
 
 static void open_once(void)
 {
-    static const struct api_options options = {.defaults = {1, 0.95, 40, LEVEL_NONE}};
+    static struct api_options options = {.defaults = {1, 0.95, 40, LEVEL_NONE}};
     if (fake_world.api)
         return;
     log_setup(LOG_ERROR, LOG_TEXT);
+    options.embedder = fake_embedder(script);
     fake_open(script, &options);
 }
 
@@ -71,7 +75,8 @@ static struct json_object *member(struct json_object *object, const char *name)
 static void check_object(struct json_object *object, int status)
 {
     static const char *const names[] = {"candidates", "promptFeedback", "totalTokens",
-                                        "models",     "name",           "status"};
+                                        "models",     "name",           "status",
+                                        "embedding",  "embeddings"};
     struct json_object *error = member(object, "error");
     if (error) {
         int code = json_object_get_int(member(error, "code"));

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <llama.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -222,10 +223,28 @@ static bool open_context(struct llm *llm, const struct llm_options *options,
                          "no memory for %d slots of %d tokens; --parallel and --ctx make "
                          "it less",
                          options->n_slots, n_ctx);
+    if (!llama_get_memory(llm->ctx))
+        return error_set(err, ERROR_FAILED_PRECONDITION,
+                         "%s writes no text; a model that makes embeddings goes with "
+                         "--embedding-model",
+                         options->path);
     llm->info.n_ctx = (int)llama_n_ctx_seq(llm->ctx);
     llm->info.can_truncate =
         !llama_model_is_recurrent(llm->model) && !llama_model_is_hybrid(llm->model);
     return true;
+}
+
+static void begin_once(void)
+{
+    llama_log_set(on_log, NULL);
+    llama_backend_init();
+    plug_clearing();
+}
+
+void llm_begin(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, begin_once);
 }
 
 struct llm *llm_open(const struct llm_options *options, struct error *err)
@@ -235,9 +254,7 @@ struct llm *llm_open(const struct llm_options *options, struct error *err)
     llm->arena = arena;
     llm->progress = options->progress;
     llm->progress_arg = options->progress_arg;
-    llama_log_set(on_log, NULL);
-    llama_backend_init();
-    plug_clearing();
+    llm_begin();
     bool panels = !options->plain_kernels && plug_panels();
     llm->info.kernels = panels ? "panels" : "libllama";
     bool good = open_model(llm, options, err);

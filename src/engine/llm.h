@@ -1,5 +1,5 @@
 /* llm.h - one model and its KV rows, as the scheduler needs them: the only door to
- * libllama.
+ * libllama, but for embed_llm.c's, which makes vectors.
  *
  * A sequence of KV rows is a *slot*, numbered from 0; each has a stream of its own in the
  * KV buffer, so a slot's rows do not depend on its neighbours'. Tokenising and what asks
@@ -41,6 +41,10 @@ struct llm_info {
     bool add_bos;
     bool can_truncate; /* rows can be taken off the end (not so in recurrent models) */
 };
+
+/* Makes libllama ready, once for the process; whoever loads a model calls it first. Any
+ * thread. */
+void llm_begin(void);
 
 struct llm *llm_open(const struct llm_options *options, struct error *err);
 void llm_close(struct llm *llm);

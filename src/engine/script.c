@@ -17,7 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MOST_FILE = 16 << 20, MOST_TOP = 20, RETRY_MS = 1000, SHOWN = 200 };
+enum { MOST_TOP = 20, RETRY_MS = 1000, SHOWN = 200 };
 
 struct sequence {
     struct script_job *job;
@@ -528,36 +528,10 @@ static const struct engine_ops script_ops = {
 
 /* ---- opening ---- */
 
-static bool read_file(const char *path, struct arena *arena, struct text *text,
-                      struct error *err)
-{
-    FILE *file = fopen(path, "rb");
-    if (!file)
-        return error_set(err, ERROR_NOT_FOUND, "%s: %m", path);
-    struct buf all = {0};
-    size_t n;
-    do {
-        n = fread(buf_reserve(&all, 65536), 1, 65536, file);
-        all.len += n;
-    } while (n > 0 && all.len <= MOST_FILE);
-    bool good = !ferror(file) && all.len <= MOST_FILE;
-    if (good)
-        *text = arena_text(arena, buf_view(&all));
-    else
-        error_set(err, ERROR_INVALID_ARGUMENT, "%s: %s", path,
-                  all.len > MOST_FILE ? "longer than 16 MiB" : "cannot be read");
-    buf_free(&all);
-    fclose(file);
-    return good;
-}
-
 static bool load(struct script_engine *e, const char *path, struct error *err)
 {
-    struct text json = {0};
     e->path = arena_text(e->arena, text_of(path)).at;
-    if (!read_file(path, e->arena, &json, err))
-        return false;
-    e->script = script_read(json, e->path, e->arena, err);
+    e->script = script_from_file(e->path, e->arena, err);
     return e->script && script_compile(e->script, e->path, e->arena, err);
 }
 

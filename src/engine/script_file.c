@@ -5,6 +5,9 @@
 #include "engine/script_file.h"
 #include "engine/words.h"
 #include "json/tree.h"
+#include <stdio.h>
+
+enum { MOST_FILE = 16 << 20 };
 
 /* clang-format off */
 
@@ -144,6 +147,16 @@ static const struct json_type reply_type = {
     false};
 #undef AT
 
+#define AT(member) offsetof(struct script_embeddings, member)
+static const struct json_type embeddings_type = {
+    "Embeddings", sizeof(struct script_embeddings), (const struct json_field[]){
+        {"dimensions", JSON_INT, AT(dimensions), 0, 1, 4096, NULL, "384"},
+        {"context", JSON_INT, AT(context), 0, 1, 1e6, NULL, "tokens of a text; 2048"},
+        {"delayMs", JSON_INT, AT(delay_ms), 0, 0, HOUR_MS, NULL, "of each step"},
+        {0}},
+    false};
+#undef AT
+
 #define AT(member) offsetof(struct script, member)
 static const struct json_type script_type = {
     "Script", sizeof(struct script), (const struct json_field[]){
@@ -152,6 +165,7 @@ static const struct json_type script_type = {
         {"context", JSON_INT, AT(context), 0, 2, 1e8, NULL, "tokens; 32768"},
         {"slots", JSON_INT, AT(slots), 0, 1, 1000, NULL, "answers at a time; 8"},
         {"queue", JSON_INT, AT(queue), 0, 0, 1e6, NULL, "answers that may wait; 64"},
+        {"embeddings", JSON_MESSAGE, AT(embeddings), 0, 0, 0, &embeddings_type, NULL},
         {"replies", JSON_MESSAGE, AT(replies), JSON_LIST, 0, 0, &reply_type, NULL},
         {"default", JSON_MESSAGE, AT(fallback), 0, 0, 0, &reply_type, "when none matches"},
         {0}},
@@ -394,4 +408,34 @@ struct script *script_read(struct text json, const char *path, struct arena *are
     script->slots.is = or_else(script->slots, 8);
     script->queue.is = or_else(script->queue, 64);
     return script;
+}
+
+static bool read_file(const char *path, struct arena *arena, struct text *text,
+                      struct error *err)
+{
+    FILE *file = fopen(path, "rb");
+    if (!file)
+        return error_set(err, ERROR_NOT_FOUND, "%s: %m", path);
+    struct buf all = {0};
+    size_t n;
+    do {
+        n = fread(buf_reserve(&all, 65536), 1, 65536, file);
+        all.len += n;
+    } while (n > 0 && all.len <= MOST_FILE);
+    bool good = !ferror(file) && all.len <= MOST_FILE;
+    if (good)
+        *text = arena_text(arena, buf_view(&all));
+    else
+        error_set(err, ERROR_INVALID_ARGUMENT, "%s: %s", path,
+                  all.len > MOST_FILE ? "longer than 16 MiB" : "cannot be read");
+    buf_free(&all);
+    fclose(file);
+    return good;
+}
+
+struct script *script_from_file(const char *path, struct arena *arena, struct error *err)
+{
+    struct text json = {0};
+    return read_file(path, arena, &json, err) ? script_read(json, path, arena, err)
+                                              : NULL;
 }

@@ -53,8 +53,14 @@ struct script_reply {
     int n_used;      /* for the engine to count */
 };
 
+/* Of the vectors that embed_script.c makes. */
+struct script_embeddings {
+    struct json_int dimensions, context, delay_ms;
+};
+
 struct script {
     struct text model;
+    struct script_embeddings *embeddings; /* NULL: as they are by default */
     struct json_int context, slots, queue;
     struct json_list replies;      /* struct script_reply */
     struct script_reply *fallback; /* "default"; NULL: none */
@@ -69,5 +75,8 @@ extern const struct json_enum script_blocks[];
  * returned lies in the arena. */
 struct script *script_read(struct text json, const char *path, struct arena *arena,
                            struct error *err);
+
+/* The same from a file. `path` must live as long as the arena. */
+struct script *script_from_file(const char *path, struct arena *arena, struct error *err);
 
 #endif

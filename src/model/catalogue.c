@@ -19,13 +19,13 @@
     extern const uint32_t name##_size
 
 EMBED(embedded_catalogue, "models/catalogue.json");
-EMBED(embedded_pull, "scripts/pull.py");
+EMBED(embedded_pull, "scripts/bert_gguf.py\"\n.incbin \"scripts/pull.py");
 
 struct catalogue {
     struct arena *arena;
     struct model_entry *entries;
     int n;
-    const struct model_entry *preferred;
+    const struct model_entry *preferred, *embedder;
 };
 
 /* ---- reading the embedded file ---- */
@@ -67,6 +67,9 @@ static bool read_entry(struct arena *arena, struct json_object *from,
 {
     struct json_object *defaults = get(from, "defaults");
     *entry = (struct model_entry){
+        .kind = text_is(get_text(arena, from, "kind"), "embedding") ? MODEL_EMBEDS
+                                                                    : MODEL_WRITES,
+        .dimensions = json_object_get_int(get(from, "dimensions")),
         .name = get_text(arena, from, "name"),
         .display_name = get_text(arena, from, "display_name"),
         .description = get_text(arena, from, "description"),
@@ -85,11 +88,28 @@ static bool read_entry(struct arena *arena, struct json_object *from,
     };
     read_aliases(arena, from, entry);
     if (entry->name.len == 0 || entry->file.len == 0 || entry->bytes <= 0 ||
-        entry->context <= 0 || entry->sha256.len != 64 || entry->defaults.top_p <= 0)
+        entry->context <= 0 || entry->sha256.len != 64 ||
+        (entry->kind == MODEL_WRITES ? entry->defaults.top_p <= 0
+                                     : entry->dimensions <= 0))
         return error_set(err, ERROR_INTERNAL,
                          "catalogue.json: the entry of '%s' is not whole",
                          entry->name.at);
     return true;
+}
+
+static const struct model_entry *find_default(struct catalogue *catalogue,
+                                              struct json_object *root, const char *key,
+                                              enum model_kind kind)
+{
+    struct text name = get_text(catalogue->arena, root, key);
+    for (int i = 0; i < catalogue->n; i++) {
+        struct model_entry *entry = &catalogue->entries[i];
+        if (entry->kind != kind || !text_same(entry->name, name))
+            continue;
+        entry->is_default = true;
+        return entry;
+    }
+    return NULL;
 }
 
 static bool read_catalogue(struct catalogue *catalogue, struct json_object *root,
@@ -105,15 +125,11 @@ static bool read_catalogue(struct catalogue *catalogue, struct json_object *root
         if (!read_entry(catalogue->arena, json_object_array_get_idx(models, (size_t)i),
                         &catalogue->entries[i], err))
             return false;
-    struct text preferred = get_text(catalogue->arena, root, "default");
-    for (int i = 0; i < catalogue->n; i++) {
-        if (!text_same(catalogue->entries[i].name, preferred))
-            continue;
-        catalogue->entries[i].is_default = true;
-        catalogue->preferred = &catalogue->entries[i];
-        return true;
-    }
-    return error_set(err, ERROR_INTERNAL, "catalogue.json: its default is not in it");
+    catalogue->preferred = find_default(catalogue, root, "default", MODEL_WRITES);
+    catalogue->embedder =
+        find_default(catalogue, root, "default_embedding", MODEL_EMBEDS);
+    return (catalogue->preferred && catalogue->embedder) ||
+           error_set(err, ERROR_INTERNAL, "catalogue.json: a default is not in it");
 }
 
 struct catalogue *catalogue_open(struct error *err)
@@ -156,6 +172,11 @@ const struct model_entry *catalogue_at(const struct catalogue *catalogue, int i)
 const struct model_entry *catalogue_default(const struct catalogue *catalogue)
 {
     return catalogue->preferred;
+}
+
+const struct model_entry *catalogue_embedder(const struct catalogue *catalogue)
+{
+    return catalogue->embedder;
 }
 
 static bool goes_by(const struct model_entry *entry, const char *name)
@@ -214,6 +235,12 @@ static int64_t file_bytes(const char *path)
 static struct text join(struct text folder, struct text name, struct arena *arena)
 {
     return arena_printf(arena, "%.*s/%.*s", TEXT_ARG(folder), TEXT_ARG(name));
+}
+
+struct text catalogue_place(const struct model_entry *entry, struct text folder,
+                            struct arena *arena)
+{
+    return join(folder, entry->file, arena);
 }
 
 struct text catalogue_installed(const struct model_entry *entry, struct text folder,

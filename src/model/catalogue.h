@@ -26,7 +26,10 @@ struct model_defaults {
     int top_k;
 };
 
+enum model_kind { MODEL_WRITES, MODEL_EMBEDS };
+
 struct model_entry {
+    enum model_kind kind;
     struct text name; /* "qwen2.5-coder-1.5b-instruct" */
     const struct text *aliases;
     int n_aliases;
@@ -38,8 +41,9 @@ struct model_entry {
     struct text file;    /* its name in a models folder */
     int64_t bytes;
     struct text sha256;
-    struct model_defaults defaults;
-    bool is_default;  /* what a person gets who names no model */
+    struct model_defaults defaults; /* of one that writes */
+    int dimensions;                 /* of one that embeds: numbers of a vector */
+    bool is_default;  /* what a person gets who names no model, of its kind */
     struct text json; /* the whole entry, as scripts/pull.py takes it */
 };
 
@@ -57,6 +61,7 @@ void catalogue_close(struct catalogue *catalogue); /* NULL is fine */
 int catalogue_count(const struct catalogue *catalogue);
 const struct model_entry *catalogue_at(const struct catalogue *catalogue, int i);
 const struct model_entry *catalogue_default(const struct catalogue *catalogue);
+const struct model_entry *catalogue_embedder(const struct catalogue *catalogue);
 
 /* By name or alias, in letters of any case; NULL when there is none. */
 const struct model_entry *catalogue_find(const struct catalogue *catalogue,
@@ -81,7 +86,11 @@ bool catalogue_resolve(const struct catalogue *catalogue, struct text name,
                        struct text folder, struct arena *arena, struct model_file *file,
                        struct error *err);
 
-/* scripts/pull.py, for python3's standard input. */
+/* Where a model of the catalogue is or would be. */
+struct text catalogue_place(const struct model_entry *entry, struct text folder,
+                            struct arena *arena);
+
+/* scripts/pull.py behind what it converts with, for python3's standard input. */
 struct text catalogue_pull_script(void);
 
 #endif

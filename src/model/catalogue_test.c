@@ -70,7 +70,10 @@ static void every_entry_is_whole_and_no_two_share_a_name(void **state)
         const struct model_entry *e = catalogue_at(f->catalogue, i);
         assert_true(e->display_name.len > 0 && e->description.len > 0 &&
                     e->license.len > 0);
-        assert_true(e->defaults.temperature > 0 && e->defaults.top_k > 0);
+        if (e->kind == MODEL_EMBEDS)
+            assert_true(e->dimensions > 0);
+        else
+            assert_true(e->defaults.temperature > 0 && e->defaults.top_k > 0);
         assert_ptr_equal(catalogue_find(f->catalogue, e->name), e);
         for (int a = 0; a < e->n_aliases; a++)
             assert_ptr_equal(catalogue_find(f->catalogue, e->aliases[a]), e);
@@ -89,6 +92,16 @@ static void the_default_is_one_of_the_entries(void **state)
     assert_int_equal(e->bytes, 1117320768);
     assert_int_equal(e->context, 32768);
     assert_true(e->defaults.temperature > 0.69 && e->defaults.temperature < 0.71);
+}
+
+static void an_embedding_model_is_the_default_of_its_kind(void **state)
+{
+    struct fixture *f = *state;
+    const struct model_entry *entry = catalogue_embedder(f->catalogue);
+    assert_true(entry->kind == MODEL_EMBEDS && entry->is_default);
+    assert_true(catalogue_default(f->catalogue)->kind == MODEL_WRITES);
+    struct text place = catalogue_place(entry, TEXT("/m"), f->arena);
+    assert_true(text_starts(place, "/m/") && text_ends(place, ".gguf"));
 }
 
 static void a_name_is_found_in_letters_of_any_case(void **state)
@@ -197,7 +210,8 @@ static void the_pull_script_is_built_in(void **state)
 {
     (void)state;
     struct text script = catalogue_pull_script();
-    assert_true(text_starts(script, "\"\"\"Fetches one model"));
+    assert_true(text_starts(script, "\"\"\"Makes a GGUF of a BERT"));
+    assert_true(text_find(script, TEXT("\n\"\"\"Fetches one model"), 0) != SIZE_MAX);
     assert_true(text_ends(script, "sys.exit(main())\n"));
 }
 
@@ -208,6 +222,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(every_entry_is_whole_and_no_two_share_a_name),
         TEST(the_default_is_one_of_the_entries),
+        TEST(an_embedding_model_is_the_default_of_its_kind),
         TEST(a_name_is_found_in_letters_of_any_case),
         TEST(a_model_that_is_not_installed_says_how_to_get_it),
         TEST(an_installed_model_is_found_by_name_alias_and_file),

@@ -61,6 +61,14 @@ def count(got):
     assert got["total"] == got["prompt"] > 0
 
 
+def embed(got):
+    """One text, and several in order; a task, a title, fewer dimensions. proves: M007 M008 M009"""
+    assert len(got["one"]) == 384 and abs(sum(x * x for x in got["one"]) - 1) < 1e-4
+    assert len(got["many"]) == 2 and got["many"][0] != got["many"][1]
+    assert max(abs(a - b) for a, b in zip(got["many"][0], got["one"], strict=True)) < 1e-6
+    assert len(got["short"]) == 8 and abs(sum(x * x for x in got["short"]) - 1) < 1e-4
+
+
 def models_list(got):
     """proves: M002 M003"""
     assert got["names"] and all(n.startswith("models/") for n in got["names"])
@@ -155,7 +163,7 @@ def remembers(got):
 
 
 REAL = [smoke, remembers]
-SCRIPTED = [text, system, stream, chat, chat_stream, config, max_tokens, usage, count, models_list,
+SCRIPTED = [text, system, stream, chat, chat_stream, config, max_tokens, usage, count, embed, models_list,
             models_get, not_found, bad_argument, exhausted, failed, functions, function_chat, function_stream,
             forced, json_schema, enum, thoughts]
 

@@ -156,6 +156,39 @@ func count() (got, error) {
 	return got{"total": n.TotalTokens, "prompt": r.UsageMetadata.PromptTokenCount}, nil
 }
 
+func vectors(config *genai.EmbedContentConfig, texts ...string) ([][]float32, error) {
+	contents := []*genai.Content{}
+	for _, text := range texts {
+		contents = append(contents, genai.NewContentFromText(text, genai.RoleUser))
+	}
+	r, err := client.Models.EmbedContent(ctx, "gemini-embedding-001", contents, config)
+	if err != nil {
+		return nil, err
+	}
+	found := [][]float32{}
+	for _, e := range r.Embeddings {
+		found = append(found, e.Values)
+	}
+	return found, nil
+}
+
+func embed() (got, error) {
+	one, err := vectors(nil, "What is the meaning of life?")
+	if err != nil {
+		return nil, err
+	}
+	many, err := vectors(nil, "What is the meaning of life?", "What is the purpose of existence?")
+	if err != nil {
+		return nil, err
+	}
+	short, err := vectors(&genai.EmbedContentConfig{TaskType: "RETRIEVAL_DOCUMENT", Title: "Tides",
+		OutputDimensionality: genai.Ptr[int32](8)}, "The tide is high.")
+	if err != nil {
+		return nil, err
+	}
+	return got{"one": one[0], "many": many, "short": short[0]}, nil
+}
+
 func modelsList() (got, error) {
 	names := []string{}
 	for m, err := range client.Models.All(ctx) {
@@ -324,7 +357,7 @@ var cases = map[string]func() (got, error){
 		return chatStream([]string{"My name is Ingeborg. Say hi.", "What is my name?"},
 			&genai.GenerateContentConfig{Temperature: genai.Ptr[float32](0)})
 	},
-	"config": config, "max_tokens": maxTokens, "usage": usage, "count": count,
+	"config": config, "max_tokens": maxTokens, "usage": usage, "count": count, "embed": embed,
 	"models_list": modelsList, "models_get": modelsGet,
 	"not_found": func() (got, error) { return refused(ask("no-such-model", "hi", nil)) },
 	"bad_argument": func() (got, error) {

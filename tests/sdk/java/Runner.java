@@ -7,6 +7,7 @@ import com.google.genai.Client;
 import com.google.genai.ResponseStream;
 import com.google.genai.errors.ApiException;
 import com.google.genai.types.Content;
+import com.google.genai.types.EmbedContentConfig;
 import com.google.genai.types.FunctionCall;
 import com.google.genai.types.FunctionCallingConfig;
 import com.google.genai.types.FunctionDeclaration;
@@ -111,6 +112,19 @@ public final class Runner {
                 GenerateContentConfig.builder().maxOutputTokens(2).build());
         return Map.of("finish", got.finishReason().toString(),
                 "tokens", got.usageMetadata().get().candidatesTokenCount().get());
+    }
+
+    private static List<List<Float>> vectors(EmbedContentConfig config, String... texts) {
+        return client.models.embedContent("gemini-embedding-001", List.of(texts), config)
+                .embeddings().get().stream().map(e -> e.values().get()).toList();
+    }
+
+    private static Map<String, Object> embed() {
+        EmbedContentConfig shorter = EmbedContentConfig.builder()
+                .taskType("RETRIEVAL_DOCUMENT").title("Tides").outputDimensionality(8).build();
+        return Map.of("one", vectors(null, "What is the meaning of life?").get(0),
+                "many", vectors(null, "What is the meaning of life?", "What is the purpose of existence?"),
+                "short", vectors(shorter, "The tide is high.").get(0));
     }
 
     private static Map<String, Object> modelsList() {
@@ -232,6 +246,7 @@ public final class Runner {
             case "count" -> Map.of(
                     "total", client.models.countTokens(MODEL, "Say hello", null).totalTokens().get(),
                     "prompt", ask("Say hello", null).usageMetadata().get().promptTokenCount().get());
+            case "embed" -> embed();
             case "models_list" -> modelsList();
             case "models_get" -> modelsGet();
             case "not_found" -> refused(() -> client.models.generateContent("no-such-model", "hi", null));

@@ -135,6 +135,16 @@ await run({
     total: (await ai.models.countTokens({ model, contents: "Say hello" })).totalTokens,
     prompt: (await ask("Say hello")).usageMetadata.promptTokenCount,
   }),
+  embed: async () => {
+    const vectors = async (contents, config) =>
+      (await ai.models.embedContent({ model: "gemini-embedding-001", contents, config })).embeddings.map((e) => e.values);
+    return {
+      one: (await vectors("What is the meaning of life?"))[0],
+      many: await vectors(["What is the meaning of life?", "What is the purpose of existence?"]),
+      short: (await vectors("The tide is high.",
+        { taskType: "RETRIEVAL_DOCUMENT", title: "Tides", outputDimensionality: 8 }))[0],
+    };
+  },
   models_list: async () => {
     const names = [];
     for await (const m of await ai.models.list()) names.push(m.name);

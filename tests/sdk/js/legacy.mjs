@@ -1,5 +1,5 @@
 // @google/generative-ai, as its documentation uses it.
-import { FunctionCallingMode, GoogleGenerativeAI, SchemaType } from "@google/generative-ai";
+import { FunctionCallingMode, GoogleGenerativeAI, SchemaType, TaskType } from "@google/generative-ai";
 import { run } from "./run.mjs";
 
 const genAI = new GoogleGenerativeAI("test");
@@ -122,6 +122,22 @@ await run({
     total: (await model().countTokens("Say hello")).totalTokens,
     prompt: (await ask("Say hello")).usageMetadata.promptTokenCount,
   }),
+  embed: async () => {
+    const embedder = model({ model: "text-embedding-004" });
+    const content = (text) => ({ role: "user", parts: [{ text }] });
+    const meaning = content("What is the meaning of life?");
+    const many = await embedder.batchEmbedContents({
+      requests: [{ content: meaning }, { content: content("What is the purpose of existence?") }],
+    });
+    const short = await embedder.embedContent({
+      content: content("The tide is high."), taskType: TaskType.RETRIEVAL_DOCUMENT, title: "Tides", outputDimensionality: 8,
+    });
+    return {
+      one: (await embedder.embedContent("What is the meaning of life?")).embedding.values,
+      many: many.embeddings.map((e) => e.values),
+      short: short.embedding.values,
+    };
+  },
   not_found: () => refused(genAI.getGenerativeModel({ model: "no-such-model" }, { baseUrl: process.env.BASE })
     .generateContent("hi")),
   bad_argument: () => refused(ask("hi", { temperature: 9 })),

@@ -77,6 +77,18 @@ def count():
             "prompt": ask("Say hello").usage_metadata.prompt_token_count}
 
 
+def embed():
+    def vectors(contents, **config):
+        got = client.models.embed_content(model="gemini-embedding-001", contents=contents,
+                                          config=types.EmbedContentConfig(**config) if config else None)
+        return [e.values for e in got.embeddings]
+
+    return {"one": vectors("What is the meaning of life?")[0],
+            "many": vectors(["What is the meaning of life?", "What is the purpose of existence?"]),
+            "short": vectors("The tide is high.", task_type="RETRIEVAL_DOCUMENT", title="Tides",
+                             output_dimensionality=8)[0]}
+
+
 def models_list():
     return {"names": [m.name for m in client.models.list()]}
 

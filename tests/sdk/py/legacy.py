@@ -77,6 +77,16 @@ def count():
             "prompt": model().generate_content("Say hello").usage_metadata.prompt_token_count}
 
 
+def embed():
+    def vectors(content, **more):
+        return genai.embed_content(model="models/text-embedding-004", content=content, **more)["embedding"]
+
+    return {"one": vectors("What is the meaning of life?"),
+            "many": vectors(["What is the meaning of life?", "What is the purpose of existence?"]),
+            "short": vectors("The tide is high.", task_type="retrieval_document", title="Tides",
+                             output_dimensionality=8)}
+
+
 def models_list():
     return {"names": [m.name for m in genai.list_models()]}
 
