@@ -21,7 +21,7 @@ endif
 ENGINE := $(shell scripts/engine.sh --where)
 ENGINE_STAMP := $(if $(LLAMA_PREFIX),$(ENGINE)/include/llama.h,$(ENGINE)/stamp)
 RUST := build/libpollux_rust.a
-PACKAGES := libmicrohttpd json-c zlib libcurl libedit sqlite3
+PACKAGES := libmicrohttpd json-c zlib libcurl libedit sqlite3 libcrypto
 
 SOURCES := $(sort $(shell find src -name '*.c'))
 TESTS   := $(filter %_test.c,$(SOURCES))

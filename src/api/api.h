@@ -10,6 +10,7 @@
 #define POLLUX_API_API_H
 
 #include "chat/turn.h"
+#include "files/files.h"
 #include "http/server.h"
 #include "json/schema.h"
 
@@ -29,7 +30,12 @@ struct api_options {
     struct text display_name, description; /* of the model; may be absent */
     struct api_defaults defaults;
     int64_t request_limit; /* bytes of body; http/ enforces it, errors tell it */
+    struct files *files;   /* NULL: files are not served; not owned */
+    struct workers *disk;  /* does what waits for the disk; not owned */
+    bool open_files;       /* what there is to know of a file needs no key */
 };
+
+#define API_JSON "application/json; charset=UTF-8"
 
 struct api {
     struct loop *loop;
@@ -37,6 +43,8 @@ struct api {
     struct workers *workers;
     struct api_options options;
     struct generation *generations; /* turns that are not over */
+    struct upload_call *uploads;    /* whose bytes are arriving */
+    struct timer *sweep;            /* of what expired */
     int n_calls;                    /* requests that are not done */
     bool stopping;
 };
@@ -51,6 +59,7 @@ struct call {
     void (*gone)(struct call *call);   /* the client left: do not reply any more */
     void (*closed)(struct call *call); /* the last thing that happens to it */
     struct generation *generation;     /* generate.c's */
+    void *own;                         /* of the file that handles it */
 };
 
 /* Neither the runner nor the workers are owned; options' texts must outlive the api. */
@@ -60,6 +69,7 @@ void api_close(struct api *api); /* nothing may be in hand; see api_busy */
 
 /* For http_server_open. */
 void api_handle(struct http_request *rq, void *api);
+void api_arrive(struct http_request *rq, void *api);
 void api_refuse(int status, const char *why, struct buf *body, void *api);
 
 /* Health checks fail from now on; what is in hand goes on. */
@@ -77,6 +87,9 @@ void api_error(struct call *call, const struct error *err);
 
 /* The same object as text, for streams that have begun. */
 void api_error_text(const struct error *err, bool pretty, struct buf *out);
+
+/* Whether the caller's key lets it in. */
+bool api_let_in(const struct call *call, struct error *err);
 
 /* A query parameter that is a switch: true, True, 1; absent: `otherwise`. */
 bool api_flag(const struct call *call, const char *name, bool otherwise);
