@@ -69,7 +69,8 @@ static void finish_job(struct work *work)
         api_error(job->call, &job->err);
 }
 
-static void start(struct file_job *job, bool (*run)(struct file_job *), void (*done)(struct file_job *))
+static void start(struct file_job *job, bool (*run)(struct file_job *),
+                  void (*done)(struct file_job *))
 {
     job->run = run;
     job->done = done;
@@ -291,6 +292,14 @@ static void on_drained(struct http_request *rq)
         start(job, run_read, write_piece);
 }
 
+static bool is_digits(struct text text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.at[i] < '0' || text.at[i] > '9')
+            return false;
+    return true;
+}
+
 /* "bytes=5-", "bytes=-5", "bytes=0-4". Other forms mean all of it, as HTTP allows. */
 static bool read_range(struct text range, int64_t size, int64_t *from, int64_t *end)
 {
@@ -299,7 +308,7 @@ static bool read_range(struct text range, int64_t size, int64_t *from, int64_t *
         return false;
     struct text first = text_cut(text_slice(range, 6, range.len), '-', &last);
     if (!last.at || first.len > 18 || last.len > 18 || first.len + last.len == 0 ||
-        (first.len && !is_made_of(first, "")) || (last.len && !is_made_of(last, "")))
+        !is_digits(first) || !is_digits(last))
         return false;
     /* The text ends with its header's NUL, and a number at what is no digit. */
     int64_t a = strtoll(first.at, NULL, 10), b = strtoll(last.at, NULL, 10);

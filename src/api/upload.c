@@ -41,11 +41,12 @@ struct upload_call {
     struct text upload_id, new_id, base, path;
     int64_t length; /* of the body, as it is told */
     enum step step;
-    bool at_work, good;
-    bool complete; /* the body is */
-    bool answered; /* or cannot be any more: what still comes is of no use */
-    bool wanted;   /* when it is closed, what the request asked for is done */
-    struct error err;
+    bool at_work;
+    bool good, ran;            /* by the loop's word, and by the worker's last job's */
+    struct error err, ran_err; /* likewise */
+    bool complete;             /* the body is */
+    bool answered;             /* or cannot be any more: what still comes is of no use */
+    bool wanted;               /* when it is closed, what the request asked for is done */
 
     struct buf metadata; /* of a start, and of a multipart's first part */
     struct multipart *multipart;
@@ -116,9 +117,10 @@ static void release(struct upload_call *u)
 
 static bool make_wish(struct upload_call *u)
 {
-    if (!u->wished && u->head.verb != UPLOAD_PIECE)
-        u->wished = upload_set_wish(u->upload, &u->wish, &u->err);
-    return u->wished || u->head.verb == UPLOAD_PIECE;
+    if (u->wished || u->upload_id.at)
+        return true; /* a session knows it from its start */
+    u->wished = upload_set_wish(u->upload, &u->wish, &u->ran_err);
+    return u->wished;
 }
 
 static bool write_buffer(struct upload_call *u)
@@ -127,29 +129,29 @@ static bool write_buffer(struct upload_call *u)
     u->n_writing = 0;
     if (bytes.len == 0)
         return true;
-    if (!make_wish(u) || !upload_add(u->upload, bytes, &u->err))
+    if (!make_wish(u) || !upload_add(u->upload, bytes, &u->ran_err))
         return false;
     u->n_unkept += (int64_t)bytes.len;
     if (u->n_unkept < CHECKPOINT)
         return true;
     u->n_unkept = 0;
-    return upload_keep(u->upload, &u->err);
+    return upload_keep(u->upload, &u->ran_err);
 }
 
 static void run_write(struct work *work)
 {
     struct upload_call *u = (struct upload_call *)work;
-    u->good = write_buffer(u);
+    u->ran = write_buffer(u);
 }
 
 static void run_open(struct work *work)
 {
     struct upload_call *u = (struct upload_call *)work;
     struct files *files = u->api->options.files;
-    u->upload = u->upload_id.at ? upload_take(files, u->upload_id, &u->err)
-                                : upload_direct(files, &u->err);
-    u->good = u->upload != NULL;
-    if (!u->good)
+    u->upload = u->upload_id.at ? upload_take(files, u->upload_id, &u->ran_err)
+                                : upload_direct(files, &u->ran_err);
+    u->ran = u->upload != NULL;
+    if (!u->ran)
         return;
     u->received = upload_received(u->upload);
     u->declared = upload_declared(u->upload);
@@ -162,10 +164,10 @@ static bool finish_upload(struct upload_call *u)
         return false;
     if (u->declared < 0 && u->head.total >= 0 && !u->was_complete &&
         u->head.total != upload_received(u->upload))
-        return error_set(&u->err, ERROR_INVALID_ARGUMENT,
+        return error_set(&u->ran_err, ERROR_INVALID_ARGUMENT,
                          "Content-Range tells a total of %lld bytes; %lld came.",
                          (long long)u->head.total, (long long)upload_received(u->upload));
-    u->is_file = upload_finish(u->upload, u->arena, &u->file, &u->err);
+    u->is_file = upload_finish(u->upload, u->arena, &u->file, &u->ran_err);
     return u->is_file;
 }
 
@@ -174,19 +176,19 @@ static bool close_well(struct upload_call *u)
     switch (u->head.verb) {
     case UPLOAD_START:
         return upload_begin(u->api->options.files, &u->wish, u->arena, &u->new_id,
-                            &u->err);
+                            &u->ran_err);
     case UPLOAD_CANCEL: {
         struct upload *upload = u->upload;
         u->upload = NULL; /* cancelling lets go */
-        return upload_cancel(upload, &u->err);
+        return upload_cancel(upload, &u->ran_err);
     }
     case UPLOAD_QUERY:
         return u->was_complete || u->head.total == u->received
                    ? finish_upload(u)
-                   : upload_keep(u->upload, &u->err);
+                   : upload_keep(u->upload, &u->ran_err);
     default:
         return u->head.finishes || u->was_complete ? finish_upload(u)
-                                                   : upload_keep(u->upload, &u->err);
+                                                   : upload_keep(u->upload, &u->ran_err);
     }
 }
 
@@ -195,10 +197,11 @@ static void run_close(struct work *work)
 {
     struct upload_call *u = (struct upload_call *)work;
     struct error ignored;
+    u->ran = true;
     if (u->upload && u->good)
-        u->good = write_buffer(u);
-    if (u->wanted && u->good)
-        u->good = close_well(u);
+        u->ran = write_buffer(u);
+    if (u->wanted && u->good && u->ran)
+        u->ran = close_well(u);
     if (!u->upload)
         return;
     upload_keep(u->upload, &ignored);
@@ -301,10 +304,20 @@ static void reply_well(struct upload_call *u)
 
 /* ---- the loop's half ---- */
 
-static void on_closed_upload(struct work *work)
+/* The worker's word comes to the loop. */
+static struct upload_call *come_back(struct work *work)
 {
     struct upload_call *u = (struct upload_call *)work;
     u->at_work = false;
+    if (u->good && !u->ran)
+        u->err = u->ran_err;
+    u->good = u->good && u->ran;
+    return u;
+}
+
+static void on_closed_upload(struct work *work)
+{
+    struct upload_call *u = come_back(work);
     if (u->call && !u->answered)
         (u->good ? reply_well : reply_error)(u);
     if (u->call)
@@ -359,8 +372,7 @@ static bool check_piece(struct upload_call *u)
 
 static void on_opened(struct work *work)
 {
-    struct upload_call *u = (struct upload_call *)work;
-    u->at_work = false;
+    struct upload_call *u = come_back(work);
     u->step = TAKING;
     u->good = u->good && check_piece(u);
     if (u->call)
@@ -370,8 +382,7 @@ static void on_opened(struct work *work)
 
 static void on_written(struct work *work)
 {
-    struct upload_call *u = (struct upload_call *)work;
-    u->at_work = false;
+    struct upload_call *u = come_back(work);
     if (u->call)
         http_more(u->call->rq);
     advance(u);

@@ -189,12 +189,14 @@ static bool read_token(struct text token, int64_t *created, struct text *id,
         *id = TEXT("");
         return true;
     }
-    bool good = id->at && files_id_is_good(*id) && digits.len > 0 && digits.len < 19;
-    *created = 0;
+    bool good = id->at && files_id_is_good(*id) && digits.len > 0 && digits.len <= 19;
+    uint64_t number = 0;
     for (size_t i = 0; good && i < digits.len; i++) {
         good = digits.at[i] >= '0' && digits.at[i] <= '9';
-        *created = *created * 10 + (digits.at[i] - '0');
+        number = number * 10 + (uint64_t)(digits.at[i] - '0');
     }
+    good = good && number <= INT64_MAX;
+    *created = good ? (int64_t)number : 0;
     return good || error_at(err, "page_token",
                             "pageToken is not one that an earlier answer gave.");
 }
