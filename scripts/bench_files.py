@@ -28,7 +28,7 @@ from bench import free_port, spawn  # noqa: E402
 
 def start(options, folder):
     port = free_port()
-    (folder / "script.json").write_text('{"replies": []}')
+    (folder / "script.json").write_text('{"replies": [{"match": {}, "text": "hello"}]}')
     server = spawn([options.pollux, "serve", "--script", folder / "script.json", "--port", str(port),
                     "--data-dir", folder / "data", "--files-total", str(1 << 45)],
                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

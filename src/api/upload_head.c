@@ -13,12 +13,14 @@ static struct text trim(struct text text)
 static bool read_number(struct text digits, int64_t *number)
 {
     *number = 0;
+    if (digits.len == 0 || digits.len > 18)
+        return false;
     for (size_t i = 0; i < digits.len; i++) {
         if (digits.at[i] < '0' || digits.at[i] > '9')
             return false;
         *number = *number * 10 + (digits.at[i] - '0');
     }
-    return digits.len > 0 && digits.len <= 18;
+    return true;
 }
 
 /* Absent is -1. */
