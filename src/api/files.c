@@ -75,7 +75,8 @@ static void start(struct file_job *job, bool (*run)(struct file_job *),
     job->run = run;
     job->done = done;
     job->at_work = true;
-    job->work = (struct work){.run = run_job, .done = finish_job};
+    job->work.run = run_job;
+    job->work.done = finish_job;
     workers_push(job->api->options.disk, &job->work);
 }
 
@@ -434,7 +435,7 @@ static void write_method(struct json_writer *w)
 void files_route_discovery(struct call *call)
 {
     struct buf body = {0};
-    struct text base;
+    struct text base = {0};
     struct error err;
     if (!files_base(call, &base, &err)) {
         api_error(call, &err);

@@ -79,7 +79,8 @@ static void push(struct upload_call *u, void (*run)(struct work *),
                  void (*done)(struct work *))
 {
     u->at_work = true;
-    u->work = (struct work){.run = run, .done = done};
+    u->work.run = run;
+    u->work.done = done;
     workers_push(u->api->options.disk, &u->work);
 }
 
@@ -367,7 +368,7 @@ static bool check_piece(struct upload_call *u)
     return u->declared < 0 || u->length < 0 || head->offset + u->length <= u->declared ||
            error_set(&u->err, ERROR_INVALID_ARGUMENT,
                      "The piece ends at byte %lld, and the upload's start told %lld.",
-                     (long long)(head->offset + u->length), (long long)u->declared);
+                     (long long)head->offset + u->length, (long long)u->declared);
 }
 
 static void on_opened(struct work *work)
@@ -398,17 +399,14 @@ static void advance(struct upload_call *u)
 {
     if (u->at_work || u->step == CLOSING)
         return;
-    if (!u->call || u->answered || !u->good) {
+    bool over = !u->call || u->answered || !u->good;
+    if (over || (u->step == TAKING && u->complete)) {
         close_upload(u);
-    } else if (u->step == WAITING) {
-        if (holder_of(u->api, u->upload_id, u))
-            return;
+    } else if (u->step == TAKING && u->n_filling >= BUFFER - SPARE) {
+        start_writing(u);
+    } else if (u->step == WAITING && !holder_of(u->api, u->upload_id, u)) {
         u->step = OPENING;
         push(u, run_open, on_opened);
-    } else if (u->complete) {
-        close_upload(u);
-    } else if (u->n_filling >= BUFFER - SPARE) {
-        start_writing(u);
     }
 }
 
@@ -670,7 +668,7 @@ static void cut_off(struct upload_call *u)
 void upload_arrive(struct call *call)
 {
     struct upload_head head;
-    struct text upload_id, base;
+    struct text upload_id = {0}, base = {0};
     struct error err = {0};
     call->rq->take = take;
     bool good = read_head(call, &head, &upload_id, &err);

@@ -223,8 +223,8 @@ bool files_list(struct files *files, int page_size, struct text token,
                 struct arena *arena, struct file **list, int *n, struct text *next,
                 struct error *err)
 {
-    struct text id;
-    int64_t created;
+    struct text id = {0};
+    int64_t created = 0;
     int most = page_size + 1; /* the one more says that there is another page */
     *list = arena_array(arena, struct file, (size_t)most);
     *next = (struct text){0};
@@ -265,7 +265,7 @@ static void remove_bytes(struct files *files, const struct file *file, bool last
 bool files_delete(struct files *files, struct text id, struct error *err)
 {
     struct arena *arena = arena_open();
-    struct file file;
+    struct file file = {0};
     bool last = false, good = files_id_is_good(id) || not_found(id, err);
     blobs_lock(files->blobs);
     if (good && (good = store_begin(files->store, err)))

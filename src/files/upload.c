@@ -10,7 +10,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define SECONDS INT64_C(1000000000)
+#define HOUR (3600 * INT64_C(1000000000))
 
 enum {
     IDLE_MOST = 200,
@@ -18,7 +18,7 @@ enum {
     MIME_MOST = 200,
 };
 
-static const int64_t file_life = 48 * 3600 * SECONDS, session_life = 24 * 3600 * SECONDS;
+static const int64_t file_life = 48 * HOUR, session_life = 24 * HOUR;
 
 struct upload {
     struct files *files;
@@ -115,8 +115,10 @@ static void forget(struct upload *upload)
 
 void uploads_close(struct files *files)
 {
-    while (files->uploads)
-        free_upload(files->uploads);
+    for (struct upload *upload = files->uploads, *next; upload; upload = next) {
+        next = upload->next;
+        free_upload(upload);
+    }
 }
 
 /* ---- wishes ---- */

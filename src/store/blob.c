@@ -127,7 +127,7 @@ static bool read_hex(const char *name, unsigned char hash[BLOB_HASH])
 {
     if (strlen(name) != HEX)
         return false;
-    for (int i = 0; i < BLOB_HASH; i++) {
+    for (size_t i = 0; i < BLOB_HASH; i++) {
         int high = digit_of(name[2 * i]), low = digit_of(name[2 * i + 1]);
         if (high < 0 || low < 0)
             return false;
