@@ -22,7 +22,7 @@ endif
 ENGINE := $(shell scripts/engine.sh --where)
 ENGINE_STAMP := $(if $(LLAMA_PREFIX),$(ENGINE)/include/llama.h,$(ENGINE)/stamp)
 RUST := build/libpollux_rust.a
-PACKAGES := libmicrohttpd json-c zlib libcurl libedit sqlite3
+PACKAGES := libmicrohttpd json-c zlib libcurl libedit sqlite3 libcrypto
 
 SOURCES := $(sort $(shell find src -name '*.c'))
 TESTS   := $(filter %_test.c,$(SOURCES))
@@ -57,7 +57,7 @@ CFLAGS_engine/sample = -march=native -Wno-psabi
 CFLAGS_kernel/panel = -O3 -march=native
 
 .DEFAULT_GOAL := help
-.PHONY: help build unit test run lint asan tsan fuzz fuzzers bench bench-mind bench-step soak coverage format clean \
+.PHONY: help build unit test run lint asan tsan fuzz fuzzers bench bench-files bench-mind bench-step soak coverage format clean \
         objects tests models sanitized
 .DELETE_ON_ERROR:
 
@@ -110,6 +110,10 @@ fuzz: ## run every fuzz target (FUZZ_SECONDS=60 each; F=json/schema for one)
 
 bench: build ## Pollux and llama-server, interleaved, as ratios
 	@$(PYTHON) scripts/bench.py --pollux build/pollux --peer "$$(scripts/engine.sh --peer)" $(ARGS)
+	@$(if $(ARGS),,$(PYTHON) scripts/bench_files.py --pollux build/pollux)
+
+bench-files: build ## uploads against a plain copy (ARGS="--mb 512 --rounds 5")
+	@$(PYTHON) scripts/bench_files.py --pollux build/pollux $(ARGS)
 
 bench-mind: build $(B)/hold ## the same for schemas; calls that are right, by category
 	@$(PYTHON) scripts/bench_mind.py --pollux build/pollux --peer "$$(scripts/engine.sh --peer)" $(ARGS)

@@ -15,7 +15,8 @@ BEGIN {
     may["tool"]   = "base json http store"
     may["chat"]   = "base json engine tool media"
     may["tune"]   = "base json engine store"
-    may["api"]    = "base json http store model engine tool media chat tune"
+    may["files"]  = "base store"
+    may["api"]    = "base json http store files model engine tool media chat tune"
     may["cli"]    = "base json http model"
 }
 FNR == 1 {

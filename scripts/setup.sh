@@ -33,8 +33,8 @@ print(*[m for m in ("pip", "venv", "ensurepip") if not f(m)])'); do
         case $module in pip) lacks python3-pip pip ;; *) lacks python3-venv "$module" ;; esac
     done
 }
-modules=(libmicrohttpd json-c zlib libcurl libedit sqlite3 cmocka)
-packages=(libmicrohttpd-dev libjson-c-dev zlib1g-dev libcurl4-openssl-dev libedit-dev libsqlite3-dev libcmocka-dev)
+modules=(libmicrohttpd json-c zlib libcurl libedit sqlite3 libcrypto cmocka)
+packages=(libmicrohttpd-dev libjson-c-dev zlib1g-dev libcurl4-openssl-dev libedit-dev libsqlite3-dev libssl-dev libcmocka-dev)
 if ! pkg-config --exists "${modules[@]}" 2>/dev/null; then
     for i in "${!modules[@]}"; do need_module "${modules[$i]}" "${packages[$i]}"; done
 fi

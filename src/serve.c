@@ -13,6 +13,7 @@
 #include "base/queue.h"
 #include "cli/command.h"
 #include "model/catalogue.h"
+#include "store/store.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -27,6 +28,7 @@ enum {
     HURRY_MS = 2000,
     TICK_MS = 10,
     WORKERS = 2,
+    DISK_WORKERS = 4, /* they wait more than they work */
     MOST_CONNECTIONS = 4096,
     STREAM_LIMIT = 8 << 20, /* bytes that one slow reader may leave unread */
     GUARD_CTX = 4096,       /* a judge sees a few thousand bytes at a time */
@@ -38,9 +40,10 @@ struct settings {
     const char *host, *model, *models_dir, *data_dir, *script;
     const char *embedding_model, *guard_model, *guard_script, *blocklist;
     int64_t port, threads, ctx, parallel, queue, request_limit, idle_timeout;
+    int64_t file_limit, files_total;
     struct option_list keys;
     int safety, kernels, log_format, log_level;
-    bool strict_names;
+    bool strict_names, open_files;
 };
 
 /* clang-format off */
@@ -87,6 +90,12 @@ static const struct option table[] = {
      "serve the model under its own name only, not as gemini-*", NULL},
     {"request-limit", 0, OPTION_INT, AT(request_limit), "20971520", 1000, 1 << 30, "BYTES",
      "longest request body", NULL},
+    {"file-limit", 0, OPTION_INT, AT(file_limit), "2147483648", 1, 1LL << 50, "BYTES",
+     "longest file that may be uploaded", NULL},
+    {"files-total", 0, OPTION_INT, AT(files_total), "21474836480", 1, 1LL << 50, "BYTES",
+     "room for all uploaded files together", NULL},
+    {"open-files", 0, OPTION_SWITCH, AT(open_files), "false", 0, 0, NULL,
+     "what there is to know of a file whose name one knows needs no key", NULL},
     {"idle-timeout", 0, OPTION_INT, AT(idle_timeout), "60", 1, 86400, "SECONDS",
      "a connection that sends nothing for so long is closed", NULL},
     {"log-format", 0, OPTION_CHOICE, AT(log_format), "text", 0, 0, "FORMAT",
@@ -127,8 +136,10 @@ struct server {
     struct engine *engine, *guard_engine; /* NULL: the model judges itself, if at all */
     struct blocklist *blocklist;
     struct loop *loop;
-    struct watch *signals, *work;
-    struct workers *workers;
+    struct watch *signals, *work, *disk_work;
+    struct workers *workers, *disk;
+    struct store *store;
+    struct files *files;
     struct runner *runner, *guard_runner;
     struct api *api;
     struct http_server *http;
@@ -218,7 +229,20 @@ static void raise_file_limit(void)
     }
 }
 
-static int open_data_folder(const struct server *s)
+static int open_store(struct server *s, const char *folder)
+{
+    struct error err;
+    const struct files_options options = {
+        .file_limit = s->settings.file_limit,
+        .total_limit = s->settings.files_total,
+    };
+    s->store = store_open(folder, &err);
+    if (s->store)
+        s->files = files_open(s->store, &options, &err);
+    return s->files ? SERVE_OK : fail(SERVE_FAILED, &err);
+}
+
+static int open_data_folder(struct server *s)
 {
     struct buf path = {0};
     const char *asked = s->settings.data_dir;
@@ -232,6 +256,8 @@ static int open_data_folder(const struct server *s)
         status =
             command_fail(&command, SERVE_FAILED, "cannot make the data folder %s: %s",
                          path.at, strerrordesc_np(errno));
+    if (status == SERVE_OK)
+        status = open_store(s, path.at);
     buf_free(&path);
     return status;
 }
@@ -388,12 +414,14 @@ static int open_rooms(struct server *s)
     int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     s->loop = loop_open();
     s->workers = workers_open(WORKERS);
-    if (fd < 0 || !s->loop || !s->workers)
+    s->disk = workers_open(DISK_WORKERS);
+    if (fd < 0 || !s->loop || !s->workers || !s->disk)
         return command_fail(&command, SERVE_FAILED, "cannot open the loop: %s",
                             strerrordesc_np(errno));
     signal_fd = fd;
     s->signals = loop_watch(s->loop, fd, EPOLLIN, on_signals, s);
     s->work = loop_watch(s->loop, workers_fd(s->workers), EPOLLIN, on_work, s->workers);
+    s->disk_work = loop_watch(s->loop, workers_fd(s->disk), EPOLLIN, on_work, s->disk);
     s->runner = runner_open(s->loop, s->engine, &err);
     if (s->runner && s->guard_engine)
         s->guard_runner = runner_open(s->loop, s->guard_engine, &err);
@@ -417,6 +445,9 @@ static void open_api(struct server *s)
         .strict_names = settings->strict_names,
         .defaults = {.temperature = 1, .top_p = 0.95, .top_k = 40},
         .request_limit = settings->request_limit,
+        .files = s->files,
+        .disk = s->disk,
+        .open_files = settings->open_files,
     };
     if (s->entry) {
         options.aliases = s->entry->aliases;
@@ -449,6 +480,7 @@ static int open_port(struct server *s)
         .idle_timeout_s = (int)s->settings.idle_timeout,
         .stream_limit = STREAM_LIMIT,
         .max_connections = MOST_CONNECTIONS,
+        .arrive = api_arrive,
     };
     s->http = http_server_open(s->loop, &options, api_handle, api_refuse, s->api, &err);
     if (s->http)
@@ -531,6 +563,7 @@ static int open_all(struct server *s)
 static void close_all(struct server *s)
 {
     http_server_close(s->http);
+    workers_close(s->disk);
     workers_close(s->workers);
     if (s->api && api_busy(s->api) > 0) {
         log_line(LOG_WARN, "stop", "left=%d", api_busy(s->api));
@@ -544,6 +577,8 @@ static void close_all(struct server *s)
         engine_close(s->engine);
     if (s->guard_engine)
         engine_close(s->guard_engine);
+    files_close(s->files);
+    store_close(s->store);
     blocklist_close(s->blocklist);
     loop_close(s->loop);
     int fd = (int)signal_fd;

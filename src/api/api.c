@@ -1,15 +1,17 @@
 /* api.c - routes, keys, error replies. */
 #include "api/api.h"
 #include "api/embed.h"
+#include "api/files.h"
 #include "api/generate.h"
 #include "api/message.h"
 #include "api/models.h"
+#include "api/upload.h"
 #include "base/log.h"
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define JSON_TYPE "application/json; charset=UTF-8"
+#define JSON_TYPE API_JSON
 #define SERVICE "generativelanguage.googleapis.com"
 enum { LONGEST_S = 24 * 60 * 60 }; /* of X-Server-Timeout */
 
@@ -176,7 +178,7 @@ static struct text bearer(const struct http_request *rq)
     return text_is_nocase(scheme, "Bearer") ? token : (struct text){0};
 }
 
-static bool let_in(const struct call *call, struct error *err)
+bool api_let_in(const struct call *call, struct error *err)
 {
     const struct api *api = call->api;
     if (api->options.n_keys == 0)
@@ -207,7 +209,14 @@ struct route {
     const char *pattern; /* after the version; {} is the rest of one segment before a
                           * verb. With a / in front: as it stands */
     void (*handle)(struct call *call);
-    bool open; /* no key needed */
+    unsigned flags;
+};
+
+enum {
+    OPEN = 1,      /* no key needed */
+    OPEN_FILE = 2, /* likewise, where the owner wants it (--open-files) */
+    FILES = 4,     /* needs a place for files */
+    ARRIVES = 8,   /* handled when the header is there; its body comes in pieces */
 };
 
 /* clang-format off */
@@ -224,6 +233,19 @@ static const struct route routes[] = {
     {"GET",  "models/{}",                            models_get,      false},
     {"GET",  "/healthz",                             health,          true},
     {"GET",  "/",                                    welcome,         true},
+
+    {"GET",    "files",                       files_route_list,     FILES},
+    {"POST",   "files:register",              files_route_register, FILES},
+    {"GET",    "files/{}:download",           files_route_download, FILES},
+    {"GET",    "files/{}",                    files_route_get,      FILES | OPEN_FILE},
+    {"DELETE", "files/{}",                    files_route_delete,   FILES},
+    {"POST",   "/upload/{v}/files",           upload_arrive,        FILES | OPEN | ARRIVES},
+    {"PUT",    "/upload/{v}/files",           upload_arrive,        FILES | OPEN | ARRIVES},
+    {"DELETE", "/upload/{v}/files",           upload_arrive,        FILES | OPEN | ARRIVES},
+    {"POST",   "/resumable/upload/{v}/files", upload_arrive,        FILES | OPEN | ARRIVES},
+    {"PUT",    "/resumable/upload/{v}/files", upload_arrive,        FILES | OPEN | ARRIVES},
+    {"DELETE", "/resumable/upload/{v}/files", upload_arrive,        FILES | OPEN | ARRIVES},
+    {"GET",    "/$discovery/rest",            files_route_discovery, FILES | OPEN},
 };
 /* clang-format on */
 
@@ -231,10 +253,30 @@ static const char *const versions[] = {"v1", "v1beta", "v1alpha"};
 
 static const size_t n_routes = sizeof routes / sizeof routes[0];
 
+static bool is_version(struct text text)
+{
+    for (size_t i = 0; i < sizeof versions / sizeof versions[0]; i++)
+        if (text_is(text, versions[i]))
+            return true;
+    return false;
+}
+
+/* "/upload/{v}/files": the version is not in front. */
+static bool fits_version(const char *pattern, const char *hole, struct text path)
+{
+    struct text before = {pattern, (size_t)(hole - pattern)};
+    const char *after = hole + strlen("{v}");
+    return path.len > before.len + strlen(after) &&
+           text_same(text_slice(path, 0, before.len), before) && text_ends(path, after) &&
+           is_version(text_slice(path, before.len, path.len - strlen(after)));
+}
+
 /* A custom verb is what follows the last colon of the last segment. */
 static bool fits(const char *pattern, struct text path, struct text *name)
 {
-    const char *hole = strstr(pattern, "{}");
+    const char *hole = strstr(pattern, "{}"), *version = strstr(pattern, "{v}");
+    if (version)
+        return fits_version(pattern, version, path);
     if (!hole)
         return text_is(path, pattern);
     struct text before = {pattern, (size_t)(hole - pattern)};
@@ -252,11 +294,19 @@ static bool fits(const char *pattern, struct text path, struct text *name)
 static struct text cut_version(struct text path, struct text *rest)
 {
     struct text version = text_cut(text_slice(path, 1, path.len), '/', rest);
-    for (size_t i = 0; i < sizeof versions / sizeof versions[0]; i++)
-        if (text_is(version, versions[i]))
-            return version;
+    if (is_version(version))
+        return version;
     *rest = (struct text){0};
     return *rest;
+}
+
+/* The documentation's shell sample polls files/"files/abc", quotes and all. */
+static struct text plain_file(const struct call *call, struct text rest)
+{
+    if (!rest.at ||
+        (!text_starts(rest, "files/\"") && !text_starts(rest, "files/files/")))
+        return rest;
+    return arena_printf(call->rq->arena, "files/%.*s", TEXT_ARG(files_plain_id(rest)));
 }
 
 static bool is_for(const struct route *route, struct text method)
@@ -271,6 +321,7 @@ static const struct route *find_route(struct call *call, struct buf *others)
 {
     struct text rest;
     call->version = cut_version(call->rq->path, &rest);
+    rest = plain_file(call, rest);
     for (const struct route *r = routes; r < routes + n_routes; r++) {
         struct text path = r->pattern[0] == '/' ? call->rq->path : rest;
         if (!path.at || !fits(r->pattern, path, &call->name))
@@ -304,6 +355,18 @@ static void refuse_route(struct call *call, struct buf *others)
     api_error(call, &err);
 }
 
+static bool is_open(const struct api *api, const struct route *route)
+{
+    return route->flags & OPEN || (route->flags & OPEN_FILE && api->options.open_files);
+}
+
+static void refuse_files(struct call *call)
+{
+    struct error err;
+    error_set(&err, ERROR_UNIMPLEMENTED, "This server has no place for files.");
+    api_error(call, &err);
+}
+
 static void route_call(struct call *call)
 {
     struct buf others = {0};
@@ -311,8 +374,10 @@ static void route_call(struct call *call)
     const struct route *route = find_route(call, &others);
     if (!route)
         refuse_route(call, &others);
-    else if (!route->open && !let_in(call, &err))
+    else if (!is_open(call->api, route) && !api_let_in(call, &err))
         api_error(call, &err);
+    else if (route->flags & FILES && !call->api->options.files)
+        refuse_files(call);
     else
         route->handle(call);
     buf_free(&others);
@@ -354,9 +419,8 @@ static void on_done(struct http_request *rq)
         call->closed(call);
 }
 
-void api_handle(struct http_request *rq, void *arg)
+static struct call *open_call(struct http_request *rq, struct api *api)
 {
-    struct api *api = arg;
     struct call *call = arena_new(rq->arena, struct call);
     *call = (struct call){.api = api, .rq = rq};
     call->pretty = api_flag(call, "prettyPrint", api_flag(call, "$prettyPrint", true));
@@ -365,6 +429,27 @@ void api_handle(struct http_request *rq, void *arg)
     rq->done = on_done;
     api->n_calls++;
     http_set(rq, "Access-Control-Allow-Origin", "*");
+    return call;
+}
+
+/* Only of those whose body is to come in pieces. */
+void api_arrive(struct http_request *rq, void *arg)
+{
+    struct api *api = arg;
+    struct buf others = {0};
+    struct call asked = {.api = api, .rq = rq};
+    if (!text_starts(rq->path, "/upload/") &&
+        !text_starts(rq->path, "/resumable/upload/"))
+        return;
+    const struct route *route = find_route(&asked, &others);
+    buf_free(&others);
+    if (route && route->flags & ARRIVES && api->options.files)
+        route->handle(open_call(rq, api));
+}
+
+void api_handle(struct http_request *rq, void *arg)
+{
+    struct call *call = open_call(rq, arg);
     if (text_is(rq->method, "OPTIONS"))
         preflight(call);
     else
@@ -373,6 +458,37 @@ void api_handle(struct http_request *rq, void *arg)
 
 /* ---- the api ---- */
 
+enum { SWEEP_MS = 60000 };
+
+struct sweep {
+    struct work work; /* first */
+    struct api *api;
+};
+
+static void on_sweep(void *arg);
+
+static void run_sweep(struct work *work)
+{
+    files_sweep(((struct sweep *)work)->api->options.files);
+}
+
+static void end_sweep(struct work *work)
+{
+    struct api *api = ((struct sweep *)work)->api;
+    free(work);
+    if (!api->stopping)
+        api->sweep = loop_after(api->loop, SWEEP_MS, on_sweep, api);
+}
+
+static void on_sweep(void *arg)
+{
+    struct api *api = arg;
+    struct sweep *sweep = mem_alloc(sizeof *sweep);
+    *sweep = (struct sweep){{.run = run_sweep, .done = end_sweep}, api};
+    api->sweep = NULL;
+    workers_push(api->options.disk, &sweep->work);
+}
+
 struct api *api_open(struct loop *loop, struct runner *runner, struct workers *workers,
                      const struct api_options *options)
 {
@@ -380,6 +496,8 @@ struct api *api_open(struct loop *loop, struct runner *runner, struct workers *w
     *api = (struct api){
         .loop = loop, .runner = runner, .workers = workers, .options = *options};
     embed_begin(api);
+    if (options->files)
+        api->sweep = loop_after(loop, SWEEP_MS, on_sweep, api);
     return api;
 }
 
@@ -389,6 +507,7 @@ void api_close(struct api *api)
         return;
     assert(api_busy(api) == 0);
     embed_end(api);
+    loop_cancel(api->loop, api->sweep);
     free(api);
 }
 
@@ -402,12 +521,16 @@ void api_cancel(struct api *api)
     for (struct generation *g = api->generations; g; g = generate_next(g))
         generate_cancel(g);
     embed_cancel_all(api);
+    for (struct upload_call *u = api->uploads; u; u = upload_next(u))
+        upload_stop(u);
 }
 
 int api_busy(const struct api *api)
 {
     int n = api->n_calls;
     for (const struct generation *g = api->generations; g; g = generate_next(g))
+        n++;
+    for (const struct upload_call *u = api->uploads; u; u = upload_next(u))
         n++;
     return n + embed_count(api);
 }

@@ -11,6 +11,7 @@
 
 #include "chat/turn.h"
 #include "engine/embed.h"
+#include "files/files.h"
 #include "http/server.h"
 #include "json/schema.h"
 
@@ -36,7 +37,13 @@ struct api_options {
     int n_embed_aliases;
     struct text embed_display_name, embed_description; /* may be absent */
     struct embed_facts embed_facts; /* before it is loaded: what the catalogue says */
+
+    struct files *files;  /* NULL: files are not served; not owned */
+    struct workers *disk; /* does what waits for the disk; not owned */
+    bool open_files;      /* what there is to know of a file needs no key */
 };
+
+#define API_JSON "application/json; charset=UTF-8"
 
 struct api {
     struct loop *loop;
@@ -47,7 +54,9 @@ struct api {
     struct embedding *embeddings;   /* embed.c's, that are not over */
     struct queue *embedded;         /* the embedder's answers; NULL: no embedder */
     struct watch *embedded_watch;
-    int n_calls; /* requests that are not done */
+    struct upload_call *uploads; /* whose bytes are arriving */
+    struct timer *sweep;         /* of what expired */
+    int n_calls;                 /* requests that are not done */
     bool stopping;
 };
 
@@ -62,6 +71,7 @@ struct call {
     void (*closed)(struct call *call); /* the last thing that happens to it */
     struct generation *generation;     /* generate.c's */
     struct embedding *embedding;       /* embed.c's */
+    void *own;                         /* of the file that handles it */
 };
 
 /* Neither the runner nor the workers are owned; options' texts must outlive the api. */
@@ -71,6 +81,7 @@ void api_close(struct api *api); /* nothing may be in hand; see api_busy */
 
 /* For http_server_open. */
 void api_handle(struct http_request *rq, void *api);
+void api_arrive(struct http_request *rq, void *api);
 void api_refuse(int status, const char *why, struct buf *body, void *api);
 
 /* Health checks fail from now on; what is in hand goes on. */
@@ -91,6 +102,8 @@ void api_error_text(const struct error *err, bool pretty, struct buf *out);
 
 /* The seconds that X-Server-Timeout gives the call; 0: it says nothing of use. */
 int api_timeout_s(const struct call *call);
+/* Whether the caller's key lets it in. */
+bool api_let_in(const struct call *call, struct error *err);
 
 /* A query parameter that is a switch: true, True, 1; absent: `otherwise`. */
 bool api_flag(const struct call *call, const char *name, bool otherwise);

@@ -3,6 +3,7 @@
  * The wording of errors follows the public service where its wording is known: a part is
  * named as contents[0].parts[1], a request's own rules begin with "* Generate...". */
 #include "api/content.h"
+#include "api/attach.h"
 #include "api/tools.h"
 #include "chat/shape.h"
 #include <float.h>
@@ -79,7 +80,8 @@ static bool is_empty_text(const struct wire_part *from)
 static bool read_part(const struct reader *r, const struct wire_part *from,
                       const char *path, struct part *part)
 {
-    int n_data = (from->text.at != NULL) + (from->call != NULL) + (from->result != NULL);
+    int n_data = (from->text.at != NULL) + (from->call != NULL) + (from->result != NULL) +
+                 (from->file != NULL);
     if (n_data == 0 && !is_empty_text(from))
         return error_at(r->err, path,
                         "* GenerateContentRequest.%s.data: required oneof field 'data' "
@@ -89,7 +91,16 @@ static bool read_part(const struct reader *r, const struct wire_part *from,
         return error_at(r->err, path,
                         "Invalid value at '%s' (oneof), oneof field 'data' is already "
                         "set. Cannot set '%s'",
-                        path, from->result ? "functionResponse" : "functionCall");
+                        path,
+                        from->file     ? "fileData"
+                        : from->result ? "functionResponse"
+                                       : "functionCall");
+    if (from->file) {
+        const char *here = arena_printf(r->arena, "%s.file_data", path).at;
+        *part = (struct part){.kind = PART_TEXT};
+        return attach_file(r->rules->files, from->file, here, r->arena, &part->text,
+                           r->err);
+    }
     if (from->call)
         return read_call(r, from->call, path, part);
     if (from->result)
@@ -117,6 +128,24 @@ static bool read_parts(const struct reader *r, const struct wire_content *from,
             return false;
     }
     return true;
+}
+
+static bool has_files(const struct wire_content *content)
+{
+    const struct wire_part *parts = content->parts.at;
+    for (size_t i = 0; i < content->parts.n; i++)
+        if (parts[i].file)
+            return true;
+    return false;
+}
+
+bool content_has_files(const struct wire_generate *request)
+{
+    const struct wire_content *contents = request->contents.at;
+    bool found = request->system && has_files(request->system);
+    for (size_t i = 0; !found && i < request->contents.n; i++)
+        found = has_files(&contents[i]);
+    return found;
 }
 
 /* ---- turns ---- */

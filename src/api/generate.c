@@ -404,10 +404,13 @@ static void decode(struct generation *g)
     const struct content_rules rules = {
         .thinks = prompter_thinks(runner_prompter(g->api->runner)),
         .defaults = g->api->options.defaults,
+        .files = g->api->options.files,
     };
     g->chat.model = g->name;
-    g->good =
-        read_request(g) && content_chat(&g->request, &rules, g->arena, &g->chat, &g->err);
+    g->good = read_request(g);
+    if (g->good && !g->at_work && content_has_files(&g->request))
+        return; /* a worker does it: files lie on the disk */
+    g->good = g->good && content_chat(&g->request, &rules, g->arena, &g->chat, &g->err);
     g->decoded = true;
 }
 

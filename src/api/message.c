@@ -151,6 +151,15 @@ static const struct json_field result_fields[] = {
 static const struct json_type result_type = {
     "FunctionResponse", sizeof(struct wire_result), result_fields, false};
 
+static const struct json_field file_data_fields[] = {
+    {"mimeType",    JSON_STRING, AT(wire_file_data, mime_type),    0, 0, 0, NULL, "the file's own when absent"},
+    {"fileUri",     JSON_STRING, AT(wire_file_data, uri),          JSON_REQUIRED, 0, 0, NULL, "of a file of this server"},
+    {"displayName", JSON_STRING, AT(wire_file_data, display_name), 0, 0, 0, NULL, "no effect here either"},
+    {0},
+};
+static const struct json_type file_data_type = {
+    "FileData", sizeof(struct wire_file_data), file_data_fields, false};
+
 static const struct json_field part_fields[] = {
     {"text",                JSON_STRING,  AT(wire_part, text),    0, 0, 0, NULL, NULL},
     {"functionCall",        JSON_MESSAGE, AT(wire_part, call),    0, 0, 0, &call_type, NULL},
@@ -159,7 +168,7 @@ static const struct json_field part_fields[] = {
     {"thoughtSignature",    JSON_BYTES,   AT(wire_part, thought_signature), 0, 0, 0, NULL, "of what was thought before the part; accepted back"},
     {"inlineData",          JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "media in a request"},
     {"image",               JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "media in a request"},
-    {"fileData",            JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "a file in a request"},
+    {"fileData",            JSON_MESSAGE, AT(wire_part, file), 0, 0, 0, &file_data_type, NULL},
     {"executableCode",      JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "code execution"},
     {"codeExecutionResult", JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "code execution"},
     {"toolCall",            JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "a call of a built-in tool"},

@@ -66,8 +66,13 @@ struct wire_result {
     struct json_object *response;
 };
 
+struct wire_file_data {
+    struct text mime_type, uri, display_name;
+};
+
 struct wire_part {
     struct text text;
+    struct wire_file_data *file;
     struct wire_call *call;
     struct wire_result *result;
     struct json_bool thought;

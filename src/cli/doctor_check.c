@@ -188,9 +188,25 @@ static struct text data_folder(struct doctor *doctor)
     return kept;
 }
 
+/* Files that clients upload lie there. */
 static struct finding look_at_data(struct doctor *doctor)
 {
-    return look_at_folder(doctor, data_folder(doctor), "--data-dir");
+    const double one_file = 2147483648.0; /* --file-limit */
+    struct statvfs disk;
+    struct text folder = data_folder(doctor);
+    struct finding finding = look_at_folder(doctor, folder, "--data-dir");
+    if (finding.level != LEVEL_OK || statvfs(nearest(doctor, folder).at, &disk) != 0)
+        return finding;
+    double free_bytes = (double)disk.f_bavail * (double)disk.f_frsize;
+    struct term_size have = term_bytes(free_bytes), want = term_bytes(one_file);
+    if (free_bytes >= one_file)
+        return finding;
+    return found(
+        doctor, LEVEL_WARN,
+        "make room, name a folder on another disk with --data-dir, or serve with "
+        "a smaller --file-limit",
+        "%s of disk are free at %.*s; one uploaded file may have %s", have.string,
+        TEXT_ARG(folder), want.string);
 }
 
 static struct finding look_at_models(struct doctor *doctor)

@@ -3,6 +3,7 @@
 #include "cli/command.h"
 #include "json/write.h"
 #include <curl/curl.h>
+#include <sqlite3.h>
 #include <stdlib.h>
 
 #ifndef POLLUX_ENGINE /* the Makefile knows which one it links */
@@ -69,6 +70,7 @@ static void print_words(void)
     for (int i = 0; features[i]; i++)
         printf(" %s", features[i]);
     printf("\nlibcurl   %s\n", curl_version_info(CURLVERSION_NOW)->version);
+    printf("sqlite    %s\n", sqlite3_libversion());
 }
 
 static void print_json(void)
@@ -82,6 +84,7 @@ static void print_json(void)
         {"engine", cli_engine_version},
         {"compiler", COMPILER},
         {"libcurl", curl_version_info(CURLVERSION_NOW)->version},
+        {"sqlite", sqlite3_libversion()},
     };
     json_begin(&w, '{');
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -7,6 +7,7 @@
 #include "http/request.h"
 #include <assert.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 enum {
     PACKET = 1400,          /* a body that fits in one is not made smaller */
@@ -14,7 +15,8 @@ enum {
     GZIP_LEVEL = 1,
     BUFFER_KEPT = 256 * 1024, /* of a stream, once it was sent */
     SHIFT_LEAST = 64 * 1024,
-    BLOCK = 4096, /* HTTP/1.0 only: chunks use the connection's own memory */
+    BLOCK = 4096,            /* HTTP/1.0 only: chunks use the connection's own memory */
+    LARGE_BLOCK = 64 * 1024, /* of an answer whose length is told */
 };
 
 struct header {
@@ -140,12 +142,41 @@ static bool compress_body(struct request *rq, struct text body)
     return true;
 }
 
+void reply_headers(const struct request *rq, struct buf *to)
+{
+    for (const struct header *h = rq->headers; h; h = h->next)
+        buf_printf(to, "%s: %s\r\n", h->name, h->value);
+}
+
 /* Whole answers. */
+
+/* MHD takes none while the body arrives. */
+static void reply_later(struct request *rq, int status, const char *content_type,
+                        struct text body)
+{
+    rq->early = status;
+    buf_text(&rq->out, body);
+    if (content_type)
+        http_set(&rq->public, "Content-Type", content_type);
+    request_resume(rq);
+}
+
+void reply_early(struct request *rq)
+{
+    rq->progress = WHOLE;
+    send_reply(
+        rq, rq->early,
+        MHD_create_response_from_buffer(rq->out.len, rq->out.at, MHD_RESPMEM_PERSISTENT));
+}
 
 void http_reply(struct http_request *public, int status, const char *content_type,
                 struct text body)
 {
     struct request *rq = request_of(public);
+    if (rq->progress == RECEIVED && !rq->early) {
+        reply_later(rq, status, content_type, body);
+        return;
+    }
     if (rq->progress != OPEN) {
         assert(rq->progress == CUT); /* or this is the second reply */
         return;
@@ -210,6 +241,10 @@ static ssize_t read_stream(void *arg, uint64_t position, char *to, size_t most)
     }
     if (rq->progress == CUT)
         return close_from_reader(rq, MHD_CONTENT_READER_END_WITH_ERROR);
+    if (rq->progress == STREAM && rq->public.drained)
+        rq->public.drained(&rq->public);
+    if (rq->out.len > rq->n_read)
+        return read_stream(arg, position, to, most);
     if (rq->progress == ENDED && rq->until_close)
         return close_from_reader(rq, MHD_CONTENT_READER_END_OF_STREAM);
     if (rq->progress == ENDED)
@@ -218,7 +253,8 @@ static ssize_t read_stream(void *arg, uint64_t position, char *to, size_t most)
     return 0;
 }
 
-void http_stream(struct http_request *public, int status, const char *content_type)
+static void begin_stream(struct http_request *public, int status,
+                         const char *content_type, uint64_t length, size_t block)
 {
     struct request *rq = request_of(public);
     /* MHD 0.9.75 would end a HEAD's answer with an empty chunk. */
@@ -230,8 +266,18 @@ void http_stream(struct http_request *public, int status, const char *content_ty
     if (content_type)
         http_set(public, "Content-Type", content_type);
     send_reply(rq, status,
-               MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK, read_stream, rq,
-                                                 NULL));
+               MHD_create_response_from_callback(length, block, read_stream, rq, NULL));
+}
+
+void http_stream(struct http_request *public, int status, const char *content_type)
+{
+    begin_stream(public, status, content_type, MHD_SIZE_UNKNOWN, BLOCK);
+}
+
+void http_stream_of(struct http_request *public, int status, const char *content_type,
+                    int64_t length)
+{
+    begin_stream(public, status, content_type, (uint64_t)length, LARGE_BLOCK);
 }
 
 void http_write(struct http_request *public, struct text bytes)
@@ -265,6 +311,9 @@ void http_end(struct http_request *public)
 void http_drop(struct http_request *public)
 {
     struct request *rq = request_of(public);
-    if (rq->progress == OPEN || rq->progress == STREAM)
+    if (rq->given && rq->progress == RECEIVED) {
+        shutdown(rq->connection->fd, SHUT_RDWR); /* MHD sees it, and request_over comes */
+        request_resume(rq);
+    } else if (rq->progress == OPEN || rq->progress == STREAM)
         finish(rq, CUT);
 }

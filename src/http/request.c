@@ -14,7 +14,10 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-enum { HEADER_MOST = 16 * 1024 };
+enum {
+    HEADER_MOST = 16 * 1024,
+    SWALLOW_MOST = 16 << 20, /* bytes of a body that nobody wants; then we hang up */
+};
 
 struct request *request_of(struct http_request *rq)
 {
@@ -88,24 +91,34 @@ void *request_target(void *arg, const char *target, struct MHD_Connection *mhd)
     return whole && !strstr(target, "%00") ? NULL : &bad;
 }
 
+/* `headers` are whole lines. */
+static enum MHD_Result write_past(struct connection *connection, int status,
+                                  struct text headers, struct text body)
+{
+    struct buf reply = {0};
+    buf_printf(&reply, "HTTP/1.1 %d %s\r\nConnection: close\r\n", status,
+               MHD_get_reason_phrase_for((unsigned)status));
+    buf_text(&reply, headers);
+    buf_printf(&reply, "Content-Length: %zu\r\n\r\n", body.len);
+    buf_text(&reply, body);
+    send(connection->fd, reply.at, reply.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    connection->refused = true;
+    buf_free(&reply);
+    return MHD_NO; /* to MHD: close */
+}
+
 enum MHD_Result request_refuse(struct connection *connection, int status, const char *why)
 {
     struct http_server *server = connection->server;
-    struct buf body = {0}, reply = {0};
+    struct buf body = {0};
     server->refuse(status, why, &body, server->arg);
-    buf_printf(&reply,
-               "HTTP/1.1 %d %s\r\n"
-               "Connection: close\r\n"
-               "Content-Type: application/json; charset=UTF-8\r\n"
-               "Access-Control-Allow-Origin: *\r\n" /* or a browser hides why */
-               "Content-Length: %zu\r\n\r\n",
-               status, MHD_get_reason_phrase_for((unsigned)status), body.len);
-    buf_text(&reply, buf_view(&body));
-    send(connection->fd, reply.at, reply.len, MSG_NOSIGNAL | MSG_DONTWAIT);
-    connection->refused = true;
+    enum MHD_Result close = write_past(
+        connection, status,
+        TEXT("Content-Type: application/json; charset=UTF-8\r\n"
+             "Access-Control-Allow-Origin: *\r\n"), /* or a browser hides why */
+        buf_view(&body));
     buf_free(&body);
-    buf_free(&reply);
-    return MHD_NO; /* to MHD: close */
+    return close;
 }
 
 static const char *find_header(struct MHD_Connection *mhd, const char *name)
@@ -134,12 +147,34 @@ static int check_header(struct connection *connection, const char **why)
         *why = "The length of the request body cannot be told from its header.";
         return MHD_HTTP_BAD_REQUEST;
     }
-    int64_t limit = connection->server->options.body_limit;
-    if (length && strtoull(length, NULL, 10) > (unsigned long long)limit) {
-        *why = "The request body is too large.";
-        return MHD_HTTP_CONTENT_TOO_LARGE;
-    }
     return 0;
+}
+
+/* -1: it is not told. What does not fit is as good as too much. */
+static int64_t told_length(struct MHD_Connection *mhd)
+{
+    const char *length = find_header(mhd, "Content-Length");
+    if (!length)
+        return find_header(mhd, "Transfer-Encoding") ? -1 : 0;
+    unsigned long long n = strtoull(length, NULL, 10);
+    return n > INT64_MAX ? INT64_MAX : (int64_t)n;
+}
+
+/* Lets the owner see the header; its body may be refused for its length, or an answer
+ * may be ready before the client, which waits to be asked for it, has sent any. */
+static enum MHD_Result greet(struct request *rq)
+{
+    const struct http_server *server = rq->connection->server;
+    const char *expect = find_header(rq->connection->mhd, "Expect");
+    if (server->options.arrive)
+        server->options.arrive(&rq->public, server->arg);
+    rq->given = rq->public.take != NULL;
+    if (!rq->given && rq->public.length > server->options.body_limit)
+        return request_refuse(rq->connection, MHD_HTTP_CONTENT_TOO_LARGE,
+                              "The request body is too large.");
+    if (rq->early && expect && text_is_nocase(text_of(expect), "100-continue"))
+        reply_early(rq);
+    return MHD_YES;
 }
 
 static enum MHD_Result begin_request(struct connection *connection, const char *path,
@@ -159,22 +194,64 @@ static enum MHD_Result begin_request(struct connection *connection, const char *
         .body = TEXT(""),
         .peer = text_of(connection->peer),
         .since_us = now_us(),
+        .length = told_length(connection->mhd),
     };
     rq->connection = connection;
     rq->until_close = strcmp(version, MHD_HTTP_VERSION_1_0) == 0;
     rq->last_header = &rq->headers;
     connection->request = rq;
     *slot = rq;
+    return greet(rq);
+}
+
+/* Of a body that has its answer already. Replying to a client that still sends and
+ * hanging up may lose it the answer, so little is waited for. */
+static enum MHD_Result swallow(struct request *rq, size_t *len)
+{
+    int64_t rest = rq->public.length - rq->n_body;
+    rq->n_body += (int64_t)*len;
+    rq->n_thrown += (int64_t)*len;
+    *len = 0;
+    if (rest <= SWALLOW_MOST && rq->n_thrown <= SWALLOW_MOST)
+        return MHD_YES;
+    struct buf headers = {0};
+    reply_headers(rq, &headers);
+    enum MHD_Result close =
+        write_past(rq->connection, rq->early, buf_view(&headers), buf_view(&rq->out));
+    rq->public.status = rq->early;
+    buf_free(&headers);
+    return close;
+}
+
+static enum MHD_Result give_body(struct request *rq, const char *bytes, size_t *len)
+{
+    size_t n = rq->early ? 0 : rq->public.take(&rq->public, (struct text){bytes, *len});
+    rq->n_body += (int64_t)n;
+    *len -= n;
+    if (rq->early)
+        return swallow(rq, len);
+    if (*len > 0)
+        request_suspend(rq);
     return MHD_YES;
+}
+
+void http_more(struct http_request *public)
+{
+    struct request *rq = request_of(public);
+    if (rq->progress == RECEIVED)
+        request_resume(rq);
 }
 
 static enum MHD_Result take_body(struct request *rq, const char *bytes, size_t *len)
 {
     struct connection *connection = rq->connection;
+    if (rq->given)
+        return give_body(rq, bytes, len);
     if ((int64_t)(rq->body.len + *len) > connection->server->options.body_limit)
         return request_refuse(connection, MHD_HTTP_CONTENT_TOO_LARGE,
                               "The request body is too large.");
     buf_add(&rq->body, bytes, *len);
+    rq->n_body += (int64_t)*len;
     *len = 0;
     return MHD_YES;
 }
@@ -185,9 +262,16 @@ static enum MHD_Result hand_over(struct request *rq)
     struct http_server *server = rq->connection->server;
     if (rq->progress != RECEIVED)
         return MHD_NO;
+    if (rq->early) {
+        reply_early(rq);
+        return MHD_YES;
+    }
     rq->progress = OPEN;
     rq->public.body = buf_view(&rq->body);
-    server->handle(&rq->public, server->arg);
+    if (rq->given)
+        rq->public.take(&rq->public, (struct text){0});
+    else
+        server->handle(&rq->public, server->arg);
     if (rq->progress == OPEN)
         request_suspend(rq);
     bool unanswered = rq->progress == CUT && rq->public.status == 0;
@@ -219,7 +303,7 @@ void request_over(void *arg, struct MHD_Connection *mhd, void **slot,
         return;
     if (how == MHD_REQUEST_TERMINATED_COMPLETED_OK && rq->progress == WHOLE)
         rq->public.n_sent = (int64_t)rq->out.len;
-    if (rq->progress != RECEIVED) {
+    if (rq->progress != RECEIVED || rq->given) {
         bool lost = how != MHD_REQUEST_TERMINATED_COMPLETED_OK && rq->progress != CUT;
         rq->progress = CUT;
         if (lost && rq->public.gone)

@@ -56,6 +56,10 @@ struct request {
     enum progress progress;
     bool suspended;   /* MHD lets it rest until we resume it */
     bool until_close; /* HTTP/1.0: the end of a stream is the end of the connection */
+    bool given;       /* its body is given away in pieces */
+    int early;        /* the status of a reply from before its body was complete, or 0 */
+    int64_t n_body;   /* bytes of its body that came */
+    int64_t n_thrown; /* of them, thrown away after an early reply */
     struct buf body;
     struct buf out; /* the whole answer, or what of a stream was not sent yet */
     size_t n_read;  /* bytes of out that MHD has already */
@@ -72,6 +76,12 @@ enum MHD_Result request_arrived(void *arg, struct MHD_Connection *mhd, const cha
                                 const char *bytes, size_t *len, void **slot);
 void request_over(void *arg, struct MHD_Connection *mhd, void **slot,
                   enum MHD_RequestTerminationCode how);
+
+/* Sends what http_reply left for when the body is complete. */
+void reply_early(struct request *rq);
+
+/* The header lines that http_set asked for. */
+void reply_headers(const struct request *rq, struct buf *to);
 
 /* Writes an error reply past MHD. Gives MHD_NO, which is how to tell MHD to close. */
 enum MHD_Result request_refuse(struct connection *connection, int status,

@@ -39,9 +39,9 @@ static void sweep_connections(struct http_server *server)
     for (struct connection *c = server->connections; c; c = c->next) {
         const struct request *rq = c->request;
         int64_t until =
-            rq ? rq->public.since_us + idle_us + (int64_t)rq->body.len * 1000000 / SLOWEST
+            rq ? rq->public.since_us + idle_us + rq->n_body * 1000000 / SLOWEST
                : c->waiting_us + idle_us;
-        if ((rq && rq->progress != RECEIVED) || now < until)
+        if ((rq && (rq->progress != RECEIVED || rq->suspended)) || now < until)
             continue;
         if (rq)
             request_refuse(c, MHD_HTTP_REQUEST_TIMEOUT,

@@ -2,9 +2,11 @@
  *
  * libmicrohttpd does the protocol; its epoll descriptor is one watch of our loop. A
  * request is handed over once its body is complete; the handler answers at once or later,
- * whole or as a stream. A connection whose answer is not ready is suspended, and its
- * socket watched for the peer's hang-up, so a client that goes away is noticed within
- * milliseconds in streaming and in plain calls alike.
+ * whole or as a stream. Or, where `arrive` asks for it, its body is given away in pieces
+ * as they come and nothing of it is kept; who cannot take more lets the client wait. A
+ * connection whose answer is not ready is suspended, and its socket watched for the
+ * peer's hang-up, so a client that goes away is noticed within milliseconds in streaming
+ * and in plain calls alike.
  *
  * It refuses to know: JSON, keys, routes, what an answer means. What it must refuse
  * itself it phrases with the `refuse` callback, so that those errors, too, have the API's
@@ -37,12 +39,23 @@ struct http_request {
     int64_t since_us;    /* now_us() when its header was complete */
     int status;          /* of the reply; 0 until there is one */
     int64_t n_sent;      /* bytes of body written so far */
+    int64_t length;      /* of the body, as the header tells; -1: it does not (chunks) */
 
     /* The handler may set these. gone: the client hung up before the answer was complete
      * (called at most once, before done; do not reply any more). done: see above. */
     void (*gone)(struct http_request *rq);
     void (*done)(struct http_request *rq);
     void *user;
+
+    /* Set by `arrive`, and only there: the body is not collected but given to this. It
+     * returns how many of the bytes it took; when that is not all, no more come, and the
+     * client is held up by TCP, until http_more. Called with an absent text when the body
+     * is complete. An error may be replied before that: then what still comes of the
+     * body is thrown away. */
+    size_t (*take)(struct http_request *rq, struct text bytes);
+
+    /* Set before http_stream: all that was written has left; write on, now or later. */
+    void (*drained)(struct http_request *rq);
 };
 
 struct http_options {
@@ -57,6 +70,11 @@ struct http_options {
                            * (gone is called). What is written in one turn of the loop is
                            * sent after it, so a burst counts whole. */
     int max_connections;
+
+    /* NULL, or called for each request when its header is complete, before any byte of
+     * its body: may set rq->take. Then body_limit is not for it, the handler is not
+     * called for it, and gone and done are called even when its body was not complete. */
+    void (*arrive)(struct http_request *rq, void *arg);
 };
 
 /* Called for each complete request. Must reply now or keep rq and reply later. */
@@ -86,6 +104,9 @@ struct text http_query(const struct http_request *rq, const char *name);
 /* Adds a header to the coming reply; before http_reply or http_stream. */
 void http_set(struct http_request *rq, const char *name, const char *value);
 
+/* More of the body can be taken: rq->take will be called with the rest. */
+void http_more(struct http_request *rq);
+
 /* The whole answer. The body is copied, or compressed: text of more than one network
  * packet and at most 256 KB, for a client that takes gzip. */
 void http_reply(struct http_request *rq, int status, const char *content_type,
@@ -96,6 +117,10 @@ void http_reply(struct http_request *rq, int status, const char *content_type,
  * delay it. http_drop sends what was written and breaks the connection without ending the
  * answer; before http_stream it closes without any. */
 void http_stream(struct http_request *rq, int status, const char *content_type);
+
+/* The same with a length that is told before; so much must be written, no more. */
+void http_stream_of(struct http_request *rq, int status, const char *content_type,
+                    int64_t length);
 void http_write(struct http_request *rq, struct text bytes);
 void http_end(struct http_request *rq);
 void http_drop(struct http_request *rq);
