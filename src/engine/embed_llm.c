@@ -11,7 +11,7 @@
 
 enum {
     CTX_MOST = 2048,   /* tokens of a text: what the public service takes */
-    STEP_TOKENS = 512, /* attention costs each token all of its batch: larger is slower */
+    STEP_TOKENS = 256, /* attention costs each token all of its batch: larger is slower */
     STEP_PIECES = 64,
 };
 

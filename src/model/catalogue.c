@@ -106,7 +106,7 @@ static const struct model_entry *find_default(struct catalogue *catalogue,
         struct model_entry *entry = &catalogue->entries[i];
         if (entry->kind != kind || !text_same(entry->name, name))
             continue;
-        entry->is_default = true;
+        entry->is_default = kind == MODEL_WRITES;
         return entry;
     }
     return NULL;

@@ -43,8 +43,8 @@ struct model_entry {
     struct text sha256;
     struct model_defaults defaults; /* of one that writes */
     int dimensions;                 /* of one that embeds: numbers of a vector */
-    bool is_default;  /* what a person gets who names no model, of its kind */
-    struct text json; /* the whole entry, as scripts/pull.py takes it */
+    bool is_default;                /* what a person gets who names no model */
+    struct text json;               /* the whole entry, as scripts/pull.py takes it */
 };
 
 /* A model that lies on this machine. */

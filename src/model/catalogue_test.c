@@ -98,7 +98,7 @@ static void an_embedding_model_is_the_default_of_its_kind(void **state)
 {
     struct fixture *f = *state;
     const struct model_entry *entry = catalogue_embedder(f->catalogue);
-    assert_true(entry->kind == MODEL_EMBEDS && entry->is_default);
+    assert_true(entry->kind == MODEL_EMBEDS && !entry->is_default);
     assert_true(catalogue_default(f->catalogue)->kind == MODEL_WRITES);
     struct text place = catalogue_place(entry, TEXT("/m"), f->arena);
     assert_true(text_starts(place, "/m/") && text_ends(place, ".gguf"));
