@@ -22,7 +22,7 @@ endif
 ENGINE := $(shell scripts/engine.sh --where)
 ENGINE_STAMP := $(if $(LLAMA_PREFIX),$(ENGINE)/include/llama.h,$(ENGINE)/stamp)
 RUST := build/libpollux_rust.a
-PACKAGES := libmicrohttpd json-c zlib libcurl libedit sqlite3 libcrypto
+PACKAGES := libmicrohttpd json-c zlib libcurl libedit sqlite3 libcrypto libseccomp
 
 SOURCES := $(sort $(shell find src -name '*.c'))
 TESTS   := $(filter %_test.c,$(SOURCES))
@@ -57,7 +57,7 @@ CFLAGS_engine/sample = -march=native -Wno-psabi
 CFLAGS_kernel/panel = -O3 -march=native
 
 .DEFAULT_GOAL := help
-.PHONY: help build unit test run lint asan tsan fuzz fuzzers bench bench-files bench-mind bench-step soak coverage format clean \
+.PHONY: help build unit test run readers lint asan tsan fuzz fuzzers bench bench-files bench-mind bench-step soak coverage format clean \
         objects tests models sanitized
 .DELETE_ON_ERROR:
 
@@ -73,6 +73,9 @@ run: ## install what is missing, build, start the server (ARGS="--port 9000", MO
 	@case "$(ARGS)" in *--embedding-model*|*--script*) ;; \
 	*) [ -f $(CACHE)/models/$(EMBEDDER)-f16.gguf ] || build/pollux pull $(EMBEDDER) ;; esac
 	@exec build/pollux serve $(if $(findstring --model,$(ARGS))$(findstring --script,$(ARGS)),,--model $(MODEL)) $(ARGS)
+
+readers: ## what reads images, PDFs, sound and video for a model without senses
+	@scripts/setup.sh readers
 
 unit: tests ## unit tests; T=json/schema for one
 	@$(PYTHON) scripts/run_tests.py --build $(B) unit $(T)
@@ -171,6 +174,7 @@ $(B)/obj/%.o: src/%.cc Makefile | $(ENGINE_STAMP)
 
 # What .incbin takes in, the compiler's own dependency file does not know.
 $(B)/obj/model/catalogue.o: models/catalogue.json scripts/pull.py scripts/bert_gguf.py
+$(B)/obj/media/media.o: src/media/readers/read.py
 
 $(B)/libpollux.a: $(call objects,$(MODULES))
 	@rm -f $@

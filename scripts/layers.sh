@@ -8,7 +8,8 @@ cd "$(dirname "$0")/.."
 find src -name '*.[ch]' | sort | xargs awk '
 BEGIN {
     may["base"]   = ""
-    may["json"]   = may["http"] = may["store"] = may["media"] = "base"
+    may["json"]   = may["http"] = may["store"] = "base"
+    may["media"]  = "base json"
     may["model"]  = "base json"
     may["kernel"] = ""
     may["engine"] = "base json http model kernel"
@@ -17,7 +18,7 @@ BEGIN {
     may["tune"]   = "base json engine store"
     may["files"]  = "base store"
     may["api"]    = "base json http store files model engine tool media chat tune"
-    may["cli"]    = "base json http model"
+    may["cli"]    = "base json http media model"
 }
 FNR == 1 {
     n = split(FILENAME, parts, "/")

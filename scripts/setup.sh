@@ -1,7 +1,11 @@
 #!/usr/bin/env bash
 # setup.sh - makes sure that the system has what a goal needs.
 #
-#   scripts/setup.sh run|test|lint|fuzz
+#   scripts/setup.sh run|test|lint|fuzz|readers
+#
+# `readers` is what puts media into words (src/media/): programs of Debian, and what scripts/readers.sh
+# keeps in the cache. `run` and `test` want them, too; where they cannot be had, `run` says so and goes on,
+# for a server without them still answers text.
 #
 # It asks for capabilities (a command, a pkg-config module), not for packages, so that it is quick
 # when nothing is missing and content with what a person installed in another way. On Debian and
@@ -33,12 +37,19 @@ print(*[m for m in ("pip", "venv", "ensurepip") if not f(m)])'); do
         case $module in pip) lacks python3-pip pip ;; *) lacks python3-venv "$module" ;; esac
     done
 }
-modules=(libmicrohttpd json-c zlib libcurl libedit sqlite3 libcrypto cmocka)
-packages=(libmicrohttpd-dev libjson-c-dev zlib1g-dev libcurl4-openssl-dev libedit-dev libsqlite3-dev libssl-dev libcmocka-dev)
+modules=(libmicrohttpd json-c zlib libcurl libedit sqlite3 libcrypto libseccomp cmocka)
+packages=(libmicrohttpd-dev libjson-c-dev zlib1g-dev libcurl4-openssl-dev libedit-dev libsqlite3-dev libssl-dev libseccomp-dev libcmocka-dev)
 if ! pkg-config --exists "${modules[@]}" 2>/dev/null; then
     for i in "${!modules[@]}"; do need_module "${modules[$i]}" "${packages[$i]}"; done
 fi
 case $goal in
+run | test | readers)
+    readers=1
+    for program in bwrap:bubblewrap prlimit:util-linux pdftotext:poppler-utils ffmpeg:ffmpeg \
+        tesseract:tesseract-ocr espeak-ng:espeak-ng; do
+        need_command "${program%%:*}" "${program#*:}"
+    done
+    ;;
 lint)
     need_command clang clang
     need_command clang-tidy clang-tidy
@@ -90,4 +101,11 @@ if [ ! -f "$stamp" ] || [ "$cargo" -nt "$stamp" ]; then
     fi
     mkdir -p "${stamp%/*}"
     touch "$stamp"
+fi
+
+if [ -n "${readers:-}" ]; then
+    "$(dirname "$0")/readers.sh" || {
+        echo "setup: the media readers could not be installed; scripts/setup.sh readers tries again" >&2
+        [ "$goal" = run ] || exit 1
+    }
 fi

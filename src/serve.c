@@ -12,6 +12,7 @@
 #include "base/loop.h"
 #include "base/queue.h"
 #include "cli/command.h"
+#include "media/media.h"
 #include "model/catalogue.h"
 #include "store/store.h"
 #include <errno.h>
@@ -29,6 +30,7 @@ enum {
     TICK_MS = 10,
     WORKERS = 2,
     DISK_WORKERS = 4, /* they wait more than they work */
+    READERS = 2,      /* media that are read at once */
     MOST_CONNECTIONS = 4096,
     STREAM_LIMIT = 8 << 20, /* bytes that one slow reader may leave unread */
     GUARD_CTX = 4096,       /* a judge sees a few thousand bytes at a time */
@@ -38,11 +40,12 @@ enum {
 
 struct settings {
     const char *host, *model, *models_dir, *data_dir, *script;
-    const char *embedding_model, *guard_model, *guard_script, *blocklist;
-    int64_t port, threads, ctx, parallel, queue, request_limit, idle_timeout;
+    const char *embedding_model, *guard_model, *guard_script, *blocklist, *readers_dir;
+    int64_t port, media_timeout, threads, ctx, parallel, queue, request_limit,
+        idle_timeout;
     int64_t file_limit, files_total;
     struct option_list keys;
-    int safety, kernels, log_format, log_level;
+    int safety, kernels, media_sandbox, log_format, log_level;
     bool strict_names, open_files;
 };
 
@@ -84,6 +87,13 @@ static const struct option table[] = {
      "a script that judges instead; for tests", NULL},
     {"blocklist", 0, OPTION_STRING, AT(blocklist), NULL, 0, 0, "FILE",
      "words and /expressions/, one a line, that neither prompts nor answers may have", NULL},
+    {"readers-dir", 0, OPTION_STRING, AT(readers_dir), NULL, 0, 0, "DIR",
+     "what scripts/setup.sh readers installed (default ~/.cache/pollux/readers/current)", NULL},
+    {"media-timeout", 0, OPTION_INT, AT(media_timeout), "300", 1, 3600, "SECONDS",
+     "a piece of media that takes longer to read is refused", NULL},
+    {"media-sandbox", 0, OPTION_CHOICE, AT(media_sandbox), "required", 0, 0, "HOW",
+     "media are read by children in a sandbox; where this machine has none they are refused, "
+     "unless this is off: then a broken reader has the server's own rights", "required off"},
     {"api-key", 'k', OPTION_LIST, AT(keys), NULL, 0, 0, "KEY",
      "let in only callers with this key (repeatable); without any, everyone", NULL},
     {"strict-names", 0, OPTION_SWITCH, AT(strict_names), "false", 0, 0, NULL,
@@ -136,8 +146,9 @@ struct server {
     struct engine *engine, *guard_engine; /* NULL: the model judges itself, if at all */
     struct blocklist *blocklist;
     struct loop *loop;
-    struct watch *signals, *work, *disk_work;
-    struct workers *workers, *disk;
+    struct watch *signals, *work, *disk_work, *read;
+    struct workers *workers, *disk, *readers;
+    struct media *media;
     struct store *store;
     struct files *files;
     struct runner *runner, *guard_runner;
@@ -408,6 +419,34 @@ static void on_work(void *arg, uint32_t events)
 }
 
 /* The loop, and all that lives on it but the port. */
+static bool open_readers(struct server *s)
+{
+    struct buf folder = {0}, lacks = {0};
+    struct error err;
+    const char *asked = s->settings.readers_dir;
+    if (asked && *asked)
+        buf_str(&folder, asked);
+    else if (command_folder("XDG_CACHE_HOME", ".cache", &folder))
+        buf_str(&folder, "/readers/current");
+    const struct media_config config = {
+        .folder = arena_text(s->arena, buf_view(&folder)).at,
+        .mode = s->settings.media_sandbox ? SANDBOX_BARE : SANDBOX_REQUIRED,
+        .deadline_s = (int)s->settings.media_timeout,
+    };
+    buf_free(&folder);
+    s->media = media_open(&config);
+    s->readers = workers_open(READERS);
+    int n_lacks = media_lacks(config.folder, &lacks);
+    if (!media_safe(s->media, &err))
+        log_line(LOG_WARN, "media", "read=text sandbox=none why=\"%s\"", err.message);
+    else
+        log_line(n_lacks || s->settings.media_sandbox ? LOG_WARN : LOG_INFO, "media",
+                 "sandbox=%s lacks=\"%s\"", s->settings.media_sandbox ? "off" : "on",
+                 lacks.at ? lacks.at : "");
+    buf_free(&lacks);
+    return s->readers != NULL;
+}
+
 static int open_rooms(struct server *s)
 {
     struct error err;
@@ -415,13 +454,14 @@ static int open_rooms(struct server *s)
     s->loop = loop_open();
     s->workers = workers_open(WORKERS);
     s->disk = workers_open(DISK_WORKERS);
-    if (fd < 0 || !s->loop || !s->workers || !s->disk)
+    if (fd < 0 || !s->loop || !s->workers || !s->disk || !open_readers(s))
         return command_fail(&command, SERVE_FAILED, "cannot open the loop: %s",
                             strerrordesc_np(errno));
     signal_fd = fd;
     s->signals = loop_watch(s->loop, fd, EPOLLIN, on_signals, s);
     s->work = loop_watch(s->loop, workers_fd(s->workers), EPOLLIN, on_work, s->workers);
     s->disk_work = loop_watch(s->loop, workers_fd(s->disk), EPOLLIN, on_work, s->disk);
+    s->read = loop_watch(s->loop, workers_fd(s->readers), EPOLLIN, on_work, s->readers);
     s->runner = runner_open(s->loop, s->engine, &err);
     if (s->runner && s->guard_engine)
         s->guard_runner = runner_open(s->loop, s->guard_engine, &err);
@@ -448,6 +488,8 @@ static void open_api(struct server *s)
         .files = s->files,
         .disk = s->disk,
         .open_files = settings->open_files,
+        .media = s->media,
+        .readers = s->readers,
     };
     if (s->entry) {
         options.aliases = s->entry->aliases;
@@ -565,6 +607,8 @@ static void close_all(struct server *s)
     http_server_close(s->http);
     workers_close(s->disk);
     workers_close(s->workers);
+    workers_close(s->readers);
+    media_close(s->media);
     if (s->api && api_busy(s->api) > 0) {
         log_line(LOG_WARN, "stop", "left=%d", api_busy(s->api));
         _exit(SERVE_OK);

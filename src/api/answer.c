@@ -381,8 +381,23 @@ static struct json_list one_modality(struct wire_modality_count *count, int n)
 
 struct usage {
     struct wire_usage wire;
-    struct wire_modality_count prompt, cached, output;
+    struct wire_modality_count prompt[WIRE_MODALITIES], cached, output;
 };
+
+struct json_list answer_modalities(const int *n_media, int n_prompt,
+                                   struct wire_modality_count *counts)
+{
+    int n_text = n_prompt;
+    size_t n = 0;
+    for (int i = WIRE_MODALITY_IMAGE; n_media && i < WIRE_MODALITIES; i++)
+        n_text -= n_media[i];
+    if (n_text > 0)
+        counts[n++] = (struct wire_modality_count){WIRE_MODALITY_TEXT, {true, n_text}};
+    for (int i = WIRE_MODALITY_IMAGE; n_media && i < WIRE_MODALITIES; i++)
+        if (n_media[i] > 0)
+            counts[n++] = (struct wire_modality_count){i, {true, n_media[i]}};
+    return (struct json_list){counts, n};
+}
 
 static struct json_int count_of(int n)
 {
@@ -402,8 +417,10 @@ static void fill_usage(const struct answer *answer, struct usage *u)
         .output = count_of(n_output),
         .thoughts = count_of(n_thought),
         .total = count_of(answer->n_prompt + n_output + n_thought),
-        .prompt_details = one_modality(&u->prompt, answer->n_prompt),
-        .cached_details = one_modality(&u->cached, answer->n_cached),
+        .prompt_details =
+            answer_modalities(answer->options.n_media, answer->n_prompt, u->prompt),
+        .cached_details = /* of whose tokens the cached ones are is not known */
+        one_modality(&u->cached, answer->options.n_media ? 0 : answer->n_cached),
         .output_details = one_modality(&u->output, n_output),
     };
 }

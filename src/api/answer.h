@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "chat/turn.h"
+#include "json/schema.h"
 
 struct answer;
 
@@ -18,6 +19,8 @@ struct answer_options {
     struct text prompt;   /* calls have ids that no other answer to another prompt gives;
                            * must live as long */
     struct safety safety; /* what was asked for */
+    const int *n_media;   /* tokens of the prompt by enum wire_modality, those of TEXT
+                           * aside; NULL: it is all text */
     bool thoughts;        /* they are shown, not only counted */
     bool streamed;
     bool holds_back; /* the last character of a text, or a call that comes last, stays
@@ -26,6 +29,11 @@ struct answer_options {
 
 /* The answer and what it holds die with the arena. */
 struct answer *answer_open(struct arena *arena, const struct answer_options *options);
+
+/* usageMetadata's promptTokensDetails, into room for WIRE_MODALITIES. */
+struct wire_modality_count;
+struct json_list answer_modalities(const int *n_media, int n_prompt,
+                                   struct wire_modality_count *counts);
 
 /* Takes a part, a candidate's end, the counts. The event is copied. */
 void answer_add(struct answer *answer, const struct turn_event *event);

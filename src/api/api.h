@@ -23,6 +23,8 @@ struct api_defaults {
 };
 
 struct api_options {
+    struct media *media;     /* what reads media; NULL: nothing does */
+    struct workers *readers; /* who waits for it; with `media` */
     const char *const *keys; /* nobody else is let in; none: everyone is */
     int n_keys;
     bool strict_names;          /* only the loaded model's own names are served */
@@ -57,6 +59,7 @@ struct api {
     struct upload_call *uploads; /* whose bytes are arriving */
     struct timer *sweep;         /* of what expired */
     int n_calls;                 /* requests that are not done */
+    int n_reading;               /* whose media are being read, or wait for it */
     bool stopping;
 };
 

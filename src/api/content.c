@@ -6,6 +6,7 @@
 #include "api/attach.h"
 #include "api/tools.h"
 #include "chat/shape.h"
+#include "files/files.h"
 #include <float.h>
 #include <stdio.h>
 
@@ -71,6 +72,61 @@ static bool read_result(const struct reader *r, const struct wire_result *from,
     return read_object(r, from->response, here, "response", &part->json);
 }
 
+static const struct wire_blob *blob_of(const struct wire_part *from)
+{
+    return from->blob ? from->blob : from->image;
+}
+
+static bool read_video(const struct reader *r, const struct wire_video *from,
+                       const char *path, struct part_media *media)
+{
+    const char *here = arena_printf(r->arena, "%s.video_metadata", path).at;
+    if (!from)
+        return true;
+    if (from->fps.set && from->fps.is <= 0)
+        return error_at(r->err, here,
+                        "videoMetadata.fps must be more than 0, at most 24.");
+    if (from->start.is < 0 || (from->end.set && from->end.is <= from->start.is))
+        return error_at(
+            r->err, here,
+            "videoMetadata.endOffset must be behind startOffset, and that not "
+            "below 0.");
+    media->has_options = true;
+    media->options = (struct media_options){
+        .start_s = (double)from->start.is / 1e9,
+        .end_s = from->end.set ? (double)from->end.is / 1e9 : 0,
+        .fps = from->fps.set ? from->fps.is : 0,
+    };
+    return true;
+}
+
+/* It becomes text when it was read (attach.h). */
+static bool read_blob(const struct reader *r, const struct wire_part *from,
+                      const char *path, struct part *part)
+{
+    const struct wire_blob *blob = blob_of(from);
+    struct part_media *media = arena_new(r->arena, struct part_media);
+    media->source = (struct media_source){.bytes = blob->data, .mime = blob->mime_type};
+    *part = (struct part){.kind = PART_MEDIA, .media = media};
+    return read_video(r, from->video, path, media);
+}
+
+static bool read_file(const struct reader *r, const struct wire_part *from,
+                      const char *path, struct part *part)
+{
+    struct part_media *media = arena_new(r->arena, struct part_media);
+    struct text uri = from->file->uri, id;
+    if (!files_is_ours(uri, &id))
+        return error_at(r->err, arena_printf(r->arena, "%s.file_data", path).at,
+                        "'%s.file_data' is not supported by Pollux yet: a file that is "
+                        "not one of this server's own, '%.*s'",
+                        path, TEXT_ARG(text_slice(uri, 0, 200)));
+    media->uri = uri;
+    media->source.mime = from->file->mime_type;
+    *part = (struct part){.kind = PART_MEDIA, .media = media};
+    return read_video(r, from->video, path, media);
+}
+
 /* Clients that leave out empty texts make {"thoughtSignature": ...} of a text part. */
 static bool is_empty_text(const struct wire_part *from)
 {
@@ -81,7 +137,7 @@ static bool read_part(const struct reader *r, const struct wire_part *from,
                       const char *path, struct part *part)
 {
     int n_data = (from->text.at != NULL) + (from->call != NULL) + (from->result != NULL) +
-                 (from->file != NULL);
+                 (from->blob != NULL) + (from->image != NULL) + (from->file != NULL);
     if (n_data == 0 && !is_empty_text(from))
         return error_at(r->err, path,
                         "* GenerateContentRequest.%s.data: required oneof field 'data' "
@@ -92,15 +148,18 @@ static bool read_part(const struct reader *r, const struct wire_part *from,
                         "Invalid value at '%s' (oneof), oneof field 'data' is already "
                         "set. Cannot set '%s'",
                         path,
-                        from->file     ? "fileData"
-                        : from->result ? "functionResponse"
-                                       : "functionCall");
-    if (from->file) {
-        const char *here = arena_printf(r->arena, "%s.file_data", path).at;
-        *part = (struct part){.kind = PART_TEXT};
-        return attach_file(r->rules->files, from->file, here, r->arena, &part->text,
-                           r->err);
-    }
+                        from->file      ? "fileData"
+                        : blob_of(from) ? "inlineData"
+                        : from->result  ? "functionResponse"
+                                        : "functionCall");
+    if (from->file)
+        return read_file(r, from, path, part);
+    if (blob_of(from))
+        return read_blob(r, from, path, part);
+    if (from->video)
+        return error_at(r->err, path,
+                        "Video metadata should only be specified while the video data is "
+                        "presented in inline_data or file_data.");
     if (from->call)
         return read_call(r, from->call, path, part);
     if (from->result)
@@ -128,24 +187,6 @@ static bool read_parts(const struct reader *r, const struct wire_content *from,
             return false;
     }
     return true;
-}
-
-static bool has_files(const struct wire_content *content)
-{
-    const struct wire_part *parts = content->parts.at;
-    for (size_t i = 0; i < content->parts.n; i++)
-        if (parts[i].file)
-            return true;
-    return false;
-}
-
-bool content_has_files(const struct wire_generate *request)
-{
-    const struct wire_content *contents = request->contents.at;
-    bool found = request->system && has_files(request->system);
-    for (size_t i = 0; !found && i < request->contents.n; i++)
-        found = has_files(&contents[i]);
-    return found;
 }
 
 /* ---- turns ---- */

@@ -1,9 +1,8 @@
 /* content.h - what a request asks for: the wire's message to a chat.
  *
  * Every check that a table cannot express is here: what excludes what, which roles there
- * are, what the engine that is loaded cannot do yet. Any thread may call, but not the
- * loop's where content_has_files: those wait for the disk. Everything lives in the arena.
- */
+ * are, what the engine that is loaded cannot do yet. Media are named, not read
+ * (attach.h). Any thread may call; everything lives in the arena. */
 #ifndef POLLUX_API_CONTENT_H
 #define POLLUX_API_CONTENT_H
 
@@ -14,10 +13,7 @@
 struct content_rules {
     bool thinks; /* was trained to think before it answers */
     struct api_defaults defaults;
-    struct files *files; /* NULL: there are none */
 };
-
-bool content_has_files(const struct wire_generate *request);
 
 bool content_chat(const struct wire_generate *request, const struct content_rules *rules,
                   struct arena *arena, struct chat *chat, struct error *err);

@@ -452,14 +452,60 @@ static void thinking_is_a_budget(void **state)
         assert_refused(&bad[i]);
 }
 
-static void no_engine_takes_media_or_built_in_tools(void **state)
+static void media_are_to_be_read_with_what_is_asked_of_them(void **state)
+{
+    (void)state;
+    assert_reads(with_part(
+        "{\"inlineData\":{\"mimeType\":\"video/mp4\",\"data\":\"AAEC\"},"
+        "\"videoMetadata\":{\"startOffset\":\"1.5s\",\"endOffset\":\"4s\",\"fps\":2},"
+        "\"mediaResolution\":{\"level\":\"MEDIA_RESOLUTION_LOW\"}}"));
+    const struct part *part = &chat.turns[0].parts[1];
+    assert_int_equal(part->kind, PART_MEDIA);
+    assert_true(text_same(part->media->source.bytes, (struct text){"\0\1\2", 3}));
+    assert_true(text_is(part->media->source.mime, "video/mp4"));
+    assert_true(part->media->has_options);
+    assert_true(part->media->options.start_s == 1.5);
+    assert_true(part->media->options.end_s == 4);
+    assert_true(part->media->options.fps == 2);
+}
+
+#define BLOB "\"inlineData\":{\"mimeType\":\"video/mp4\",\"data\":\"AAEC\"}"
+
+static void media_that_make_no_sense_are_refused(void **state)
 {
     (void)state;
     const struct refusal rows[] = {
         {with_part("{\"inlineData\":{\"data\":\"AA==\"}}"),
-         "contents[0].parts[1].inline_data", NULL},
-        {with_part("{\"image\":{\"data\":\"AA==\"}}"), "contents[0].parts[1].image",
-         NULL},
+         "contents[0].parts[1].inline_data.mime_type", "is not specified"},
+        {with_part("{\"inlineData\":{\"mimeType\":\"image/png\"}}"),
+         "contents[0].parts[1].inline_data.data", "is not specified"},
+        {with_part("{\"inlineData\":{\"mimeType\":\"image/png\",\"data\":\"\"}}"),
+         "contents[0].parts[1].inline_data.data", "is not specified"},
+        {with_part("{\"image\":{\"mimeType\":\"\",\"data\":\"AA==\"}}"),
+         "contents[0].parts[1].image.mime_type", "is not specified"},
+        {with_part("{\"text\":\"a\"," BLOB "}"), "contents[0].parts[1]", "inlineData"},
+        {with_part("{\"text\":\"a\",\"videoMetadata\":{\"fps\":1}}"),
+         "contents[0].parts[1]", "Video metadata"},
+        {with_part("{" BLOB ",\"videoMetadata\":{\"fps\":0}}"),
+         "contents[0].parts[1].video_metadata", "fps"},
+        {with_part("{" BLOB ",\"videoMetadata\":{\"fps\":25}}"),
+         "contents[0].parts[1].video_metadata.fps", "25"},
+        {with_part("{" BLOB
+                   ",\"videoMetadata\":{\"startOffset\":\"5s\",\"endOffset\":\"5s\"}}"),
+         "contents[0].parts[1].video_metadata", "endOffset"},
+        {with_part("{" BLOB ",\"mediaResolution\":{\"level\":\"HUGE\"}}"),
+         "contents[0].parts[1].media_resolution.level", "HUGE"},
+        {"{" SAY ",\"systemInstruction\":{\"parts\":[{" BLOB "}]}}", "system_instruction",
+         "text parts only"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        assert_refused(&rows[i]);
+}
+
+static void no_engine_takes_files_or_built_in_tools(void **state)
+{
+    (void)state;
+    const struct refusal rows[] = {
         {with_part("{\"file_data\":{\"file_uri\":\"x\"}}"),
          "contents[0].parts[1].file_data", NULL},
         {"{" SAY ",\"tools\":[{\"googleSearch\":{}}]}", "tools[0].google_search", NULL},
@@ -533,7 +579,9 @@ int main(void)
         TEST(an_answer_may_have_to_be_one_of_an_enum),
         TEST(shapes_are_checked),
         TEST(thinking_is_a_budget),
-        TEST(no_engine_takes_media_or_built_in_tools),
+        TEST(media_are_to_be_read_with_what_is_asked_of_them),
+        TEST(media_that_make_no_sense_are_refused),
+        TEST(no_engine_takes_files_or_built_in_tools),
         TEST(what_asks_for_nothing_is_taken),
         TEST(a_threshold_says_from_which_level_on_a_harm_is_blocked),
     };

@@ -6,6 +6,9 @@
  * decoded on a worker, and so are prompts made whose answer is held to a grammar, so that
  * nobody else waits for them.
  *
+ * Media are read in between (attach.h), on threads of their own, for it takes seconds:
+ * the chat is there, and its prompt is made when they have become words.
+ *
  * A generation outlives its call: when the client leaves, the turn goes on until the
  * engine has let go of it, and a worker may still be reading. So it has an arena of its
  * own, and is over when the call is closed, the turn is over and no worker has it. From
@@ -18,6 +21,7 @@
  * HOLD_MS at most. */
 #include "api/generate.h"
 #include "api/answer.h"
+#include "api/attach.h"
 #include "api/content.h"
 #include "api/message.h"
 #include "api/models.h"
@@ -28,6 +32,7 @@
 enum {
     LARGE = 64 * 1024, /* bytes of body */
     HOLD_MS = 100,
+    MOST_READING = 64,
 };
 
 enum form { FORM_WHOLE, FORM_SSE, FORM_ARRAY, FORM_COUNT };
@@ -40,6 +45,9 @@ struct generation {
     enum form form;
     bool at_work, running; /* a worker has it; its turn is not over */
     bool silent;
+    bool reading;          /* of its media; counted in api->n_reading */
+    atomic_bool cancelled; /* for whoever reads */
+    struct attached attached;
     bool begun; /* a stream's first bytes are written */
 
     struct text body, version, name;
@@ -94,6 +102,7 @@ static void conclude(struct generation *g, const char *end)
     if (g->silent)
         return;
     g->silent = true;
+    atomic_store(&g->cancelled, true);
     loop_cancel(g->api->loop, g->deadline);
     loop_cancel(g->api->loop, g->hold);
     g->deadline = g->hold = NULL;
@@ -340,6 +349,7 @@ static void start_turn(struct generation *g)
         .model = info->model,
         .prompt = g->prompt.text,
         .safety = g->chat.safety,
+        .n_media = g->attached.n > 0 ? g->attached.n_tokens : NULL,
         .thoughts = thinking && thinking->include.set && thinking->include.is,
         .streamed = g->form != FORM_WHOLE,
         .holds_back = g->form != FORM_WHOLE && !info->scripted,
@@ -404,13 +414,11 @@ static void decode(struct generation *g)
     const struct content_rules rules = {
         .thinks = prompter_thinks(runner_prompter(g->api->runner)),
         .defaults = g->api->options.defaults,
-        .files = g->api->options.files,
     };
     g->chat.model = g->name;
-    g->good = read_request(g);
-    if (g->good && !g->at_work && content_has_files(&g->request))
-        return; /* a worker does it: files lie on the disk */
-    g->good = g->good && content_chat(&g->request, &rules, g->arena, &g->chat, &g->err);
+    g->good =
+        read_request(g) && content_chat(&g->request, &rules, g->arena, &g->chat, &g->err);
+    g->attached.n = g->good ? attach_find(&g->chat) : 0;
     g->decoded = true;
 }
 
@@ -425,8 +433,20 @@ static void prepare(struct generation *g)
 {
     if (!g->decoded)
         decode(g);
-    if (g->good)
+    if (g->good && g->attached.n == 0)
         make_prompt(g);
+}
+
+/* On a thread that may wait for readers. */
+static void prepare_media(struct generation *g)
+{
+    const struct attach_from from = {g->api->options.media, g->api->options.files};
+    g->good =
+        attach_read(&from, &g->chat, &g->cancelled, g->arena, &g->attached, &g->err);
+    if (!g->good)
+        return;
+    make_prompt(g);
+    attach_count(runner_engine(g->api->runner), &g->chat, &g->attached);
 }
 
 /* Whether a grammar may be compiled for the answer: that takes milliseconds. */
@@ -441,17 +461,25 @@ static bool is_constrained(const struct generation *g)
 
 static void answer_count(struct generation *g)
 {
-    struct wire_modality_count count = {WIRE_MODALITY_TEXT, {true, g->prompt.n_tokens}};
+    struct wire_modality_count counts[WIRE_MODALITIES];
     struct wire_count_answer answer = {
         .total = {true, g->prompt.n_tokens},
-        .details = {&count, 1},
+        .details = answer_modalities(g->attached.n_tokens, g->prompt.n_tokens, counts),
     };
     conclude(g, NULL);
     api_reply(g->call, &wire_count_answer_type, &answer);
 }
 
+static void begin_reading(struct generation *g);
+
 static void go_on(struct generation *g)
 {
+    if (!g->silent && g->good && g->attached.n > 0 && !g->reading) {
+        begin_reading(g);
+        return;
+    }
+    if (!g->silent && g->good && g->attached.n > 0)
+        http_set(g->call->rq, "x-pollux-media", g->attached.header.at);
     if (g->silent)
         release(g);
     else if (!g->good)
@@ -472,6 +500,36 @@ static void work_done(struct work *work)
     struct generation *g = (struct generation *)work;
     g->at_work = false;
     go_on(g);
+}
+
+static void read_run(struct work *work)
+{
+    prepare_media((struct generation *)work);
+}
+
+static void read_done(struct work *work)
+{
+    struct generation *g = (struct generation *)work;
+    g->api->n_reading--;
+    work_done(work);
+}
+
+/* Reading takes seconds; the threads that do it are few, and wait for children. */
+static void begin_reading(struct generation *g)
+{
+    struct api *api = g->api;
+    g->reading = true;
+    if (api->n_reading >= MOST_READING) {
+        error_set(&g->err, ERROR_RESOURCE_EXHAUSTED,
+                  "The media of %d requests wait to be read already.", MOST_READING);
+        g->err.retry_ms = 5000;
+        fail(g, &g->err);
+        return;
+    }
+    api->n_reading++;
+    g->at_work = true;
+    g->work = (struct work){.run = read_run, .done = read_done};
+    workers_push(api->options.media ? api->options.readers : api->workers, &g->work);
 }
 
 static void on_deadline(void *arg)

@@ -43,10 +43,10 @@ const struct json_enum wire_block_names[] = {
 static const struct json_enum modality_names[] = {
     {"MODALITY_UNSPECIFIED", 0, NULL},
     {"TEXT",                 WIRE_MODALITY_TEXT, NULL},
-    {"IMAGE",                2, NULL},
-    {"AUDIO",                3, NULL},
-    {"VIDEO",                4, NULL},
-    {"DOCUMENT",             5, NULL},
+    {"IMAGE",                WIRE_MODALITY_IMAGE, NULL},
+    {"AUDIO",                WIRE_MODALITY_AUDIO, NULL},
+    {"VIDEO",                WIRE_MODALITY_VIDEO, NULL},
+    {"DOCUMENT",             WIRE_MODALITY_DOCUMENT, NULL},
     {0},
 };
 
@@ -154,11 +154,36 @@ static const struct json_type result_type = {
 static const struct json_field file_data_fields[] = {
     {"mimeType",    JSON_STRING, AT(wire_file_data, mime_type),    0, 0, 0, NULL, "the file's own when absent"},
     {"fileUri",     JSON_STRING, AT(wire_file_data, uri),          JSON_REQUIRED, 0, 0, NULL, "of a file of this server"},
-    {"displayName", JSON_STRING, AT(wire_file_data, display_name), 0, 0, 0, NULL, "no effect here either"},
+    {"displayName", JSON_STRING, 0, JSON_IGNORED, 0, 0, NULL, NULL},
     {0},
 };
 static const struct json_type file_data_type = {
     "FileData", sizeof(struct wire_file_data), file_data_fields, false};
+static const struct json_field blob_fields[] = {
+    {"mimeType",    JSON_STRING, AT(wire_blob, mime_type), JSON_REQUIRED, 0, 0, NULL, "docs/wire.md lists those that are read"},
+    {"data",        JSON_BYTES,  AT(wire_blob, data),      JSON_REQUIRED, 0, 0, NULL, NULL},
+    {"displayName", JSON_STRING, 0, JSON_IGNORED, 0, 0, NULL, NULL},
+    {0},
+};
+static const struct json_type blob_type = {
+    "Blob", sizeof(struct wire_blob), blob_fields, false};
+
+static const struct json_field video_fields[] = {
+    {"startOffset", JSON_DURATION, AT(wire_video, start), 0, 0, 0, NULL, NULL},
+    {"endOffset",   JSON_DURATION, AT(wire_video, end),   0, 0, 0, NULL, NULL},
+    {"fps",         JSON_NUMBER,   AT(wire_video, fps),   0, 0, 24, NULL, "more than 0; 1 when absent"},
+    {0},
+};
+static const struct json_type video_type = {
+    "VideoMetadata", sizeof(struct wire_video), video_fields, false};
+
+static const struct json_field resolution_fields[] = {
+    {"level",     JSON_ENUM, AT(wire_resolution, level),    0, 0, 0, media_resolutions, NULL},
+    {"numTokens", JSON_INT,  AT(wire_resolution, n_tokens), 0, 1, INT32_MAX, NULL, NULL},
+    {0},
+};
+static const struct json_type resolution_type = {
+    "MediaResolution", sizeof(struct wire_resolution), resolution_fields, false};
 
 static const struct json_field part_fields[] = {
     {"text",                JSON_STRING,  AT(wire_part, text),    0, 0, 0, NULL, NULL},
@@ -166,15 +191,15 @@ static const struct json_field part_fields[] = {
     {"functionResponse",    JSON_MESSAGE, AT(wire_part, result),  0, 0, 0, &result_type, NULL},
     {"thought",             JSON_BOOL,    AT(wire_part, thought), 0, 0, 0, NULL, "the text is the model's reasoning"},
     {"thoughtSignature",    JSON_BYTES,   AT(wire_part, thought_signature), 0, 0, 0, NULL, "of what was thought before the part; accepted back"},
-    {"inlineData",          JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "media in a request"},
-    {"image",               JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "media in a request"},
-    {"fileData",            JSON_MESSAGE, AT(wire_part, file), 0, 0, 0, &file_data_type, NULL},
+    {"inlineData",          JSON_MESSAGE, AT(wire_part, blob),    0, 0, 0, &blob_type, NULL},
+    {"image",               JSON_MESSAGE, AT(wire_part, image),   0, 0, 0, &blob_type, "inlineData as a sample of the documentation names it"},
+    {"fileData",            JSON_MESSAGE, AT(wire_part, file),    0, 0, 0, &file_data_type, NULL},
     {"executableCode",      JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "code execution"},
     {"codeExecutionResult", JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "code execution"},
     {"toolCall",            JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "a call of a built-in tool"},
     {"toolResponse",        JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "a call of a built-in tool"},
-    {"videoMetadata",       JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "media in a request"},
-    {"mediaResolution",     JSON_ANY, 0, JSON_IGNORED, 0, 0, NULL, "no effect without media"},
+    {"videoMetadata",       JSON_MESSAGE, AT(wire_part, video),   0, 0, 0, &video_type, "with film and sound"},
+    {"mediaResolution",     JSON_MESSAGE, AT(wire_part, resolution), 0, 0, 0, &resolution_type, "no effect: readers give words, however many"},
     {"partMetadata",        JSON_ANY, 0, JSON_IGNORED, 0, 0, NULL, NULL},
     {"audioTranscription",  JSON_ANY, 0, JSON_IGNORED, 0, 0, NULL, NULL},
     {"mediaProcessing",     JSON_ANY, 0, JSON_IGNORED, 0, 0, NULL, NULL},
@@ -274,10 +299,10 @@ static const struct json_field config_fields[] = {
     {"responseLogprobs",    JSON_BOOL,    AT(wire_config, logprobs),   0, 0, 0, NULL, NULL},
     {"logprobs",            JSON_INT,     AT(wire_config, n_logprobs), 0, 0, 20, NULL, "needs responseLogprobs"},
     {"thinkingConfig",      JSON_MESSAGE, AT(wire_config, thinking),   0, 0, 0, &thinking_type, NULL},
-    {"mediaResolution",     JSON_ENUM,    AT(wire_config, media_resolution), 0, 0, 0, media_resolutions, "no effect without media"},
+    {"mediaResolution",     JSON_ENUM,    AT(wire_config, media_resolution), 0, 0, 0, media_resolutions, "no effect: readers give words, however many"},
     {"speechConfig",              JSON_ANY,  0, JSON_REFUSED, 0, 0, NULL, "speech"},
     {"imageConfig",               JSON_ANY,  0, JSON_REFUSED, 0, 0, NULL, "making of images"},
-    {"audioTimestamp",            JSON_ANY,  0, JSON_REFUSED, 0, 0, NULL, "media in a request"},
+    {"audioTimestamp",            JSON_BOOL, 0, JSON_IGNORED, 0, 0, NULL, "what is said always has its times"},
     {"enableEnhancedCivicAnswers", JSON_BOOL, 0, JSON_IGNORED, 0, 0, NULL, NULL},
     {"audioTranscriptionConfig",  JSON_ANY,  0, JSON_IGNORED, 0, 0, NULL, NULL},
     {"responseFormat",            JSON_ANY,  0, JSON_IGNORED, 0, 0, NULL, NULL},

@@ -19,7 +19,14 @@ enum wire_finish {
 };
 enum { WIRE_CANDIDATES = 8, WIRE_FUNCTIONS = 512 }; /* at most */
 enum wire_block { WIRE_BLOCK_SAFETY = 1 };
-enum wire_modality { WIRE_MODALITY_TEXT = 1 };
+enum wire_modality {
+    WIRE_MODALITY_TEXT = 1,
+    WIRE_MODALITY_IMAGE,
+    WIRE_MODALITY_AUDIO,
+    WIRE_MODALITY_VIDEO,
+    WIRE_MODALITY_DOCUMENT,
+    WIRE_MODALITIES,
+};
 enum wire_calling {
     WIRE_CALLING_UNSPECIFIED,
     WIRE_CALLING_AUTO,
@@ -67,12 +74,29 @@ struct wire_result {
 };
 
 struct wire_file_data {
-    struct text mime_type, uri, display_name;
+    struct text mime_type, uri;
+};
+
+struct wire_blob {
+    struct text mime_type, data; /* decoded */
+};
+
+struct wire_video {
+    struct json_int start, end; /* nanoseconds */
+    struct json_number fps;
+};
+
+struct wire_resolution {
+    int level;
+    struct json_int n_tokens;
 };
 
 struct wire_part {
     struct text text;
     struct wire_file_data *file;
+    struct wire_blob *blob, *image; /* the same by two names */
+    struct wire_video *video;
+    struct wire_resolution *resolution;
     struct wire_call *call;
     struct wire_result *result;
     struct json_bool thought;

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "chat/safety.h"
 #include "engine/engine.h"
+#include "media/media.h"
 
 enum role { ROLE_USER, ROLE_MODEL };
 
@@ -18,13 +19,25 @@ enum part_kind {
     PART_THOUGHT, /* text of the model's own reasoning */
     PART_CALL,    /* the model asks for a function */
     PART_RESULT,  /* what the function gave */
+    PART_MEDIA,   /* to be read, and then TEXT, before there is a prompt */
+};
+
+/* Something to see, hear or read, and what it was found to be. */
+struct part_media {
+    struct text uri; /* of a file that has the source's bytes; absent: they are there */
+    struct media_source source;
+    struct media_options options;
+    bool has_options;             /* they were asked for */
+    struct media_reading reading; /* once the part is TEXT */
+    int n_tokens;                 /* of the reading */
 };
 
 struct part {
     enum part_kind kind;
-    struct text text; /* TEXT, THOUGHT */
-    struct text id;   /* CALL, RESULT; absent when the client gave none */
-    struct text name; /* CALL, RESULT: the function */
+    struct text text;         /* TEXT, THOUGHT */
+    struct text id;           /* CALL, RESULT; absent when the client gave none */
+    struct text name;         /* CALL, RESULT: the function */
+    struct part_media *media; /* MEDIA; TEXT that was MEDIA; else NULL */
     struct text json; /* CALL: arguments; RESULT: response; an object, compact JSON */
 };
 

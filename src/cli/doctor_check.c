@@ -4,6 +4,7 @@
 #include "cli/doctor.h"
 #include "cli/served.h"
 #include "cli/term.h"
+#include "media/media.h"
 #include <errno.h>
 #include <netdb.h>
 #include <sched.h>
@@ -308,6 +309,34 @@ static struct finding look_at_python(struct doctor *doctor)
     return finding;
 }
 
+/* Whether media can be read, and safely. */
+static struct finding look_at_readers(struct doctor *doctor)
+{
+    struct buf folder = {0}, lacks = {0};
+    struct error err = {0};
+    if (command_folder("XDG_CACHE_HOME", ".cache", &folder))
+        buf_str(&folder, "/readers/current");
+    const struct media_config config = {.folder = folder.len ? folder.at : NULL};
+    struct media *media = media_open(&config);
+    int n = media_lacks(config.folder, &lacks);
+    struct finding finding;
+    if (!media_safe(media, &err))
+        finding =
+            found(doctor, LEVEL_WARN,
+                  "apt-get install bubblewrap; in a container, allow user namespaces",
+                  "no sandbox, so media other than text are refused: %s", err.message);
+    else if (n > 0)
+        finding = found(doctor, LEVEL_WARN, MEDIA_INSTALL,
+                        "not installed, so some media are refused: %s", lacks.at);
+    else
+        finding = found(doctor, LEVEL_OK, NULL,
+                        "images, PDFs, sound and video are read, in a sandbox");
+    media_close(media);
+    buf_free(&folder);
+    buf_free(&lacks);
+    return finding;
+}
+
 /* The server. */
 
 enum { PATIENCE_S = 3 };
@@ -412,10 +441,17 @@ static struct finding look_at_port(struct doctor *doctor)
 
 /* Memory and disk use what the look at the model found. */
 const struct check doctor_checks[] = {
-    {"cpu", look_at_cpu},          {"open files", look_at_descriptors},
-    {"data folder", look_at_data}, {"models folder", look_at_models},
-    {"model", look_at_model},      {"model's hash", look_at_hash},
-    {"disk", look_at_disk},        {"memory", look_at_memory},
-    {"python", look_at_python},    {"server", look_at_server},
-    {"port", look_at_port},        {0},
+    {"cpu", look_at_cpu},
+    {"open files", look_at_descriptors},
+    {"data folder", look_at_data},
+    {"models folder", look_at_models},
+    {"model", look_at_model},
+    {"model's hash", look_at_hash},
+    {"disk", look_at_disk},
+    {"memory", look_at_memory},
+    {"python", look_at_python},
+    {"media readers", look_at_readers},
+    {"server", look_at_server},
+    {"port", look_at_port},
+    {0},
 };

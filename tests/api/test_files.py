@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from media_files import pdf, picture, sound
 from pollux import PATIENCE, SCRIPT, Server, request_bytes
 
 UPLOAD = "/upload/v1beta/files"
@@ -485,7 +486,8 @@ def test_a_text_file_in_a_prompt(server, host):
     assert got.said == "Hello there."
     counted = server.post("/v1beta/models/gemini-2.0-flash:countTokens", {"contents": [
         {"parts": [{"fileData": {"fileUri": file["uri"]}}]}]}).json
-    assert counted["totalTokens"] == server.count("Say hello")
+    framed = "\n\n[Attached text. It says:]\nSay hello\n[End of the attached text.]\n\n"
+    assert counted["totalTokens"] == server.count(framed)
 
 
 @pytest.mark.parametrize("data, mime", [
@@ -500,10 +502,27 @@ def test_charsets(server, data, mime):
 def test_files_that_a_prompt_cannot_have(server):
     image = upload(server, b"\x89PNG", "image/png")["uri"]
     assert refused(ask_with(server, image, "image/png"), 400, "INVALID_ARGUMENT", "image/png")
+    archive = upload(server, b"PK\x03\x04", "application/zip")["uri"]
+    assert refused(ask_with(server, archive, None), 400, "INVALID_ARGUMENT", "application/zip")
     assert refused(ask_with(server, "files/none"), 404, "NOT_FOUND")
     assert refused(ask_with(server, "gs://bucket/object"), 400, "INVALID_ARGUMENT", "not supported")
     bad = upload(server, b"\xff\xfe\xff", "text/plain; charset=utf-8")["uri"]
-    assert refused(ask_with(server, bad, None), 400, "INVALID_ARGUMENT", "charset")
+    assert refused(ask_with(server, bad, None), 400, "INVALID_ARGUMENT", "contents[0].parts[0].file_data")
+
+
+@pytest.mark.timeout(200)
+@pytest.mark.parametrize("make, mime, words", [
+    (lambda: picture("TURN LEFT 42"), "image/png", "TURN LEFT 42"),
+    (lambda: pdf("It was a dark night.", "The end."), "application/pdf", "dark night"),
+    (lambda: sound("mp3"), "audio/mpeg", "What is the capital"),
+])
+def test_media_in_files(server, make, mime, words):
+    """proves: F027 F029; read like inline media, wherever the file lies."""
+    file = upload(server, make(), mime)
+    answer = server.generate([{"parts": [{"text": "Read."}, {"fileData": {"fileUri": file["uri"], "mimeType": mime}}]}],
+                             timeout=150)
+    assert answer.status == 200 and words in answer.said, answer
+    assert f"contents[0].parts[1]={mime}" in answer.headers["x-pollux-media"]
 
 
 # ---- states, expiry, limits ----

@@ -3,14 +3,10 @@
 import pytest
 
 PART = [
-    # proves: G020 G021 G024 G025 G026 G029 G034 J004 J005 J038
-    {"inlineData": {"mimeType": "image/png", "data": "AQL__vs="}},
-    {"inline_data": {"mime_type": "image/png", "data": "AQL/"}},
+    # proves: G021 G024 G025 G026 G034 J005
     {"fileData": {"fileUri": "gs://bucket/object"}}, {"file_data": {"mime_type": "text/plain", "file_uri": "http://a/b"}},
     {"executableCode": {"language": "PYTHON", "code": "1"}},
     {"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": "1"}},
-    {"image": {"mimeType": "image/png", "data": "AQL/"}},
-    {"text": "a", "videoMetadata": {"fps": 1}},
     {"toolCall": {"id": "1"}}, {"toolResponse": {"id": "1"}},
 ]
 TOOL = [

@@ -1,0 +1,28 @@
+/* reading.h - what a reader child said, checked and put into words for a prompt.
+ *
+ * The child read hostile data and may itself be in the hands of whoever made it: its
+ * answer is parsed like a stranger's. Everything lives in the arena. Any thread. */
+#ifndef POLLUX_MEDIA_READING_H
+#define POLLUX_MEDIA_READING_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "media/type.h"
+
+struct media_reading {
+    enum media_kind kind; /* what it turned out to be */
+    const char *type;     /* "image/png" */
+    struct text reader;   /* "Pillow 13.0.0, tesseract 5.3.0": printable ASCII */
+    struct text text;     /* for the prompt; begins and ends with an empty line */
+};
+
+/* Fills all but `type`. INVALID_ARGUMENT when the reader could not read the media, in its
+ * words; INTERNAL when what it said is no answer. */
+bool reading_of(struct text json, struct arena *arena, struct media_reading *reading,
+                struct error *err);
+
+/* The same of text that needs no reader. */
+void reading_of_text(struct text text, struct arena *arena,
+                     struct media_reading *reading);
+
+#endif

@@ -1,0 +1,106 @@
+/* What a child says, in words. */
+#include "media/reading.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static struct media_reading reading;
+static struct error err;
+static struct arena *arena;
+
+static int open_arena(void **state)
+{
+    (void)state;
+    arena = arena_open();
+    return 0;
+}
+
+static int close_arena(void **state)
+{
+    (void)state;
+    arena_close(arena);
+    return 0;
+}
+
+static void assert_words(const char *json, const char *words)
+{
+    assert_true(reading_of(text_of(json), arena, &reading, &err));
+    assert_string_equal(reading.text.at, words);
+}
+
+static void what_was_found_is_framed(void **state)
+{
+    (void)state;
+    assert_words(
+        "{\"kind\":\"IMAGE\",\"reader\":\"R 1\",\"facts\":[\"PNG\",\"2 x 3 pixels\"],"
+        "\"found\":[{\"at\":\"\",\"text\":\"words\"}]}",
+        "\n\n[Attached image (PNG; 2 x 3 pixels). Software read this text in it:]\n"
+        "words\n[End of the attached image.]\n\n");
+    assert_int_equal(reading.kind, MEDIA_IMAGE);
+    assert_string_equal(reading.reader.at, "R 1");
+    assert_words(
+        "{\"kind\":\"AUDIO\",\"facts\":[\"mp3\"],\"notes\":[\"Cut.\"],\"found\":"
+        "[{\"at\":\"0:00-0:02\",\"text\":\"Hello.\"},{\"at\":\"0:02-0:03\",\"text\":"
+        "\"Bye.\"}]}",
+        "\n\n[Attached audio (mp3). Cut. This is said in it:]\n[0:00-0:02] Hello.\n"
+        "[0:02-0:03] Bye.\n[End of the attached audio.]\n\n");
+}
+
+static void nothing_found_is_said_too(void **state)
+{
+    (void)state;
+    assert_words("{\"kind\":\"IMAGE\",\"found\":[]}",
+                 "\n\n[Attached image. There is no text in it.]\n\n");
+    assert_words("{\"kind\":\"DOCUMENT\",\"found\":[{\"at\":\"page 1\",\"text\":\"\"}]}",
+                 "\n\n[Attached document. It has no text.]\n\n");
+}
+
+static void facts_cannot_break_the_frame(void **state)
+{
+    (void)state;
+    assert_words(
+        "{\"kind\":\"IMAGE\",\"reader\":\"a\\\"b\\nc\\u00e9\",\"facts\":[\"a\\nb\"]}",
+        "\n\n[Attached image (a b). There is no text in it.]\n\n");
+    assert_string_equal(reading.reader.at, "a?b?c??");
+}
+
+static void a_childs_complaint_is_the_callers_error(void **state)
+{
+    (void)state;
+    assert_false(
+        reading_of(TEXT("{\"error\":\"it is\\nbroken\"}"), arena, &reading, &err));
+    assert_int_equal(err.code, ERROR_INVALID_ARGUMENT);
+    assert_string_equal(err.message, "it is broken");
+}
+
+static void nonsense_is_our_error(void **state)
+{
+    (void)state;
+    static const char *const rows[] = {"",
+                                       "{",
+                                       "[]",
+                                       "{}",
+                                       "{\"kind\":\"CAKE\"}",
+                                       "{\"kind\":\"IMAGE\",\"more\":1}",
+                                       "Traceback",
+                                       "{\"kind\":\"IMAGE\",\"found\":\"x\"}"};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_false(reading_of(text_of(rows[i]), arena, &reading, &err));
+        assert_int_equal(err.code, ERROR_INTERNAL);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_found_is_framed),
+        cmocka_unit_test(nothing_found_is_said_too),
+        cmocka_unit_test(facts_cannot_break_the_frame),
+        cmocka_unit_test(a_childs_complaint_is_the_callers_error),
+        cmocka_unit_test(nonsense_is_our_error),
+    };
+    return cmocka_run_group_tests(tests, open_arena, close_arena);
+}
