@@ -17,7 +17,7 @@ from sdk.seeds.test_pages import DOGS, PAGES
 
 HERE = Path(__file__).parent
 SAMPLES = sorted((HERE / "restored").iterdir())
-LINES = {"text": 197, "chat": 633, "json": 812, "functions": 1076, "config": 1390, "safety": 1499, "system": 1614}
+LINES = {"text": 197, "chat": 633, "json": 813, "functions": 1076, "config": 1390, "safety": 1499, "system": 1614}
 SAYS = {"text": "magic backpack", "chat": DOGS, "json": "Snickerdoodle", "functions": "2508", "config": "agic backpack",
         "safety": "Soccer Club", "system": "Meow."}
 
