@@ -67,7 +67,7 @@ struct embed_facts {
  * script is read at once, and what is wrong in it is told. */
 struct embedder *embed_open(const struct embed_options *options, struct error *err);
 
-/* Queues a job; texts are copied. Its one event arrives on `to`. The loop's thread. NULL
+/* Queues a job; texts are copied. Its one event arrives on `to`. Any thread. NULL
  * and err (RESOURCE_EXHAUSTED with retry_ms) when the queue is full. */
 struct embed_job *embed_submit(struct embedder *embedder, const struct embed_text *texts,
                                int n_texts, struct queue *to, void *user,

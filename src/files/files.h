@@ -41,6 +41,9 @@ struct files *files_open(struct store *store, const struct files_options *option
                          struct error *err);
 void files_close(struct files *files);
 
+/* The bytes of all files, for rooms that keep some of them longer (index/). */
+struct blobs *files_blobs(struct files *files);
+
 bool files_get(struct files *files, struct text id, struct arena *arena,
                struct file *file, struct error *err);
 

@@ -15,7 +15,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-enum { STATEMENTS = 64, BUSY_MS = 10000 };
+enum { STATEMENTS = 256, BUSY_MS = 10000 };
 
 struct rows {
     struct store *store;
@@ -60,6 +60,46 @@ static const char *const migrations[] = {
     ") WITHOUT ROWID;"
     "CREATE INDEX uploads_by_file ON uploads (file_id);"
     "CREATE INDEX uploads_by_touch ON uploads (touched);",
+
+    /* 6 (2 to 5 are other rooms'): what can be searched (index/). A document shares its blob
+     * with the file it came from. Passages are numbered once and for all; FTS5 keeps their
+     * words only, and reads texts and titles through the view. */
+    "CREATE TABLE search_stores ("
+    "  id TEXT PRIMARY KEY, display_name TEXT, created INTEGER NOT NULL,"
+    "  updated INTEGER NOT NULL"
+    ") WITHOUT ROWID;"
+    "CREATE INDEX search_stores_by_creation ON search_stores (created, id);"
+    "CREATE TABLE search_documents ("
+    "  number INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  store TEXT NOT NULL REFERENCES search_stores (id), id TEXT NOT NULL,"
+    "  display_name TEXT, mime_type TEXT NOT NULL, uri TEXT,"
+    "  hash BLOB NOT NULL REFERENCES blobs (hash), metadata TEXT, size INTEGER NOT NULL,"
+    "  created INTEGER NOT NULL, updated INTEGER NOT NULL, n_passages INTEGER NOT NULL,"
+    "  state INTEGER NOT NULL, error TEXT, words INTEGER NOT NULL,"
+    "  overlap INTEGER NOT NULL, model TEXT, first INTEGER, n_dims INTEGER,"
+    "  UNIQUE (store, id)"
+    ");"
+    "CREATE INDEX search_documents_by_creation ON search_documents (store, created, id);"
+    "CREATE INDEX search_documents_by_state ON search_documents (state, number);"
+    "CREATE INDEX search_documents_by_hash ON search_documents (hash);"
+    "CREATE TABLE search_passages ("
+    "  number INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  document INTEGER NOT NULL REFERENCES search_documents (number),"
+    "  text TEXT NOT NULL, vector BLOB NOT NULL"
+    ");"
+    "CREATE INDEX search_passages_by_document ON search_passages (document);"
+    "CREATE VIEW search_texts AS"
+    "  SELECT p.number AS number, p.document AS document, d.display_name AS title,"
+    "    p.text AS text"
+    "  FROM search_passages p JOIN search_documents d ON d.number = p.document;"
+    "CREATE VIRTUAL TABLE search_words USING fts5 ("
+    "  title, text, content = 'search_texts', content_rowid = 'number',"
+    "  tokenize = 'porter unicode61 remove_diacritics 2');"
+    "CREATE TABLE search_uploads ("
+    "  upload TEXT PRIMARY KEY, store TEXT NOT NULL REFERENCES search_stores (id),"
+    "  display_name TEXT, mime_type TEXT, uri TEXT, metadata TEXT,"
+    "  words INTEGER NOT NULL, overlap INTEGER NOT NULL, document TEXT"
+    ") WITHOUT ROWID;",
 };
 /* clang-format on */
 
