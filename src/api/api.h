@@ -94,6 +94,14 @@ int api_busy(const struct api *api); /* requests and turns that are not over */
 
 /* ---- for the handlers of this room ---- */
 
+/* Whoever asks for an answer without a call. told() is called once, later: with the
+ * answer, JSON on one line that is valid during the call, or with what a call would be
+ * refused with. */
+struct aside {
+    void (*told)(void *arg, const struct error *err, struct text json);
+    void *arg;
+};
+
 /* Answers 200 with the message. */
 void api_reply(struct call *call, const struct json_type *type, const void *message);
 
