@@ -41,7 +41,8 @@ struct api_options {
     struct embed_facts embed_facts; /* before it is loaded: what the catalogue says */
 
     struct files *files;  /* NULL: files are not served; not owned */
-    struct workers *disk; /* does what waits for the disk; not owned */
+    struct batches *batches; /* with `files` and `disk`; NULL: none are served */
+    struct workers *disk;    /* does what waits for the disk; not owned */
     bool open_files;      /* what there is to know of a file needs no key */
 };
 
@@ -56,6 +57,7 @@ struct api {
     struct embedding *embeddings;   /* embed.c's, that are not over */
     struct queue *embedded;         /* the embedder's answers; NULL: no embedder */
     struct watch *embedded_watch;
+    struct batch_run *batch_run; /* NULL: there are no batches */
     struct upload_call *uploads; /* whose bytes are arriving */
     struct timer *sweep;         /* of what expired */
     int n_calls;                 /* requests that are not done */

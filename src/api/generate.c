@@ -55,7 +55,7 @@ struct generation {
     struct attached attached;
     bool begun; /* a stream's first bytes are written */
 
-    struct text body, version, name;
+    struct text body, name;
     bool decoded; /* the chat is there */
     bool good;    /* so far; else err says why not */
     struct error err;
