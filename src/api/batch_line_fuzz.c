@@ -1,5 +1,5 @@
-/* batch_line_fuzz.c: whatever is on a line, its answer is one line of JSON with the line's
- * key; what it asks for is JSON on one line, which reads back to the same. */
+/* batch_line_fuzz.c: whatever is on a line, its answer is one line of JSON with the
+ * line's key; what it asks for is JSON on one line, which reads back to the same. */
 #include "api/batch_message.h"
 #include "json/tree.h"
 #include <assert.h>

@@ -88,8 +88,7 @@ static struct json_object *member(struct json_object *object, const char *name,
 /* What is wrong with it is found when the request is read. */
 static int candidates_of(struct json_object *request)
 {
-    struct json_object *config =
-        member(request, "generationConfig", "generation_config");
+    struct json_object *config = member(request, "generationConfig", "generation_config");
     int n = json_object_get_int(member(config, "candidateCount", "candidate_count"));
     return n < 1 ? 1 : n > CANDIDATES_MOST ? CANDIDATES_MOST : n;
 }
@@ -157,9 +156,9 @@ void batch_write_line(const struct batch_request *request, const struct error *e
     }
     json_key(&w, err ? "error" : "response");
     if (err)
-        write_status(&w, (int)err->code,
-                     text_of(err->message[0] ? err->message
-                                             : error_row(err->code)->name));
+        write_status(
+            &w, (int)err->code,
+            text_of(err->message[0] ? err->message : error_row(err->code)->name));
     else
         json_raw(&w, json);
     if (request->metadata.at) {

@@ -32,14 +32,14 @@
 
 enum {
     LANES = 2,
-    AHEAD = 16,              /* lines */
-    AHEAD_BYTES = 4 << 20,   /* read no further beyond so many */
-    MADE_MOST = 256,         /* more are not made before some are recorded */
-    EMBED_AT_ONCE = 8,       /* texts; the embedder takes one of each job in turn */
-    TRIES = 10,              /* of a line that finds the server too busy */
-    LEAST_WAIT_MS = 100,     /* between them */
+    AHEAD = 16,            /* lines */
+    AHEAD_BYTES = 4 << 20, /* read no further beyond so many */
+    MADE_MOST = 256,       /* more are not made before some are recorded */
+    EMBED_AT_ONCE = 8,     /* texts; the embedder takes one of each job in turn */
+    TRIES = 10,            /* of a line that finds the server too busy */
+    LEAST_WAIT_MS = 100,   /* between them */
     MOST_WAIT_MS = 60000,
-    DISK_AGAIN_MS = 2000,    /* after the disk or the database failed */
+    DISK_AGAIN_MS = 2000, /* after the disk or the database failed */
 };
 
 enum closing { GOES_ON, DRAINS, CLOSES };
@@ -87,7 +87,7 @@ struct lane {
     struct batch batch;
     struct lines *lines;
     enum closing closing;
-    bool at_end; /* all of its lines were read */
+    bool at_end;  /* all of its lines were read */
     bool idle;    /* the last look found no batch */
     bool offered; /* since it began */
     bool at_disk;
@@ -273,8 +273,7 @@ static void begin_lines(struct lane *lane)
 static bool record(struct exchange *x)
 {
     struct lane *lane = x->lane;
-    struct batch_answer *answers =
-        mem_alloc((size_t)x->recorded.n * sizeof *answers);
+    struct batch_answer *answers = mem_alloc((size_t)x->recorded.n * sizeof *answers);
     int n = 0;
     for (const struct line *l = x->recorded.first; l; l = l->next)
         answers[n++] = (struct batch_answer){l->number, l->good, buf_view(&l->answer)};
@@ -296,8 +295,7 @@ static struct line *read_line(struct lane *lane, const struct line_found *found)
         error_set(&line->err, ERROR_INVALID_ARGUMENT,
                   "The line is longer than a request may be: %lld bytes.",
                   (long long)lane->api->options.request_limit);
-    else if (batch_read_line(lane->kind, found->bytes, arena, &line->request,
-                             &line->err))
+    else if (batch_read_line(lane->kind, found->bytes, arena, &line->request, &line->err))
         line->err.code = ERROR_OK;
     return line;
 }
@@ -470,6 +468,8 @@ static void end_exchange(struct work *work)
         lane->idle = x->good && !lane->offered;
         close_batch(lane);
     }
+    if (x->opens && lane->lines && lane->offered)
+        close_lane(lane, DRAINS); /* it may be another one's turn: look again */
     if (lane->lines)
         check_model(lane);
     if (x->over)

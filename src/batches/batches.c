@@ -44,8 +44,7 @@ bool batch_read(struct batches *batches, struct text id, struct arena *arena,
                 struct batch *batch, struct error *err)
 {
     static const char ask[] = "SELECT " BATCH_COLUMNS " FROM batches WHERE id = ?";
-    struct rows *rows =
-        store_ask(batches->store, ask, STORE_VALUES(STORE_TEXT(id)), err);
+    struct rows *rows = store_ask(batches->store, ask, STORE_VALUES(STORE_TEXT(id)), err);
     if (!rows)
         return false;
     bool found = store_next(rows, err);
@@ -96,9 +95,9 @@ static bool read_page(struct batches *batches, int64_t created, struct text id, 
     static const char ask[] = "SELECT " BATCH_COLUMNS " FROM batches "
                               "WHERE (created, id) < (?1, ?2) "
                               "ORDER BY created DESC, id DESC LIMIT ?3";
-    struct rows *rows = store_ask(
-        batches->store, ask,
-        STORE_VALUES(STORE_INT(created), STORE_TEXT(id), STORE_INT(most)), err);
+    struct rows *rows =
+        store_ask(batches->store, ask,
+                  STORE_VALUES(STORE_INT(created), STORE_TEXT(id), STORE_INT(most)), err);
     if (!rows)
         return false;
     for (*n = 0; store_next(rows, err); ++*n)
@@ -153,15 +152,15 @@ static bool insert(struct batches *batches, const struct batch *batch, struct er
     static const char sql[] = "INSERT INTO batches (" BATCH_COLUMNS ") VALUES "
                               "(?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?, ?, 0, ?, 0, NULL, "
                               "NULL)";
-    return store_run(
-        batches->store, sql,
-        STORE_VALUES(STORE_TEXT(batch->id), STORE_INT(batch->kind),
-                     STORE_TEXT(batch->model), STORE_TEXT(batch->display_name),
-                     STORE_INT(batch->priority), STORE_BYTES(batch->input),
-                     STORE_TEXT(batch->input_file), STORE_INT(batch->n_lines),
-                     STORE_INT(batch->created), STORE_INT(batch->updated),
-                     STORE_INT(batch->state)),
-        NULL, err);
+    return store_run(batches->store, sql,
+                     STORE_VALUES(STORE_TEXT(batch->id), STORE_INT(batch->kind),
+                                  STORE_TEXT(batch->model),
+                                  STORE_TEXT(batch->display_name),
+                                  STORE_INT(batch->priority), STORE_BYTES(batch->input),
+                                  STORE_TEXT(batch->input_file),
+                                  STORE_INT(batch->n_lines), STORE_INT(batch->created),
+                                  STORE_INT(batch->updated), STORE_INT(batch->state)),
+                     NULL, err);
 }
 
 static struct batch new_batch(const struct batch_wish *wish, struct arena *arena)
@@ -214,12 +213,12 @@ bool batches_make_of_file(struct batches *batches, const struct batch_wish *wish
                         "files/%.*s has no lines: there is no request in it.",
                         TEXT_ARG(file.id));
     blobs_lock(batches->blobs);
-    bool good = store_begin(batches->store, err) &&
-                store_end(batches->store,
-                          check_room(batches, err) &&
-                              blob_hold(batches->blobs, file.hash, err) &&
-                              insert(batches, batch, err),
-                          err);
+    bool good =
+        store_begin(batches->store, err) &&
+        store_end(batches->store,
+                  check_room(batches, err) && blob_hold(batches->blobs, file.hash, err) &&
+                      insert(batches, batch, err),
+                  err);
     blobs_unlock(batches->blobs);
     return good;
 }
@@ -287,8 +286,7 @@ static bool skip_answered(struct batches *batches, struct text id, struct lines 
                           struct error *err)
 {
     static const char ask[] = "SELECT line FROM batch_answers WHERE batch = ?";
-    struct rows *rows =
-        store_ask(batches->store, ask, STORE_VALUES(STORE_TEXT(id)), err);
+    struct rows *rows = store_ask(batches->store, ask, STORE_VALUES(STORE_TEXT(id)), err);
     while (rows && store_next(rows, err))
         lines_skip(lines, store_int(rows, 0));
     store_done(rows);
@@ -298,10 +296,9 @@ static bool skip_answered(struct batches *batches, struct text id, struct lines 
 static bool read_next(struct batches *batches, enum batch_kind kind, struct arena *arena,
                       struct batch *batch, struct error *err)
 {
-    static const char ask[] =
-        "SELECT " BATCH_COLUMNS " FROM batches "
-        "WHERE kind = ? AND ended = 0 AND ending = 0 "
-        "ORDER BY priority DESC, created, id LIMIT 1";
+    static const char ask[] = "SELECT " BATCH_COLUMNS " FROM batches "
+                              "WHERE kind = ? AND ended = 0 AND ending = 0 "
+                              "ORDER BY priority DESC, created, id LIMIT 1";
     struct rows *rows =
         store_ask(batches->store, ask, STORE_VALUES(STORE_INT(kind)), err);
     bool found = rows && store_next(rows, err);
@@ -332,8 +329,7 @@ static bool open_lines(struct batches *batches, struct batch *batch, struct line
         return error_set(err, ERROR_DATA_LOSS,
                          "The batch's input is gone from the server's disk.");
     *lines = lines_open(fd, batches->options.line_most);
-    return start(batches, batch, err) &&
-           skip_answered(batches, batch->id, *lines, err);
+    return start(batches, batch, err) && skip_answered(batches, batch->id, *lines, err);
 }
 
 bool batches_next(struct batches *batches, enum batch_kind kind, struct arena *arena,

@@ -50,7 +50,7 @@ struct batch {
     struct text id; /* "abc123", without "batches/" */
     enum batch_kind kind;
     struct text model, display_name;
-    int64_t priority; /* the higher goes first */
+    int64_t priority;       /* the higher goes first */
     struct text input;      /* hash; absent: it has ended */
     struct text input_file; /* the id of the file it came as; absent: inline */
     int64_t n_lines, n_good, n_bad;

@@ -75,7 +75,8 @@ static struct batch make(const char *lines, int64_t priority)
     struct batch batch;
     const struct batch_wish wish = {
         .kind = BATCH_GENERATE, .model = TEXT("m"), .priority = priority};
-    assert_true(batches_make_of_lines(batches, &wish, text_of(lines), arena, &batch, &err));
+    assert_true(
+        batches_make_of_lines(batches, &wish, text_of(lines), arena, &batch, &err));
     return batch;
 }
 
@@ -125,8 +126,7 @@ static struct text next_lines(struct text *id)
     struct lines *lines;
     struct line_found found;
     struct buf got = {0};
-    assert_true(
-        batches_next(batches, BATCH_GENERATE, arena, &batch, &lines, &err));
+    assert_true(batches_next(batches, BATCH_GENERATE, arena, &batch, &lines, &err));
     *id = batch.id;
     while (lines && lines_next(lines, &found, &err))
         buf_printf(&got, "%s%d%.*s", got.len ? " " : "", (int)found.number,
@@ -246,12 +246,12 @@ static void an_output_is_made_once(void **state)
     assert_int_equal(finish_all(), 1);
     struct text output = get(batch.id).output_file;
     assert_true(store_begin(store, &err));
-    bool good = store_run(store,
-                          "UPDATE batches SET ended = 0, state = 2, output_file = NULL, "
-                          "input = (SELECT hash FROM blobs LIMIT 1)",
-                          STORE_NO_VALUES, NULL, &err) &&
-                store_run(store, "UPDATE blobs SET refs = refs + 1", STORE_NO_VALUES,
-                          NULL, &err);
+    bool good =
+        store_run(store,
+                  "UPDATE batches SET ended = 0, state = 2, output_file = NULL, "
+                  "input = (SELECT hash FROM blobs LIMIT 1)",
+                  STORE_NO_VALUES, NULL, &err) &&
+        store_run(store, "UPDATE blobs SET refs = refs + 1", STORE_NO_VALUES, NULL, &err);
     assert_true(store_end(store, good, &err));
     assert_int_equal(finish_all(), 1);
     batch = get(batch.id);

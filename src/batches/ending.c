@@ -90,9 +90,8 @@ bool batches_record(struct batches *batches, struct text id,
 static bool set_ending(struct batches *batches, struct text id, enum batch_state how,
                        struct text why, struct error *err)
 {
-    static const char set[] =
-        "UPDATE batches SET ending = ?, error = ?, updated = ? "
-        "WHERE id = ? AND ending = 0";
+    static const char set[] = "UPDATE batches SET ending = ?, error = ?, updated = ? "
+                              "WHERE id = ? AND ending = 0";
     struct arena *arena = arena_open();
     struct batch batch;
     bool good = batch_read(batches, id, arena, &batch, err) &&
@@ -114,8 +113,9 @@ bool batches_end(struct batches *batches, struct text id, enum batch_state how,
 /* Some rows at a time, so that others get the database in between. */
 void batch_drop_answers(struct batches *batches, struct text id)
 {
-    static const char drop[] = "DELETE FROM batch_answers WHERE rowid IN "
-                               "(SELECT rowid FROM batch_answers WHERE batch = ? LIMIT ?)";
+    static const char drop[] =
+        "DELETE FROM batch_answers WHERE rowid IN "
+        "(SELECT rowid FROM batch_answers WHERE batch = ? LIMIT ?)";
     struct error err;
     int n = 0;
     do {
@@ -296,9 +296,9 @@ static bool next_forgotten(struct batches *batches, struct arena *arena, struct 
     struct error err;
     if (!store_begin(batches->store, &err))
         return false;
-    struct rows *rows = store_ask(
-        batches->store, ask,
-        STORE_VALUES(STORE_INT(files_now() - batches->options.memory)), &err);
+    struct rows *rows =
+        store_ask(batches->store, ask,
+                  STORE_VALUES(STORE_INT(files_now() - batches->options.memory)), &err);
     bool found = rows && store_next(rows, &err);
     if (found)
         *id = store_text(rows, 0, arena);

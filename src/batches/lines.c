@@ -83,8 +83,7 @@ static bool cut_line(struct lines *lines, struct text *bytes, bool *whole,
 {
     for (;;) {
         struct text all = buf_view(&lines->buf);
-        const char *end =
-            memchr(all.at + lines->seen, '\n', all.len - lines->seen);
+        const char *end = memchr(all.at + lines->seen, '\n', all.len - lines->seen);
         size_t len = (end ? (size_t)(end - all.at) : all.len) - lines->begun;
         *whole = end || lines->at_end;
         if (*whole || len > lines->most) {

@@ -1,5 +1,5 @@
-#include "batches/lines.h"
 #include "base/buf.h"
+#include "batches/lines.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -52,7 +52,9 @@ static void blank_lines_are_none(void **state)
 static void a_byte_order_mark_is_no_part_of_the_first_line(void **state)
 {
     (void)state;
-    expect("\xef\xbb\xbf" "a\nb\n", 10, "0:a 1:b");
+    expect("\xef\xbb\xbf"
+           "a\nb\n",
+           10, "0:a 1:b");
     expect("\xef\xbb\xbf\na\n", 10, "0:a");
 }
 
