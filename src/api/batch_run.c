@@ -32,7 +32,7 @@
 
 enum {
     LANES = 2,
-    AHEAD = 16,            /* lines */
+    AHEAD = 64,            /* lines */
     AHEAD_BYTES = 4 << 20, /* read no further beyond so many */
     MADE_MOST = 256,       /* more are not made before some are recorded */
     EMBED_AT_ONCE = 8,     /* texts; the embedder takes one of each job in turn */
