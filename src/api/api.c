@@ -242,6 +242,8 @@ static const struct route routes[] = {
     {"GET",    "batches",                     batches_route_list,   BATCHES},
     {"GET",    "batches/{}",                  batches_route_get,    BATCHES},
     {"DELETE", "batches/{}",                  batches_route_delete, BATCHES},
+    {"PATCH",  "batches/{}:updateGenerateContentBatch", batches_route_change_generate, BATCHES},
+    {"PATCH",  "batches/{}:updateEmbedContentBatch",    batches_route_change_embed,    BATCHES},
     {"POST",   "batches/{}:cancel",           batches_route_cancel, BATCHES},
 
     {"GET",    "files",                       files_route_list,     FILES},

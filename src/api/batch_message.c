@@ -38,7 +38,7 @@ static const struct json_field batch_fields[] = {
     {"model",         JSON_STRING,  AT(wire_batch, model),        0, 0, 0, NULL, "may repeat the path's"},
     {"name",          JSON_STRING,  0, JSON_IGNORED, 0, 0, NULL, "output only"},
     {"displayName",   JSON_STRING,  AT(wire_batch, display_name), 0, 0, 0, NULL, "at most 512 characters"},
-    {"inputConfig",   JSON_MESSAGE, AT(wire_batch, input),        JSON_REQUIRED, 0, 0, &input_type, NULL},
+    {"inputConfig",   JSON_MESSAGE, AT(wire_batch, input),        0, 0, 0, &input_type, "required, and not to be changed"},
     {"output",        JSON_ANY,     0, JSON_IGNORED, 0, 0, NULL, "output only"},
     {"createTime",    JSON_ANY,     0, JSON_IGNORED, 0, 0, NULL, "output only"},
     {"endTime",       JSON_ANY,     0, JSON_IGNORED, 0, 0, NULL, "output only"},
@@ -49,11 +49,11 @@ static const struct json_field batch_fields[] = {
     {"webhookConfig", JSON_ANY,     0, JSON_REFUSED, 0, 0, NULL, "webhooks"},
     {0},
 };
-static const struct json_type batch_type = {
+const struct json_type wire_batch_type = {
     "Batch", sizeof(struct wire_batch), batch_fields, false};
 
 static const struct json_field create_fields[] = {
-    {"batch", JSON_MESSAGE, AT(wire_batch_create, batch), JSON_REQUIRED, 0, 0, &batch_type, NULL},
+    {"batch", JSON_MESSAGE, AT(wire_batch_create, batch), JSON_REQUIRED, 0, 0, &wire_batch_type, NULL},
     {0},
 };
 const struct json_type wire_batch_create_type = {
@@ -251,14 +251,10 @@ static void write_output(struct json_writer *w, const struct batch *batch,
     buf_free(&list);
 }
 
-static void write_metadata(struct json_writer *w, const struct batch *batch,
-                           struct text inlined)
+/* The members of a batch, within the object that holds them. */
+static void write_members(struct json_writer *w, const struct batch *batch,
+                          struct text inlined)
 {
-    bool embeds = batch->kind == BATCH_EMBED;
-    json_begin(w, '{');
-    json_key(w, "@type");
-    json_text(w, embeds ? TEXT(WHOSE "EmbedContentBatch")
-                        : TEXT(WHOSE "GenerateContentBatch"));
     write_string(w, "model", "models/", batch->model);
     write_string(w, "displayName", "", batch->display_name);
     if (batch->input_file.at) {
@@ -282,6 +278,25 @@ static void write_metadata(struct json_writer *w, const struct batch *batch,
     if (batch->priority)
         write_count(w, "priority", batch->priority);
     write_string(w, "name", "batches/", batch->id);
+}
+
+static void write_metadata(struct json_writer *w, const struct batch *batch,
+                           struct text inlined)
+{
+    bool embeds = batch->kind == BATCH_EMBED;
+    json_begin(w, '{');
+    json_key(w, "@type");
+    json_text(w, embeds ? TEXT(WHOSE "EmbedContentBatch")
+                        : TEXT(WHOSE "GenerateContentBatch"));
+    write_members(w, batch, inlined);
+    json_end(w, '}');
+}
+
+void batch_write_bare(struct json_writer *w, const struct batch *batch,
+                      struct text inlined)
+{
+    json_begin(w, '{');
+    write_members(w, batch, inlined);
     json_end(w, '}');
 }
 

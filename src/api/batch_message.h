@@ -34,7 +34,7 @@ struct wire_batch_create {
     struct wire_batch *batch;
 };
 
-extern const struct json_type wire_batch_create_type;
+extern const struct json_type wire_batch_create_type, wire_batch_type;
 
 /* What a line of an input asks for: {"key", "request", "metadata"}, or a bare request. */
 struct batch_request {
@@ -56,5 +56,9 @@ void batch_write_line(const struct batch_request *request, const struct error *e
 /* The Operation of a batch. `inlined` are its answers, separated by commas; absent: it
  * has none inline. */
 void batch_write(struct json_writer *w, const struct batch *batch, struct text inlined);
+
+/* The batch alone, as an update gives it back. */
+void batch_write_bare(struct json_writer *w, const struct batch *batch,
+                      struct text inlined);
 
 #endif

@@ -564,7 +564,8 @@ void batch_run_offer(struct api *api, const struct batch *batch)
     struct lane *lane = &api->batch_run->lanes[batch->kind == BATCH_EMBED];
     lane->idle = false;
     lane->offered = true;
-    if (lane->lines && batch->priority > lane->batch.priority)
+    if (lane->lines &&
+        (batch->priority > lane->batch.priority || text_same(batch->id, lane->batch.id)))
         close_lane(lane, DRAINS);
     pump(lane);
 }

@@ -9,7 +9,7 @@
 void batch_run_open(struct api *api);
 void batch_run_close(struct api *api); /* batch_run_busy must be 0 */
 
-/* A batch was made: it may be its turn. */
+/* A batch was made or has another priority: it may be its turn, or not any more. */
 void batch_run_offer(struct api *api, const struct batch *batch);
 
 /* A batch was cancelled or deleted: what is under way of it stops. */

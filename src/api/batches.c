@@ -1,5 +1,5 @@
 /* batches.c - batchGenerateContent, asyncBatchEmbedContent; batches.get, list, cancel,
- * delete.
+ * delete, update.
  *
  * Each is one job on a disk worker, which also reads a create's body, for that may have
  * many requests, and makes the text of an answer, for that may have many answers. A job
@@ -30,7 +30,7 @@ struct batch_job {
     struct error err;
 
     enum batch_kind kind; /* what is asked */
-    struct text id, model, body, token;
+    struct text id, model, body, token, mask;
     int page_size;
 
     struct batch batch; /* what came of it */
@@ -152,22 +152,26 @@ static bool read_inlined(struct batch_job *job, const struct batch *batch,
     return good;
 }
 
+/* One of the writers of batch_message.h. */
+typedef void batch_writer(struct json_writer *w, const struct batch *batch,
+                          struct text inlined);
+
 static bool write_batch(struct batch_job *job, struct json_writer *w,
-                        const struct batch *batch)
+                        const struct batch *batch, batch_writer *write)
 {
     struct buf inlined = {0};
     bool has = batch->ended && !batch->input_file.at && !batch->output_file.at;
     bool good = !has || read_inlined(job, batch, &inlined);
     if (good)
-        batch_write(w, batch, has ? buf_view(&inlined) : (struct text){0});
+        write(w, batch, has ? buf_view(&inlined) : (struct text){0});
     buf_free(&inlined);
     return good;
 }
 
-static bool write_one(struct batch_job *job)
+static bool write_one(struct batch_job *job, batch_writer *write)
 {
     struct json_writer w = json_writer(&job->answer, job->pretty);
-    bool good = write_batch(job, &w, &job->batch);
+    bool good = write_batch(job, &w, &job->batch, write);
     if (job->pretty)
         buf_char(&job->answer, '\n');
     return good;
@@ -175,12 +179,14 @@ static bool write_one(struct batch_job *job)
 
 /* ---- create: on a worker ---- */
 
-static size_t n_characters(struct text text)
+static bool check_name(struct text name, const char *field, struct error *err)
 {
     size_t n = 0;
-    for (size_t i = 0; i < text.len; i++)
-        n += ((unsigned char)text.at[i] & 0xc0) != 0x80;
-    return n;
+    for (size_t i = 0; i < name.len; i++)
+        n += ((unsigned char)name.at[i] & 0xc0) != 0x80;
+    return n <= BATCH_NAME_MOST ||
+           error_at(err, field, "displayName may have at most %d characters.",
+                    BATCH_NAME_MOST);
 }
 
 static bool check_batch(const struct batch_job *job, const struct wire_batch *wire,
@@ -194,10 +200,10 @@ static bool check_batch(const struct batch_job *job, const struct wire_batch *wi
                         "The batch's model, models/%.*s, is not that of the path, "
                         "models/%.*s.",
                         TEXT_ARG(text_slice(model, 0, 200)), TEXT_ARG(job->model));
-    if (n_characters(wire->display_name) > BATCH_NAME_MOST)
-        return error_at(err, "batch.display_name",
-                        "displayName may have at most %d characters.", BATCH_NAME_MOST);
-    bool file = wire->input->file_name.len > 0, lines = wire->input->requests != NULL;
+    if (!check_name(wire->display_name, "batch.display_name", err))
+        return false;
+    bool file = wire->input && wire->input->file_name.len > 0;
+    bool lines = wire->input && wire->input->requests;
     return file != lines ||
            error_at(err, "batch.input_config",
                     "One of fileName and requests must be set, and only one.");
@@ -249,7 +255,7 @@ static bool run_create(struct batch_job *job)
         good = batches_make_of_file(batches, &wish, input->file_name, job->arena,
                                     &job->batch, err);
     }
-    return good && write_one(job);
+    return good && write_one(job, batch_write);
 }
 
 static void offer(struct batch_job *job)
@@ -285,13 +291,73 @@ void batches_route_embed(struct call *call)
         api_error(call, &err);
 }
 
+/* ---- update ---- */
+
+/* "displayName,priority", or what the body has when there is no mask. */
+static bool read_mask(const struct batch_job *job, const struct wire_batch *wire,
+                      struct batch_change *change, struct error *err)
+{
+    if (job->mask.len == 0) {
+        change->renames = wire->display_name.at != NULL;
+        change->orders = wire->priority.set;
+        return !wire->input ||
+               error_at(err, "input_config", "A batch's input cannot be changed.");
+    }
+    for (struct text rest = job->mask; rest.at;) {
+        struct text path = text_cut(rest, ',', &rest);
+        bool name = text_is(path, "displayName") || text_is(path, "display_name");
+        bool priority = text_is(path, "priority");
+        if (!name && !priority)
+            return error_at(err, "update_mask",
+                            "'%.*s' cannot be changed; displayName and priority can.",
+                            TEXT_ARG(text_slice(path, 0, 100)));
+        change->renames |= name;
+        change->orders |= priority;
+    }
+    return true;
+}
+
+static bool run_change(struct batch_job *job)
+{
+    struct wire_batch wire;
+    struct batch_change change = {0};
+    if (!json_read(&wire_batch_type, job->body, &wire, job->arena, &job->err) ||
+        !check_name(wire.display_name, "display_name", &job->err) ||
+        !read_mask(job, &wire, &change, &job->err))
+        return false;
+    change.display_name = wire.display_name;
+    change.priority = wire.priority.is;
+    return batches_change(job->api->options.batches, job->id, job->kind, &change,
+                          job->arena, &job->batch, &job->err) &&
+           write_one(job, batch_write_bare);
+}
+
+static void change(struct call *call, enum batch_kind kind)
+{
+    struct batch_job *job = open_job(call);
+    job->kind = kind;
+    job->body = arena_text(job->arena, call->rq->body);
+    job->mask = arena_text(job->arena, http_query(call->rq, "updateMask"));
+    start(job, run_change, offer);
+}
+
+void batches_route_change_generate(struct call *call)
+{
+    change(call, BATCH_GENERATE);
+}
+
+void batches_route_change_embed(struct call *call)
+{
+    change(call, BATCH_EMBED);
+}
+
 /* ---- get, cancel, delete ---- */
 
 static bool run_get(struct batch_job *job)
 {
     return batches_get(job->api->options.batches, job->id, job->arena, &job->batch,
                        &job->err) &&
-           write_one(job);
+           write_one(job, batch_write);
 }
 
 void batches_route_get(struct call *call)
@@ -344,7 +410,7 @@ static bool run_list(struct batch_job *job)
         json_key(&w, "operations");
         json_begin(&w, '[');
         for (; i < n && job->answer.len < LIST_MOST; i++)
-            if (!write_batch(job, &w, &list[i]))
+            if (!write_batch(job, &w, &list[i], batch_write))
                 return false;
         json_end(&w, ']');
     }

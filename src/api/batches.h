@@ -8,6 +8,8 @@ void batches_route_generate(struct call *call);
 void batches_route_embed(struct call *call);
 void batches_route_get(struct call *call);
 void batches_route_list(struct call *call);
+void batches_route_change_generate(struct call *call);
+void batches_route_change_embed(struct call *call);
 void batches_route_cancel(struct call *call);
 void batches_route_delete(struct call *call);
 

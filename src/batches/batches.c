@@ -65,6 +65,41 @@ bool batches_get(struct batches *batches, struct text id, struct arena *arena,
            store_end(batches->store, batch_read(batches, id, arena, batch, err), err);
 }
 
+/* ---- changes ---- */
+
+static bool change_row(struct batches *batches, struct text id, enum batch_kind kind,
+                       const struct batch_change *change, struct arena *arena,
+                       struct batch *batch, struct error *err)
+{
+    static const char set[] =
+        "UPDATE batches SET display_name = ?, priority = ?, updated = ? WHERE id = ?";
+    if (!batch_read(batches, id, arena, batch, err))
+        return false;
+    if (batch->kind != kind)
+        return not_found(id, err);
+    if (change->renames)
+        batch->display_name = arena_text(arena, change->display_name);
+    if (change->orders)
+        batch->priority = change->priority;
+    batch->updated = files_now();
+    return store_run(batches->store, set,
+                     STORE_VALUES(STORE_TEXT(batch->display_name),
+                                  STORE_INT(batch->priority), STORE_INT(batch->updated),
+                                  STORE_TEXT(id)),
+                     NULL, err);
+}
+
+bool batches_change(struct batches *batches, struct text id, enum batch_kind kind,
+                    const struct batch_change *change, struct arena *arena,
+                    struct batch *batch, struct error *err)
+{
+    if (!files_id_is_good(id))
+        return not_found(id, err);
+    return store_begin(batches->store, err) &&
+           store_end(batches->store,
+                     change_row(batches, id, kind, change, arena, batch, err), err);
+}
+
 /* ---- the list ---- */
 
 /* A page's token is where its first batch comes after: time and id of the one before. */

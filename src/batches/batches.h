@@ -113,6 +113,19 @@ struct batch_answer {
 int batches_answers(struct batches *batches, struct text id, int64_t from, int most,
                     struct arena *arena, struct batch_answer *answers, struct error *err);
 
+/* ---- changing ---- */
+
+struct batch_change {
+    bool renames, orders; /* what of the following counts */
+    struct text display_name;
+    int64_t priority;
+};
+
+/* Gives what it is then. */
+bool batches_change(struct batches *batches, struct text id, enum batch_kind kind,
+                    const struct batch_change *change, struct arena *arena,
+                    struct batch *batch, struct error *err);
+
 /* ---- ending ---- */
 
 /* No line is begun any more. One that is ending already stays as it is, which is no

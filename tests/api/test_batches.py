@@ -359,6 +359,26 @@ def test_the_higher_priority_goes_first(scripted):
     assert stats(wait(server, low)) == {"request": 10, "successful": 10}
 
 
+def test_names_and_priorities_change(scripted):
+    server = scripted(slots=2, replies=SLOW)
+    first = create(server, [{"request": ask("slow")} for _ in range(10)], displayName="old")
+    second = create(server, [{"request": ask("slow")} for _ in range(3)])
+    wait(server, first, {"RUNNING"})
+
+    def change(operation, body, mask=None, verb="updateGenerateContentBatch"):
+        query = f"?updateMask={mask}" if mask else ""
+        return server.call("PATCH", f"/v1beta/{operation['name']}:{verb}{query}", body)
+
+    batch = change(first, {"displayName": "new", "priority": 9}, "displayName").json
+    assert batch["displayName"] == "new" and "priority" not in batch and batch["name"] == first["name"]
+    assert get(server, first["name"])["metadata"]["displayName"] == "new"
+    assert change(second, {"priority": "4"}).json["priority"] == "4"
+    assert state(wait(server, second, seconds=5)) == "SUCCEEDED" and state(get(server, first["name"])) == "RUNNING"
+    refused(change(first, {}, "state"), 400, "INVALID_ARGUMENT", "state")
+    refused(change(first, {"inputConfig": {"fileName": "files/x"}}), 400, "INVALID_ARGUMENT", "input")
+    refused(change(first, {"displayName": "x"}, verb="updateEmbedContentBatch"), 404, "NOT_FOUND")
+
+
 def test_clients_are_served_beside_a_batch(scripted):
     server = scripted(slots=4, replies=SLOW)
     since = time.monotonic()
