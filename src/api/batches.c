@@ -157,21 +157,21 @@ typedef void batch_writer(struct json_writer *w, const struct batch *batch,
                           struct text inlined);
 
 static bool write_batch(struct batch_job *job, struct json_writer *w,
-                        const struct batch *batch, batch_writer *write)
+                        const struct batch *batch, batch_writer *writer)
 {
     struct buf inlined = {0};
     bool has = batch->ended && !batch->input_file.at && !batch->output_file.at;
     bool good = !has || read_inlined(job, batch, &inlined);
     if (good)
-        write(w, batch, has ? buf_view(&inlined) : (struct text){0});
+        writer(w, batch, has ? buf_view(&inlined) : (struct text){0});
     buf_free(&inlined);
     return good;
 }
 
-static bool write_one(struct batch_job *job, batch_writer *write)
+static bool write_one(struct batch_job *job, batch_writer *writer)
 {
     struct json_writer w = json_writer(&job->answer, job->pretty);
-    bool good = write_batch(job, &w, &job->batch, write);
+    bool good = write_batch(job, &w, &job->batch, writer);
     if (job->pretty)
         buf_char(&job->answer, '\n');
     return good;
@@ -332,7 +332,7 @@ static bool run_change(struct batch_job *job)
            write_one(job, batch_write_bare);
 }
 
-static void change(struct call *call, enum batch_kind kind)
+static void start_change(struct call *call, enum batch_kind kind)
 {
     struct batch_job *job = open_job(call);
     job->kind = kind;
@@ -343,12 +343,12 @@ static void change(struct call *call, enum batch_kind kind)
 
 void batches_route_change_generate(struct call *call)
 {
-    change(call, BATCH_GENERATE);
+    start_change(call, BATCH_GENERATE);
 }
 
 void batches_route_change_embed(struct call *call)
 {
-    change(call, BATCH_EMBED);
+    start_change(call, BATCH_EMBED);
 }
 
 /* ---- get, cancel, delete ---- */
