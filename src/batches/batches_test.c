@@ -1,4 +1,5 @@
 #include "batches/batches.h"
+#include "base/buf.h"
 #include "files/upload.h"
 #include <setjmp.h>
 #include <stdarg.h>
