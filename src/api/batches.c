@@ -206,7 +206,7 @@ static bool check_batch(const struct batch_job *job, const struct wire_batch *wi
     bool lines = wire->input && wire->input->requests;
     return file != lines ||
            error_at(err, "batch.input_config",
-                    "One of fileName and requests must be set, and only one.");
+                    "inputConfig must have fileName or requests, and only one of them.");
 }
 
 /* What a file has on its lines. */

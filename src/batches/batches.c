@@ -409,8 +409,10 @@ struct batches *batches_open(struct store *store, struct files *files,
     for (int i = 0; good && i < n; i++)
         batch_drop_answers(batches, ids[i]);
     arena_close(arena);
-    if (good)
+    if (good) {
+        batches_sweep(batches);
         return batches;
+    }
     batches_close(batches);
     return NULL;
 }

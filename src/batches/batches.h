@@ -67,7 +67,7 @@ struct batches_options {
     size_t line_most; /* bytes of one request */
 };
 
-/* Neither the store nor the files are owned. */
+/* Neither the store nor the files are owned. Also sweeps. */
 struct batches *batches_open(struct store *store, struct files *files,
                              const struct batches_options *options, struct error *err);
 void batches_close(struct batches *batches); /* NULL is fine */

@@ -1,5 +1,5 @@
-#include "batches/batches.h"
 #include "base/buf.h"
+#include "batches/batches.h"
 #include "files/upload.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -399,7 +399,6 @@ static void what_is_too_old_expires_and_what_ended_is_forgotten(void **state)
     batches_close(batches);
     const struct batches_options options = {.life = 0, .memory = 0, .line_most = 1000};
     batches = batches_open(store, files, &options, &err);
-    batches_sweep(batches);
     assert_int_equal(finish_all(), 1);
     assert_int_equal(get(batch.id).state, BATCH_EXPIRED);
     assert_int_equal(get(batch.id).n_good, 1);

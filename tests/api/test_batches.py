@@ -48,7 +48,7 @@ def wait(server, operation, until=ENDED, seconds=30):
 
 
 def stats(operation):
-    return {k.removesuffix("RequestCount"): int(v) for k, v in operation["metadata"]["batchStats"].items()}
+    return {k.removesuffix("Count").removesuffix("Request"): int(v) for k, v in operation["metadata"]["batchStats"].items()}
 
 
 def n_done(server, operation):
@@ -139,7 +139,7 @@ def test_a_bad_request_is_an_error_in_its_place(server):
 
 @pytest.mark.parametrize("body, words", [
     ({}, "batch"),
-    ({"batch": {}}, "input_config"),
+    ({"batch": {}}, "inputConfig"),
     ({"batch": {"inputConfig": {}}}, "fileName"),
     ({"batch": {"inputConfig": {"fileName": "files/a", "requests": {"requests": [{"request": {}}]}}}}, "fileName"),
     ({"batch": {"inputConfig": {"requests": {"requests": []}}}}, "requests"),
