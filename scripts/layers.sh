@@ -17,8 +17,9 @@ BEGIN {
     may["chat"]   = "base json engine tool media"
     may["tune"]   = "base json engine store"
     may["files"]  = "base store"
+    may["batches"] = "base store files"
     may["index"]  = "base json store files media engine"
-    may["api"]    = "base json http store files index model engine tool media chat tune"
+    may["api"]    = "base json http store files batches index model engine tool media chat tune"
     may["cli"]    = "base json http media model"
 }
 FNR == 1 {

@@ -4,17 +4,8 @@
 #include "index/inside.h"
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
-#include <time.h>
 
 enum { SUFFIX = 12, SLUG_MOST = INDEX_ID_MOST - SUFFIX - 1 };
-
-int64_t index_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 /* ---- names ---- */
 
@@ -27,8 +18,7 @@ struct text index_plain_id(struct text name)
 /* "My books!" to "my-books-" and twelve characters at random. */
 static struct text make_id(struct text display_name, struct arena *arena)
 {
-    static const char alphabet[] = "0123456789abcdefghijklmnopqrstuvwxyz";
-    char slug[SLUG_MOST + 1], suffix[SUFFIX + 1] = {0};
+    char slug[SLUG_MOST + 1], suffix[SUFFIX + 1];
     size_t n = 0;
     for (size_t i = 0; i < display_name.len && n < SLUG_MOST; i++) {
         char c = display_name.at[i];
@@ -42,11 +32,7 @@ static struct text make_id(struct text display_name, struct arena *arena)
     }
     while (n > 0 && slug[n - 1] == '-')
         n--;
-    for (int i = 0; i < SUFFIX;) {
-        unsigned char byte;
-        if (getrandom(&byte, 1, 0) == 1 && byte < 7 * 36) /* each as likely */
-            suffix[i++] = alphabet[byte % 36];
-    }
+    files_random_id(suffix, SUFFIX);
     return arena_printf(arena, "%.*s%s%s", (int)n, slug, n ? "-" : "", suffix);
 }
 
@@ -143,7 +129,7 @@ static bool insert_store(struct index *index, const struct index_store *store,
 bool index_create(struct index *index, struct text display_name, struct arena *arena,
                   struct index_store *made, struct error *err)
 {
-    int64_t now = index_now();
+    int64_t now = files_now();
     *made = (struct index_store){.id = make_id(display_name, arena),
                                  .display_name = display_name,
                                  .created = now,
@@ -363,7 +349,7 @@ static struct index_document document_of(const struct file *file, struct text st
                                          struct arena *arena)
 {
     struct text name = wish->display_name.len ? wish->display_name : file->display_name;
-    int64_t now = index_now();
+    int64_t now = files_now();
     return (struct index_document){
         .store = store,
         .id = make_id(name, arena),
@@ -395,7 +381,7 @@ static bool put_in(struct index *index, const struct file *file, struct text sto
     return check_name(made->display_name, err) &&
            touch_store(index, store, made->created, err) &&
            check_room(index, file->size, err) &&
-           blob_share(index->blobs, file->hash, err) &&
+           blob_hold(index->blobs, file->hash, err) &&
            insert_document(index, made, chunking_of(wish), err);
 }
 
@@ -430,7 +416,7 @@ bool index_expect(struct index *index, struct text store, struct text upload,
         "metadata, words, overlap) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
     if (!check_name(wish->display_name, err) || !store_begin(index->store, err))
         return false;
-    bool good = touch_store(index, store, index_now(), err) &&
+    bool good = touch_store(index, store, files_now(), err) &&
                 store_run(index->store, forget, STORE_NO_VALUES, NULL, err) &&
                 store_run(index->store, insert,
                           STORE_VALUES(STORE_TEXT(upload), STORE_TEXT(store),
@@ -566,7 +552,7 @@ bool index_document_delete(struct index *index, struct text store, struct text i
         good = store_end(index->store,
                          find_to_delete(index, store, id, force, arena, &document, err) &&
                              drop_document(index, &document, &last, err) &&
-                             touch_store(index, store, index_now(), err),
+                             touch_store(index, store, files_now(), err),
                          err);
     if (good)
         forget(index, &document, last);

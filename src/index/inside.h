@@ -34,8 +34,6 @@ struct index {
 void index_read_document(struct rows *rows, struct arena *arena,
                          struct index_document *document);
 
-int64_t index_now(void);
-
 /* ingest.c */
 bool index_start(struct index *index, struct error *err);
 void index_wake(struct index *index);
