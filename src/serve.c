@@ -13,6 +13,7 @@
 #include "base/queue.h"
 #include "batches/batches.h"
 #include "cli/command.h"
+#include "index/index.h"
 #include "media/media.h"
 #include "model/catalogue.h"
 #include "store/store.h"
@@ -32,6 +33,7 @@ enum {
     WORKERS = 2,
     DISK_WORKERS = 4, /* they wait more than they work */
     READERS = 2,      /* media that are read at once */
+    SEARCHERS = 2,    /* they wait for the embedder */
     MOST_CONNECTIONS = 4096,
     STREAM_LIMIT = 8 << 20, /* bytes that one slow reader may leave unread */
     BATCH_MEMORY_DAYS = 30, /* for so long a batch that has ended is remembered */
@@ -150,12 +152,13 @@ struct server {
     struct engine *engine, *guard_engine; /* NULL: the model judges itself, if at all */
     struct blocklist *blocklist;
     struct loop *loop;
-    struct watch *signals, *work, *disk_work, *read;
-    struct workers *workers, *disk, *readers;
+    struct watch *signals, *work, *disk_work, *read, *searched;
+    struct workers *workers, *disk, *readers, *searchers;
     struct media *media;
     struct store *store;
     struct files *files;
     struct batches *batches;
+    struct index *index;
     struct runner *runner, *guard_runner;
     struct api *api;
     struct http_server *http;
@@ -448,6 +451,7 @@ static bool open_readers(struct server *s)
     buf_free(&folder);
     s->media = media_open(&config);
     s->readers = workers_open(READERS);
+    s->searchers = workers_open(SEARCHERS);
     int n_lacks = media_lacks(config.folder, &lacks);
     if (!media_safe(s->media, &err))
         log_line(LOG_WARN, "media", "read=text sandbox=none why=\"%s\"", err.message);
@@ -456,7 +460,19 @@ static bool open_readers(struct server *s)
                  "sandbox=%s lacks=\"%s\"", s->settings.media_sandbox ? "off" : "on",
                  lacks.at ? lacks.at : "");
     buf_free(&lacks);
-    return s->readers != NULL;
+    return s->readers != NULL && s->searchers != NULL;
+}
+
+/* With what reads documents and what makes their vectors. */
+static bool open_index(struct server *s, struct error *err)
+{
+    const struct index_options options = {
+        .embedder = s->embedder,
+        .media = s->media,
+        .total_limit = s->settings.files_total,
+    };
+    s->index = index_open(s->store, s->files, &options, err);
+    return s->index != NULL;
 }
 
 static int open_rooms(struct server *s)
@@ -474,6 +490,10 @@ static int open_rooms(struct server *s)
     s->work = loop_watch(s->loop, workers_fd(s->workers), EPOLLIN, on_work, s->workers);
     s->disk_work = loop_watch(s->loop, workers_fd(s->disk), EPOLLIN, on_work, s->disk);
     s->read = loop_watch(s->loop, workers_fd(s->readers), EPOLLIN, on_work, s->readers);
+    s->searched =
+        loop_watch(s->loop, workers_fd(s->searchers), EPOLLIN, on_work, s->searchers);
+    if (!open_index(s, &err))
+        return fail(SERVE_FAILED, &err);
     s->runner = runner_open(s->loop, s->engine, &err);
     if (s->runner && s->guard_engine)
         s->guard_runner = runner_open(s->loop, s->guard_engine, &err);
@@ -499,6 +519,8 @@ static void open_api(struct server *s)
         .request_limit = settings->request_limit,
         .files = s->files,
         .batches = s->batches,
+        .index = s->index,
+        .searchers = s->searchers,
         .disk = s->disk,
         .open_files = settings->open_files,
         .media = s->media,
@@ -621,6 +643,8 @@ static void close_all(struct server *s)
     workers_close(s->disk);
     workers_close(s->workers);
     workers_close(s->readers);
+    workers_close(s->searchers);
+    index_close(s->index); /* before what it reads and embeds with */
     media_close(s->media);
     if (s->api && api_busy(s->api) > 0) {
         log_line(LOG_WARN, "stop", "left=%d", api_busy(s->api));

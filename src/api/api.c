@@ -7,6 +7,7 @@
 #include "api/generate.h"
 #include "api/message.h"
 #include "api/models.h"
+#include "api/search_stores.h"
 #include "api/upload.h"
 #include "base/log.h"
 #include <assert.h>
@@ -209,7 +210,7 @@ bool api_let_in(const struct call *call, struct error *err)
 struct route {
     const char *method;  /* GET is HEAD's, too */
     const char *pattern; /* after the version; {} is the rest of one segment before a
-                          * verb. With a / in front: as it stands */
+                          * verb, at most two of them. With a / in front: as it stands */
     void (*handle)(struct call *call);
     unsigned flags;
 };
@@ -220,6 +221,7 @@ enum {
     FILES = 4,     /* needs a place for files */
     ARRIVES = 8,   /* handled when the header is there; its body comes in pieces */
     BATCHES = 16,  /* needs a place for batches */
+    SEARCH = 64,   /* needs an index */
 };
 
 /* clang-format off */
@@ -245,6 +247,21 @@ static const struct route routes[] = {
     {"PATCH",  "batches/{}:updateGenerateContentBatch", batches_route_change_generate, BATCHES},
     {"PATCH",  "batches/{}:updateEmbedContentBatch",    batches_route_change_embed,    BATCHES},
     {"POST",   "batches/{}:cancel",           batches_route_cancel, BATCHES},
+
+    {"POST",   "fileSearchStores",                      search_route_create,    SEARCH},
+    {"GET",    "fileSearchStores",                      search_route_list,      SEARCH},
+    {"GET",    "fileSearchStores/{}",                   search_route_get,       SEARCH},
+    {"DELETE", "fileSearchStores/{}",                   search_route_delete,    SEARCH},
+    {"POST",   "fileSearchStores/{}:importFile",        search_route_import,    SEARCH},
+    {"POST",   "fileSearchStores/{}:query",             search_route_query,     SEARCH},
+    {"GET",    "fileSearchStores/{}/operations/{}",     search_route_operation, SEARCH},
+    {"GET",    "fileSearchStores/{}/upload/operations/{}", search_route_upload_operation, SEARCH},
+    {"GET",    "fileSearchStores/{}/documents",         search_route_documents, SEARCH},
+    {"GET",    "fileSearchStores/{}/documents/{}",      search_route_document,  SEARCH},
+    {"DELETE", "fileSearchStores/{}/documents/{}",      search_route_document_delete, SEARCH},
+    {"POST",   "/upload/{v}/fileSearchStores/{}:uploadToFileSearchStore", upload_arrive, SEARCH | FILES | OPEN | ARRIVES},
+    {"PUT",    "/upload/{v}/fileSearchStores/{}:uploadToFileSearchStore", upload_arrive, SEARCH | FILES | OPEN | ARRIVES},
+    {"DELETE", "/upload/{v}/fileSearchStores/{}:uploadToFileSearchStore", upload_arrive, SEARCH | FILES | OPEN | ARRIVES},
 
     {"GET",    "files",                       files_route_list,     FILES},
     {"POST",   "files:register",              files_route_register, FILES},
@@ -283,10 +300,53 @@ static bool fits_version(const char *pattern, const char *hole, struct text path
            is_version(text_slice(path, before.len, path.len - strlen(after)));
 }
 
+/* "tunedModels/{}/operations/{}:cancel": what stands for the first hole is cut off, with
+ * the words between. */
+static const char *cut_first(const char *pattern, const char *hole, struct text *path,
+                             struct text *name)
+{
+    struct text before = {pattern, (size_t)(hole - pattern)}, rest;
+    const char *after = hole + 2;
+    if (path->len < before.len || !text_same(text_slice(*path, 0, before.len), before))
+        return NULL;
+    *name = text_cut(text_slice(*path, before.len, path->len), '/', &rest);
+    if (name->len == 0 || !rest.at)
+        return NULL;
+    *path = (struct text){rest.at - 1, rest.len + 1};
+    return after;
+}
+
+/* "/upload/{v}/fileSearchStores/{}:verb": the version is cut off, with what is before. */
+static const char *cut_middle_version(const char *pattern, const char *hole,
+                                      struct text *path)
+{
+    struct text before = {pattern, (size_t)(hole - pattern)}, rest;
+    if (path->len < before.len || !text_same(text_slice(*path, 0, before.len), before))
+        return NULL;
+    struct text version = text_cut(text_slice(*path, before.len, path->len), '/', &rest);
+    if (!rest.at || !is_version(version))
+        return NULL;
+    *path = rest;
+    return hole + strlen("{v}/");
+}
+
 /* A custom verb is what follows the last colon of the last segment. */
-static bool fits(const char *pattern, struct text path, struct text *name)
+static bool fits(const char *pattern, struct text path, struct text *name,
+                 struct text *sub)
 {
     const char *hole = strstr(pattern, "{}"), *version = strstr(pattern, "{v}");
+    if (hole && strstr(hole + 2, "{}")) {
+        struct text first;
+        const char *rest = cut_first(pattern, hole, &path, &first);
+        if (!rest || !fits(rest, path, sub, NULL))
+            return false;
+        *name = first;
+        return true;
+    }
+    if (version && hole) {
+        const char *rest = cut_middle_version(pattern, version, &path);
+        return rest && fits(rest, path, name, sub);
+    }
     if (version)
         return fits_version(pattern, version, path);
     if (!hole)
@@ -344,7 +404,7 @@ static const struct route *find_route(struct call *call, struct buf *others)
     rest = plain_file(call, rest);
     for (const struct route *r = routes; r < routes + n_routes; r++) {
         struct text path = r->pattern[0] == '/' ? call->rq->path : rest;
-        if (!path.at || !fits(r->pattern, path, &call->name))
+        if (!path.at || !fits(r->pattern, path, &call->name, &call->sub))
             continue;
         if (is_for(r, call->rq->method))
             return r;
@@ -383,14 +443,15 @@ static bool is_open(const struct api *api, const struct route *route)
 static bool has_place(const struct api *api, const struct route *route)
 {
     return !(route->flags & FILES && !api->options.files) &&
-           !(route->flags & BATCHES && !api->options.batches);
+           !(route->flags & BATCHES && !api->options.batches) &&
+           !(route->flags & SEARCH && !api->options.index);
 }
 
 static void refuse_place(struct call *call)
 {
     struct error err;
     error_set(&err, ERROR_UNIMPLEMENTED,
-              "This server has no place for files and batches.");
+              "This server has no place for files, batches and search stores.");
     api_error(call, &err);
 }
 
@@ -470,8 +531,12 @@ void api_arrive(struct http_request *rq, void *arg)
         return;
     const struct route *route = find_route(&asked, &others);
     buf_free(&others);
-    if (route && route->flags & ARRIVES && api->options.files)
-        route->handle(open_call(rq, api));
+    if (!route || !(route->flags & ARRIVES) || !has_place(api, route))
+        return;
+    struct call *call = open_call(rq, api);
+    call->version = asked.version;
+    call->name = asked.name;
+    route->handle(call);
 }
 
 void api_handle(struct http_request *rq, void *arg)

@@ -13,6 +13,7 @@
 #include "engine/embed.h"
 #include "files/files.h"
 #include "http/server.h"
+#include "index/index.h"
 #include "json/schema.h"
 
 /* What a request that leaves a setting out gets; models.get tells them, too. */
@@ -42,8 +43,10 @@ struct api_options {
 
     struct files *files;     /* NULL: files are not served; not owned */
     struct batches *batches; /* with `files` and `disk`; NULL: none are served */
-    struct workers *disk;    /* does what waits for the disk; not owned */
-    bool open_files;         /* what there is to know of a file needs no key */
+    struct index *index;     /* with `files` and `embedder`; NULL: nothing is searched */
+    struct workers *searchers; /* who waits for it; with `index` */
+    struct workers *disk;      /* does what waits for the disk; not owned */
+    bool open_files;           /* what there is to know of a file needs no key */
 };
 
 #define API_JSON "application/json; charset=UTF-8"
@@ -70,6 +73,7 @@ struct call {
     struct http_request *rq;
     struct text version; /* "v1beta" */
     struct text name;    /* what {} of the route stands for: "gemini-2.0-flash" */
+    struct text sub;     /* and a second one */
     bool pretty;
     bool logged;                       /* by its handler, in a line of its own */
     void (*gone)(struct call *call);   /* the client left: do not reply any more */

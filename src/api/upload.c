@@ -9,12 +9,16 @@
  *     WRITE a full buffer; now and then make sure that it is on the disk
  *     CLOSE what the request asked for in the end, and let go
  *
+ * An upload to a file search store is the same, and a document in the end: what was said
+ * of that is kept by index/ from the session's start.
+ *
  * A client that leaves in the middle has its last bytes written and its session let go:
  * what arrived is where it goes on. When a second request comes for a session that is
  * still held, the first one's client has most likely lost its connection and tries again:
  * its line is cut, and the second waits until the session is let go. */
 #include "api/upload.h"
 #include "api/files.h"
+#include "api/search_message.h"
 #include "api/upload_head.h"
 #include "base/log.h"
 #include "files/upload.h"
@@ -63,6 +67,10 @@ struct upload_call {
     int64_t received, declared; /* when the session was opened, and when it was closed */
     bool was_complete, is_file;
     struct file file;
+
+    struct text store; /* the file is to be a document of; absent: of none */
+    struct index_wish document_wish;
+    struct index_document document;
     struct upload_call *next, **at;
 };
 
@@ -159,6 +167,33 @@ static void run_open(struct work *work)
     u->was_complete = upload_complete(u->upload);
 }
 
+static bool make_document(struct upload_call *u)
+{
+    struct index *index = u->api->options.index;
+    struct text name = arena_printf(u->arena, "files/%.*s", TEXT_ARG(u->file.id));
+    if (u->upload_id.at)
+        return index_receive(index, u->store, u->upload_id, name, u->arena, &u->document,
+                             &u->ran_err);
+    return index_import(index, u->store, name, &u->document_wish, u->arena, &u->document,
+                        &u->ran_err);
+}
+
+/* The session goes again when the store does not want it. */
+static bool begin_session(struct upload_call *u)
+{
+    struct files *files = u->api->options.files;
+    struct error ignored;
+    if (!upload_begin(files, &u->wish, u->arena, &u->new_id, &u->ran_err))
+        return false;
+    if (!u->store.at || index_expect(u->api->options.index, u->store, u->new_id,
+                                     &u->document_wish, &u->ran_err))
+        return true;
+    struct upload *upload = upload_take(files, u->new_id, &ignored);
+    if (upload)
+        upload_cancel(upload, &ignored);
+    return false;
+}
+
 static bool finish_upload(struct upload_call *u)
 {
     if (!make_wish(u))
@@ -168,7 +203,8 @@ static bool finish_upload(struct upload_call *u)
         return error_set(&u->ran_err, ERROR_INVALID_ARGUMENT,
                          "Content-Range tells a total of %lld bytes; %lld came.",
                          (long long)u->head.total, (long long)upload_received(u->upload));
-    u->is_file = upload_finish(u->upload, u->arena, &u->file, &u->ran_err);
+    u->is_file = upload_finish(u->upload, u->arena, &u->file, &u->ran_err) &&
+                 (!u->store.at || make_document(u));
     return u->is_file;
 }
 
@@ -176,8 +212,7 @@ static bool close_well(struct upload_call *u)
 {
     switch (u->head.verb) {
     case UPLOAD_START:
-        return upload_begin(u->api->options.files, &u->wish, u->arena, &u->new_id,
-                            &u->ran_err);
+        return begin_session(u);
     case UPLOAD_CANCEL: {
         struct upload *upload = u->upload;
         u->upload = NULL; /* cancelling lets go */
@@ -264,6 +299,11 @@ static void reply_file(struct upload_call *u)
     http_set(u->call->rq, "X-Goog-Upload-Status", "final");
     if (u->upload_id.at)
         set_size_received(u);
+    if (u->store.at) {
+        struct wire_import operation = wire_import_of(&u->document, true, u->arena);
+        api_reply(u->call, &wire_import_type, &operation);
+        return;
+    }
     api_reply(u->call, &wire_upload_type, &answer);
 }
 
@@ -432,10 +472,30 @@ static bool add_metadata(struct upload_call *u, struct text bytes, struct error 
     return true;
 }
 
+/* Of a document; its file has the same name. */
+static bool read_document_wish(struct upload_call *u, struct error *err)
+{
+    struct wire_document_wish message;
+    if (!json_read(&wire_upload_wish_type, buf_view(&u->metadata), &message, u->arena,
+                   err) ||
+        !wire_wish_read(&message, u->arena, &u->document_wish, err))
+        return false;
+    if (!u->document_wish.display_name.len)
+        u->document_wish.display_name = u->head.file_name;
+    u->wish.display_name = u->document_wish.display_name;
+    u->wish.mime_type = u->head.mime_type.len ? u->head.mime_type : message.mime_type;
+    if (!message.mime_type.len)
+        u->document_wish.mime_type = u->wish.mime_type;
+    u->wish.size = u->head.size;
+    return true;
+}
+
 /* The header's word is taken before the message's; two lengths must agree. */
 static bool read_wish(struct upload_call *u, struct error *err)
 {
     struct wire_upload message;
+    if (u->store.at)
+        return read_document_wish(u, err);
     if (!json_read(&wire_upload_type, buf_view(&u->metadata), &message, u->arena, err))
         return false;
     const struct wire_file none = {0}, *file = message.file ? message.file : &none;
@@ -623,6 +683,7 @@ static void open_upload(struct call *call, const struct upload_head *head,
         .upload_id = arena_text(arena, upload_id),
         .base = arena_text(arena, base),
         .path = arena_text(arena, call->rq->path),
+        .store = arena_text(arena, call->name),
         .length = call->rq->length,
         .good = true,
         .declared = -1,

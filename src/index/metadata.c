@@ -23,7 +23,7 @@ const struct json_type metadata_entry_type = {
     "CustomMetadata", sizeof(struct metadata_entry), entry_fields, false};
 
 static const struct json_field metadata_fields[] = {
-    {"customMetadata", JSON_MESSAGE, AT(metadata, entries), JSON_LIST, 0, METADATA_MOST, &metadata_entry_type, NULL},
+    {"customMetadata", JSON_MESSAGE, AT(metadata, entries), JSON_LIST, 0, METADATA_ENTRIES, &metadata_entry_type, NULL},
     {0},
 };
 const struct json_type metadata_type = {

@@ -7,7 +7,7 @@
 
 #include "json/schema.h"
 
-enum { METADATA_MOST = 20 }; /* entries of a document */
+enum { METADATA_ENTRIES = 20 }; /* entries of a document */
 
 struct metadata_strings {
     struct json_list values; /* struct text */
