@@ -1,0 +1,223 @@
+/* grounding.c - groundingMetadata and annotations, written straight. */
+#include "api/grounding.h"
+#include "index/metadata.h"
+
+static void key_text(struct json_writer *w, const char *key, struct text value)
+{
+    json_key(w, key);
+    json_text(w, value);
+}
+
+static void key_int(struct json_writer *w, const char *key, int64_t value)
+{
+    json_key(w, key);
+    json_int(w, value);
+}
+
+/* Three digits say all that there is to know. */
+static double rounded(double confidence)
+{
+    return (double)(int)(confidence * 1000 + 0.5) / 1000;
+}
+
+/* ---- the entry point ---- */
+
+static void add_escaped(struct buf *html, struct text text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        switch (text.at[i]) {
+        case '<':
+            buf_str(html, "&lt;");
+            break;
+        case '>':
+            buf_str(html, "&gt;");
+            break;
+        case '&':
+            buf_str(html, "&amp;");
+            break;
+        case '"':
+            buf_str(html, "&quot;");
+            break;
+        default:
+            buf_char(html, text.at[i]);
+        }
+    }
+}
+
+void grounding_entry_point(const struct text *queries, int n, struct buf *html)
+{
+    buf_str(html, "<div class=\"container\">");
+    for (int i = 0; i < n; i++) {
+        buf_str(html, "<span class=\"chip\">");
+        add_escaped(html, queries[i]);
+        buf_str(html, "</span>");
+    }
+    buf_str(html, "</div>");
+}
+
+/* sdkBlob is a list of pairs, query and address, in base64. */
+static void write_blob(struct json_writer *w, const struct grounding *g)
+{
+    struct buf blob = {0};
+    struct json_writer inner = json_writer(&blob, false);
+    json_begin(&inner, '[');
+    for (int i = 0; i < g->n_queries; i++) {
+        json_begin(&inner, '[');
+        json_text(&inner, g->queries[i]);
+        json_text(&inner, g->n_passages ? g->passages[0].uri : TEXT(""));
+        json_end(&inner, ']');
+    }
+    json_end(&inner, ']');
+    json_key(w, "sdkBlob");
+    json_base64(w, buf_view(&blob));
+    buf_free(&blob);
+}
+
+static void write_entry_point(struct json_writer *w, const struct grounding *g)
+{
+    struct buf html = {0};
+    grounding_entry_point(g->queries, g->n_queries, &html);
+    json_key(w, "searchEntryPoint");
+    json_begin(w, '{');
+    key_text(w, "renderedContent", buf_view(&html));
+    write_blob(w, g);
+    json_end(w, '}');
+    buf_free(&html);
+}
+
+/* ---- chunks ---- */
+
+/* The metadata is JSON in the wire's own form; what is wanted of it is the list. */
+static void write_metadata(struct json_writer *w, const char *key, struct text json)
+{
+    struct arena *arena = arena_open();
+    struct metadata metadata;
+    struct error ignored;
+    if (json.len && json_read(&metadata_type, json, &metadata, arena, &ignored)) {
+        const struct metadata_entry *entries = metadata.entries.at;
+        json_key(w, key);
+        json_begin(w, '[');
+        for (size_t i = 0; i < metadata.entries.n; i++) {
+            struct buf entry = {0};
+            json_encode(&metadata_entry_type, &entries[i], false, &entry);
+            json_raw(w, buf_view(&entry));
+            buf_free(&entry);
+        }
+        json_end(w, ']');
+    }
+    arena_close(arena);
+}
+
+static void write_store_name(struct json_writer *w, const char *key, struct text store)
+{
+    struct buf name = {0};
+    buf_printf(&name, "fileSearchStores/%.*s", TEXT_ARG(store));
+    key_text(w, key, buf_view(&name));
+    buf_free(&name);
+}
+
+static void write_chunk(struct json_writer *w, const struct passage *passage,
+                        enum grounding_kind kind)
+{
+    json_begin(w, '{');
+    json_key(w, kind == GROUNDING_WEB ? "web" : "retrievedContext");
+    json_begin(w, '{');
+    key_text(w, "uri", passage->uri);
+    key_text(w, "title", passage->title);
+    if (kind == GROUNDING_STORE) {
+        key_text(w, "text", passage->text);
+        write_store_name(w, "fileSearchStore", passage->store);
+        write_metadata(w, "customMetadata", passage->metadata);
+    }
+    json_end(w, '}');
+    json_end(w, '}');
+}
+
+/* ---- supports ---- */
+
+static void write_segment(struct json_writer *w, const struct grounding *g,
+                          const struct citation *citation)
+{
+    json_key(w, "segment");
+    json_begin(w, '{');
+    if (g->part)
+        key_int(w, "partIndex", g->part);
+    key_int(w, "startIndex", (int64_t)citation->from);
+    key_int(w, "endIndex", (int64_t)citation->to);
+    key_text(w, "text", text_slice(g->answer, citation->from, citation->to));
+    json_end(w, '}');
+}
+
+static void write_support(struct json_writer *w, const struct grounding *g,
+                          const struct citation *citation)
+{
+    json_begin(w, '{');
+    write_segment(w, g, citation);
+    json_key(w, "groundingChunkIndices");
+    json_begin(w, '[');
+    for (int i = 0; i < citation->n; i++)
+        json_int(w, citation->passages[i]);
+    json_end(w, ']');
+    json_key(w, "confidenceScores");
+    json_begin(w, '[');
+    for (int i = 0; i < citation->n; i++)
+        json_number(w, rounded(citation->confidence[i]));
+    json_end(w, ']');
+    json_end(w, '}');
+}
+
+void grounding_write(struct json_writer *w, const struct grounding *g)
+{
+    json_begin(w, '{');
+    if (g->kind == GROUNDING_WEB && g->n_queries) {
+        json_key(w, "webSearchQueries");
+        json_begin(w, '[');
+        for (int i = 0; i < g->n_queries; i++)
+            json_text(w, g->queries[i]);
+        json_end(w, ']');
+        write_entry_point(w, g);
+    }
+    if (g->n_passages) {
+        json_key(w, "groundingChunks");
+        json_begin(w, '[');
+        for (int i = 0; i < g->n_passages; i++)
+            write_chunk(w, &g->passages[i], g->kind);
+        json_end(w, ']');
+    }
+    if (g->n_citations) {
+        json_key(w, "groundingSupports");
+        json_begin(w, '[');
+        for (int i = 0; i < g->n_citations; i++)
+            write_support(w, g, &g->citations[i]);
+        json_end(w, ']');
+    }
+    json_end(w, '}');
+}
+
+/* ---- annotations ---- */
+
+static void write_annotation(struct json_writer *w, const struct grounding *g,
+                             const struct citation *citation,
+                             const struct passage *passage)
+{
+    bool web = g->kind == GROUNDING_WEB;
+    json_begin(w, '{');
+    key_text(w, "type", web ? TEXT("url_citation") : TEXT("file_citation"));
+    key_text(w, web ? "url" : "document_uri", passage->uri);
+    key_text(w, web ? "title" : "file_name", passage->title);
+    if (!web)
+        write_store_name(w, "source", passage->store);
+    key_int(w, "start_index", (int64_t)citation->from);
+    key_int(w, "end_index", (int64_t)citation->to);
+    json_end(w, '}');
+}
+
+void grounding_annotations(struct json_writer *w, const struct grounding *g)
+{
+    json_begin(w, '[');
+    for (int i = 0; i < g->n_citations; i++)
+        for (int k = 0; k < g->citations[i].n; k++)
+            write_annotation(w, g, &g->citations[i],
+                             &g->passages[g->citations[i].passages[k]]);
+    json_end(w, ']');
+}
