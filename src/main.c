@@ -1,5 +1,6 @@
 /* main.c - `pollux COMMAND`: looks the first word up and calls what it names. */
 #include "cli/cli.h"
+#include "index_command.h"
 #include "serve.h"
 #include <limits.h>
 #include <stdlib.h>
@@ -45,6 +46,7 @@ static const struct {
     {"run", cli_run},
     {"models", cli_models},
     {"pull", cli_pull},
+    {"index", index_command},
     {"doctor", cli_doctor},
     {"version", cli_version},
     {"--version", cli_version},

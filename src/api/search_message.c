@@ -267,12 +267,23 @@ static bool read_chunking(const struct wire_chunking *from, struct chunking *chu
                     chunking->overlap, chunking->words);
 }
 
+/* Where it came from, for whoever cites it: the documented way to say so. */
+static struct text uri_of(const struct json_list *list)
+{
+    const struct metadata_entry *entries = list->at;
+    for (size_t i = 0; i < list->n; i++)
+        if (text_is(entries[i].key, "uri"))
+            return entries[i].string;
+    return (struct text){0};
+}
+
 bool wire_wish_read(const struct wire_document_wish *from, struct arena *arena,
                     struct index_wish *wish, struct error *err)
 {
     const struct metadata metadata = {from->metadata};
     *wish = (struct index_wish){.display_name = from->display_name,
-                                .mime_type = from->mime_type};
+                                .mime_type = from->mime_type,
+                                .uri = uri_of(&from->metadata)};
     if (!metadata_check(&metadata, "custom_metadata", err) ||
         !read_chunking(from->chunking, &wish->chunking, err))
         return false;

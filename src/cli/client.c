@@ -304,6 +304,53 @@ static enum client_end how_it_ended(struct client *client, CURLcode result,
     return say_broken(client, result, err);
 }
 
+/* What is sent with every call, but for the type, and what this request has. */
+static struct curl_slist *headers_of(const struct client *client,
+                                     const struct client_request *request)
+{
+    struct curl_slist *headers = NULL;
+    struct buf type = {0};
+    for (const struct curl_slist *h = client->headers; h; h = h->next)
+        if (!request->type || !text_starts(text_of(h->data), "Content-Type:"))
+            headers = curl_slist_append(headers, h->data);
+    buf_printf(&type, "Content-Type: %s", request->type ? request->type : "");
+    if (request->type)
+        headers = curl_slist_append(headers, type.at);
+    for (int i = 0; i < 3 && request->headers[i]; i++)
+        headers = curl_slist_append(headers, request->headers[i]);
+    buf_free(&type);
+    return headers;
+}
+
+enum client_end client_send(struct client *client, const struct client_request *request,
+                            struct buf *answer, struct error *err)
+{
+    struct text base = text_of(client->base_url);
+    while (text_ends(base, "/"))
+        base.len--;
+    struct buf url = {0};
+    buf_text(&url, base);
+    buf_str(&url, request->path);
+    client->answer = answer;
+    client->sse = (struct sse){.event = take_event, .arg = client};
+    client->refused_inside = false;
+    set_up(client, url.at, NULL);
+    struct curl_slist *headers = headers_of(client, request);
+    curl_easy_setopt(client->easy, CURLOPT_HTTPHEADER, headers);
+    if (request->body.at) {
+        curl_easy_setopt(client->easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                         (curl_off_t)request->body.len);
+        curl_easy_setopt(client->easy, CURLOPT_POSTFIELDS, request->body.at);
+    }
+    curl_easy_setopt(client->easy, CURLOPT_CUSTOMREQUEST, request->method);
+    enum client_end end = how_it_ended(client, perform(client), err);
+    buf_free(&client->refusal);
+    client->refusal = (struct buf){0};
+    curl_slist_free_all(headers);
+    buf_free(&url);
+    return end;
+}
+
 static enum client_end call(struct client *client, const char *path, const char *body,
                             struct error *err)
 {

@@ -31,8 +31,18 @@ const char *client_base_url(const struct client *client);
 enum client_end client_call(struct client *client, const char *path, const char *body,
                             struct buf *answer, struct error *err);
 
-/* The same with `event` called for each event as it comes. An event that is an error ends
- * the call as CLIENT_REFUSED and is not handed on. */
+/* Anything else: another method, bytes of another type, more headers. */
+struct client_request {
+    const char *method, *path;
+    struct text body;       /* absent: none */
+    const char *type;       /* of the body; NULL: JSON */
+    const char *headers[3]; /* "Name: value"; the rest NULL */
+};
+enum client_end client_send(struct client *client, const struct client_request *request,
+                            struct buf *answer, struct error *err);
+
+/* The same as client_call with `event` called for each event as it comes. An event that
+ * is an error ends the call as CLIENT_REFUSED and is not handed on. */
 enum client_end client_stream(struct client *client, const char *path, const char *body,
                               sse_event *event, void *arg, struct error *err);
 
