@@ -90,6 +90,7 @@ struct chat {
     struct text *stops;
     int n_stops;
     bool streamed; /* the reader wants it as it is said */
+    struct adapter *adapter; /* of a tuned model; NULL: the model as it is. Not held */
 };
 
 #endif

@@ -21,19 +21,24 @@ int local_exact(int n_exact, int n)
 static int reusable(const struct slot *slot, const struct job_spec *spec, int common)
 {
     int most = spec->n_tokens - 1;
+    if (slot->adapter != local_adapter_id(spec))
+        return 0;
     int n = common < most ? common : most;
     if (!spec->sampling.seeded)
         return n;
     return local_exact(slot->n_exact, n);
 }
 
-/* Jobs with a seed decode alone, wherever they are. */
-static struct place place_of(const struct local *local, const struct slot *slot)
+/* Jobs with a seed decode alone, wherever they are, and those with different adapters
+ * apart. */
+static struct place place_of(const struct local *local, const struct slot *slot,
+                             const struct job_spec *spec)
 {
     bool speaks[SLOTS_MAX] = {0};
     for (int i = 0; i < local->engine.info.n_slots; i++) {
         const struct sequence *sequence = local->slots[i].sequence;
-        speaks[i] = sequence && !sequence->job->spec.sampling.seeded;
+        speaks[i] = sequence && !sequence->job->spec.sampling.seeded &&
+                    sequence->job->spec.adapter == spec->adapter;
     }
     return plan_place(&local->plan, speaks, slot->index);
 }
@@ -48,7 +53,8 @@ static bool is_older(const struct slot *a, const struct slot *b)
 
 /* Of the free slots in the best places, an empty one or the one that has been idle
  * longest; NULL: none is free. */
-static struct slot *pick_free(struct local *local, const struct slot *but)
+static struct slot *pick_free(struct local *local, const struct slot *but,
+                              const struct job_spec *spec)
 {
     struct slot *pick = NULL;
     struct place best = {0};
@@ -56,7 +62,7 @@ static struct slot *pick_free(struct local *local, const struct slot *but)
         struct slot *slot = &local->slots[i];
         if (slot == but || slot->state != SLOT_FREE)
             continue;
-        struct place place = place_of(local, slot);
+        struct place place = place_of(local, slot, spec);
         int order = pick ? plan_compare(place, best) : -1;
         if (order < 0 || (order == 0 && is_older(slot, pick))) {
             pick = slot;
@@ -74,6 +80,7 @@ static void take_slot(struct local *local, struct slot *slot, struct sequence *s
     slot->n_past = n_rows;
     slot->n_exact = local_exact(slot->n_exact, n_rows);
     slot->n_known = sequence->job->spec.n_tokens;
+    slot->adapter = local_adapter_id(&sequence->job->spec);
     memcpy(slot->tokens, sequence->job->spec.tokens,
            sizeof(int32_t) * (size_t)slot->n_known);
     cache_put(local->cache, slot->index, slot->tokens, n_rows);
@@ -98,6 +105,7 @@ static bool copy_rows(struct local *local, const struct slot *from, struct slot 
     bool copied = llm_copy(local->llm, from->index, to->index, n);
     to->n_past = copied ? n : 0;
     to->n_exact = local_exact(from->n_exact, to->n_past);
+    to->adapter = from->adapter;
     return copied;
 }
 
@@ -107,11 +115,12 @@ static bool fork_sequence(struct local *local, struct sequence *sequence)
     struct local_job *job = sequence->job;
     int n = job->spec.n_tokens;
     if (!job->origin || !job->logits || job->origin->n_past < n ||
+        job->origin->adapter != local_adapter_id(&job->spec) ||
         memcmp(job->origin->tokens, job->spec.tokens, sizeof(int32_t) * (size_t)n) != 0)
         return false;
     struct slot *slot = job->origin;
     if (slot->state != SLOT_FREE) {
-        slot = pick_free(local, NULL);
+        slot = pick_free(local, NULL, &job->spec);
         if (!slot || !copy_rows(local, job->origin, slot, n))
             return false;
     }
@@ -131,7 +140,7 @@ static bool fork_sequence(struct local *local, struct sequence *sequence)
 static bool admit_sequence(struct local *local, struct sequence *sequence)
 {
     const struct job_spec *spec = &sequence->job->spec;
-    struct slot *cheapest = pick_free(local, NULL), *best = NULL;
+    struct slot *cheapest = pick_free(local, NULL, spec), *best = NULL;
     if (!cheapest)
         return false;
     if (fork_sequence(local, sequence))
@@ -154,8 +163,9 @@ static bool admit_sequence(struct local *local, struct sequence *sequence)
         return true;
     }
     bool in_place = best->state == SLOT_FREE && best->n_past - n_best <= LEFT_BEHIND &&
-                    plan_compare(place_of(local, best), place_of(local, cheapest)) <= 0;
-    struct slot *other = in_place ? NULL : pick_free(local, best);
+                    plan_compare(place_of(local, best, spec),
+                                 place_of(local, cheapest, spec)) <= 0;
+    struct slot *other = in_place ? NULL : pick_free(local, best, spec);
     if (other && copy_rows(local, best, other, n_best))
         take_slot(local, other, sequence, n_best);
     else if (best->state == SLOT_FREE)

@@ -51,6 +51,24 @@ void engine_grammar_release(struct engine *engine, struct grammar *grammar)
         engine->ops->grammar_release(engine, grammar);
 }
 
+struct adapter *engine_adapter_open(struct engine *engine, const char *path,
+                                    struct error *err)
+{
+    return engine->ops->adapter_open(engine, path, err);
+}
+
+void engine_adapter_hold(struct adapter *adapter)
+{
+    if (adapter)
+        atomic_fetch_add(&adapter->holders, 1);
+}
+
+void engine_adapter_release(struct adapter *adapter)
+{
+    if (adapter && atomic_fetch_sub(&adapter->holders, 1) == 1)
+        adapter->engine->ops->adapter_free(adapter);
+}
+
 void engine_close(struct engine *engine)
 {
     if (engine)

@@ -15,11 +15,13 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/queue.h"
+#include <stdatomic.h>
 #include <stdint.h>
 
 struct engine;
 struct job;
 struct grammar; /* what an answer may be, compiled for one engine's vocabulary */
+struct adapter; /* a LoRA over the engine's model */
 
 /* Facts that do not change while the engine is open; owned by the engine. */
 struct engine_info {
@@ -60,6 +62,7 @@ struct job_spec {
     int n_stops;
     struct grammar *grammar; /* of this engine; NULL: anything may be said. Held as long
                               * as it is needed, the submitter may release its own hold */
+    struct adapter *adapter; /* likewise; NULL: the model as it is */
 };
 
 enum finish {
@@ -138,6 +141,16 @@ struct grammar *engine_grammar(struct engine *engine, struct text lark,
                                struct error *err);
 void engine_grammar_release(struct engine *engine, struct grammar *grammar);
 
+/* Loads a LoRA adapter, a GGUF of llama.cpp's kind made for this engine's model. Any
+ * thread that may wait: for the file, and for the step that the engine is at. Rows that
+ * were computed with one adapter are never used with another one, or with none. NULL and
+ * err (FAILED_PRECONDITION): it cannot be read, or is one for another model. Each success
+ * wants one engine_adapter_release(); that may be called anywhere and does not wait. */
+struct adapter *engine_adapter_open(struct engine *engine, const char *path,
+                                    struct error *err);
+void engine_adapter_hold(struct adapter *adapter); /* one more release is wanted */
+void engine_adapter_release(struct adapter *adapter);
+
 const struct engine_info *engine_info(const struct engine *engine);
 
 /* Sequences running and waiting now; any thread. */
@@ -174,6 +187,8 @@ struct engine_ops {
     struct grammar *(*grammar)(struct engine *, struct text, struct error *);
     void (*grammar_release)(struct engine *, struct grammar *);
     void (*show)(struct engine *, const struct text *, int); /* NULL: all are text */
+    struct adapter *(*adapter_open)(struct engine *, const char *, struct error *);
+    void (*adapter_free)(struct adapter *); /* nobody holds it any more */
     void (*close)(struct engine *);
 };
 
@@ -184,6 +199,11 @@ struct engine {
 
 struct job {
     struct engine *engine;
+};
+
+struct adapter {
+    struct engine *engine;
+    atomic_int holders;
 };
 
 #endif

@@ -19,6 +19,7 @@ struct local_job *job_open(struct engine *engine, const struct job_spec *spec,
     job->spec.tokens = tokens;
     job->spec.prompt = job->spec.model = (struct text){0};
     job->spec.stops = NULL; /* each sequence's output has them */
+    engine_adapter_hold(spec->adapter);
     job->to = to;
     job->user = user;
     job->submitted_us = now_us();
@@ -45,6 +46,7 @@ void job_unhold(struct local_job *job)
         return;
     free(job->logits);
     engine_grammar_release(job->job.engine, job->spec.grammar);
+    engine_adapter_release(job->spec.adapter);
     arena_close(job->arena);
 }
 

@@ -15,17 +15,19 @@
 
 struct slot;
 struct local_job;
+struct local_adapter;
 
 /* Of the tokens that a grammar leaves no choice about, so many are asked for at once. */
 enum { FORCED_MAX = 128 };
 
-enum note_kind { NOTE_SUBMIT, NOTE_CANCEL };
+enum note_kind { NOTE_SUBMIT, NOTE_CANCEL, NOTE_ADAPTER, NOTE_ADAPTER_END };
 
 /* What lies in the engine's inbox. */
 struct note {
     struct message message;
     enum note_kind kind;
     struct local_job *job;
+    struct local_adapter *adapter;
 };
 
 /* One candidate of a job. */

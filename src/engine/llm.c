@@ -25,6 +25,8 @@ struct llm {
     char piece[1024];
     int32_t shown[LLM_SHOWN]; /* control tokens that have their names as text */
     int n_shown;
+    struct llm_adapter *adapter; /* of the steps */
+    uint64_t n_adapters;         /* that there were */
 };
 
 static void on_log(enum ggml_log_level level, const char *text, void *arg)
@@ -368,6 +370,33 @@ enum llm_result llm_decode(struct llm *llm, const struct llm_row *rows, int n,
     if (result != 0)
         log_line(LOG_ERROR, "decode", "rows=%d result=%d", n, result);
     return result == 0 ? LLM_OK : LLM_FAILED;
+}
+
+struct llm_adapter *llm_adapter_open(struct llm *llm, const char *path)
+{
+    struct llama_adapter_lora *handle = llama_adapter_lora_init(llm->model, path);
+    if (!handle)
+        return NULL;
+    struct llm_adapter *adapter = mem_alloc(sizeof(*adapter));
+    *adapter = (struct llm_adapter){handle, ++llm->n_adapters};
+    return adapter;
+}
+
+void llm_adapter_close(struct llm *llm, struct llm_adapter *adapter)
+{
+    if (llm->adapter == adapter)
+        llm_adapt(llm, NULL);
+    llama_adapter_lora_free(adapter->handle);
+    free(adapter);
+}
+
+void llm_adapt(struct llm *llm, struct llm_adapter *adapter)
+{
+    struct llama_adapter_lora *handle = adapter ? adapter->handle : NULL;
+    float scale = 1;
+    if (llm->adapter != adapter)
+        llama_set_adapters_lora(llm->ctx, &handle, adapter ? 1 : 0, &scale);
+    llm->adapter = adapter;
 }
 
 float *llm_logits(struct llm *llm, int row)

@@ -77,6 +77,20 @@ struct llm_row {
 
 enum llm_result { LLM_OK, LLM_STOPPED, LLM_FAILED };
 
+/* A LoRA adapter over the model's weights. `id` is never given twice, so that rows can be
+ * known by it; 0 means none. The engine's thread, for libllama looks at all that are
+ * loaded when it makes a graph. NULL: it is not one, or not for this model. */
+struct llm_adapter {
+    void *handle; /* libllama's */
+    uint64_t id;
+};
+struct llm_adapter *llm_adapter_open(struct llm *llm, const char *path);
+void llm_adapter_close(struct llm *llm, struct llm_adapter *adapter);
+
+/* From now on steps are computed with it; NULL: without any. A change costs a new graph
+ * and new buffers for it (some ms). */
+void llm_adapt(struct llm *llm, struct llm_adapter *adapter);
+
 /* Adds the rows to the KV buffer. With `stop`, gives up soon after it becomes true; then,
  * and on failure, rows of this batch may or may not be there: truncate. */
 enum llm_result llm_decode(struct llm *llm, const struct llm_row *rows, int n,

@@ -25,6 +25,10 @@
  * draw: on CPUs the kernels want all cores, so that a thread beside them has none to run
  * on.
  *
+ * Adapters. A step has one adapter or none (adapt.c), so sequences with different ones
+ * take turns of several rounds. I4  A slot's rows were all computed with the adapter that
+ * it names, and are used with no other.
+ *
  * Exact repetition. Kernels round differently for different numbers of rows, so the same
  * prompt can give other logits when it was prefilled in other pieces, and a token others
  * when it was decoded in company. Measured with libllama on x86: pieces of 64 rows or a
@@ -161,7 +165,7 @@ static struct slot *next_prefill(struct local *local)
     struct slot *first = NULL;
     for (int i = 0; i < local->engine.info.n_slots; i++) {
         struct slot *slot = &local->slots[i];
-        if (slot->state == SLOT_PREFILL &&
+        if (slot->state == SLOT_PREFILL && local_has_turn(local, slot) &&
             (!first || slot->sequence->admitted_us < first->sequence->admitted_us))
             first = slot;
     }
@@ -195,7 +199,8 @@ static int rows_of_run(struct local *local, struct run run, const bool *alone,
 {
     for (int i = 0; i < run.n; i++) {
         struct slot *slot = &local->slots[run.first + i];
-        real[i] = slot->state == SLOT_SPEAKING && !done[slot->index] &&
+        real[i] = slot->state == SLOT_SPEAKING && local_has_turn(local, slot) &&
+                  !done[slot->index] &&
                   (run.n == 1 || !alone[slot->index]);
         rows[i] = (struct llm_row){real[i] ? slot->tokens[slot->n_past] : 0, slot->n_past,
                                    slot->index, real[i]};
@@ -231,7 +236,7 @@ static void decode(struct local *local)
     bool speaks[SLOTS_MAX] = {0}, alone[SLOTS_MAX] = {0}, done[SLOTS_MAX] = {0};
     for (int i = 0; i < local->engine.info.n_slots; i++) {
         struct slot *slot = &local->slots[i];
-        speaks[i] = slot->state == SLOT_SPEAKING;
+        speaks[i] = slot->state == SLOT_SPEAKING && local_has_turn(local, slot);
         alone[i] = speaks[i] && slot->sequence->job->spec.sampling.seeded;
     }
     struct run runs[SLOTS_MAX];
@@ -260,6 +265,7 @@ static int64_t dummy_step(struct local *local, int n)
  * builds the graph, the second counts. */
 static void calibrate(struct local *local, int n)
 {
+    local_unadapt(local);
     dummy_step(local, n);
     plan_time(&local->plan, dummy_step(local, n));
     if (plan_untimed(&local->plan) > 0)
@@ -274,6 +280,10 @@ static void calibrate(struct local *local, int n)
 static void take_note(struct local *local, struct note *note)
 {
     struct local_job *job = note->job;
+    if (note->adapter) {
+        local_adapter_note(local, note);
+        return;
+    }
     if (note->kind == NOTE_CANCEL) {
         job_unhold(job); /* the flag is set; the sweep sees it */
         return;
@@ -342,6 +352,7 @@ static void *run(void *arg)
         sweep(local);
         local_admit(local);
         if (is_busy(local)) {
+            local_take_turns(local);
             prefill(local);
             decode(local);
         } else if (unknown) {
@@ -384,6 +395,8 @@ static void local_grammar_release(struct engine *engine, struct grammar *grammar
 
 static void local_free(struct local *local)
 {
+    if (local->llm)
+        local_adapters_close(local);
     constrain_close(local->constrain);
     tokens_close(local->tokens);
     llm_close(local->llm);
@@ -402,6 +415,10 @@ static void local_close(struct engine *engine)
     atomic_store(&local->closing, true);
     queue_shut(local->inbox);
     pthread_join(local->thread, NULL);
+    for (struct message *m = queue_take(local->inbox), *next; m; m = next) {
+        next = m->next;
+        take_note(local, (struct note *)m);
+    }
     local_free(local);
 }
 
@@ -414,6 +431,8 @@ static const struct engine_ops local_ops = {
     .grammar = local_grammar,
     .grammar_release = local_grammar_release,
     .show = local_show,
+    .adapter_open = local_adapter_open,
+    .adapter_free = local_adapter_free,
     .close = local_close,
 };
 

@@ -12,10 +12,12 @@
 #include "engine/output.h"
 #include "engine/script_match.h"
 #include "engine/words.h"
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { MOST_TOP = 20, RETRY_MS = 1000, SHOWN = 200 };
 
@@ -515,6 +517,26 @@ static void script_grammar_release(struct engine *engine, struct grammar *gramma
     (void)grammar;
 }
 
+/* A script has no weights to adapt; it says what it has for the model's name. */
+static struct adapter *script_adapter_open(struct engine *engine, const char *path,
+                                           struct error *err)
+{
+    if (access(path, R_OK) != 0) {
+        error_set(err, ERROR_FAILED_PRECONDITION, "The adapter cannot be read: %s.",
+                  strerrordesc_np(errno));
+        return NULL;
+    }
+    struct adapter *adapter = mem_alloc(sizeof *adapter);
+    adapter->engine = engine;
+    atomic_init(&adapter->holders, 1);
+    return adapter;
+}
+
+static void script_adapter_free(struct adapter *adapter)
+{
+    free(adapter);
+}
+
 static const struct engine_ops script_ops = {
     .submit = script_submit,
     .cancel = script_cancel,
@@ -523,6 +545,8 @@ static const struct engine_ops script_ops = {
     .load = script_load,
     .grammar = script_grammar,
     .grammar_release = script_grammar_release,
+    .adapter_open = script_adapter_open,
+    .adapter_free = script_adapter_free,
     .close = script_close,
 };
 

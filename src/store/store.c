@@ -15,7 +15,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-enum { STATEMENTS = 64, BUSY_MS = 10000 };
+enum { STATEMENTS = 256, BUSY_MS = 10000 };
 
 struct rows {
     struct store *store;
@@ -60,6 +60,36 @@ static const char *const migrations[] = {
     ") WITHOUT ROWID;"
     "CREATE INDEX uploads_by_file ON uploads (file_id);"
     "CREATE INDEX uploads_by_touch ON uploads (touched);",
+    /* 5: tuned models. An operation, which is one training, outlives a model that is deleted.
+     * Losses, rates and settings are decimal text. */
+    [5 - 1] =
+    "CREATE TABLE tuned_operations ("
+    "  id TEXT PRIMARY KEY, model TEXT NOT NULL, owner TEXT NOT NULL,"
+    "  created INTEGER NOT NULL, total INTEGER NOT NULL, completed INTEGER NOT NULL,"
+    "  ended INTEGER NOT NULL, code INTEGER NOT NULL, message TEXT"
+    ") WITHOUT ROWID;"
+    "CREATE INDEX tuned_operations_by_model ON tuned_operations (model, created);"
+    "CREATE TABLE tuned_models ("
+    "  id TEXT PRIMARY KEY, operation TEXT NOT NULL REFERENCES tuned_operations (id),"
+    "  owner TEXT NOT NULL, display_name TEXT, description TEXT,"
+    "  base TEXT NOT NULL, engine TEXT NOT NULL, source TEXT, state INTEGER NOT NULL,"
+    "  created INTEGER NOT NULL, updated INTEGER NOT NULL,"
+    "  started INTEGER NOT NULL, completed INTEGER NOT NULL,"
+    "  temperature TEXT NOT NULL, top_p TEXT NOT NULL, top_k INTEGER NOT NULL,"
+    "  rate TEXT NOT NULL, multiplier TEXT, epochs INTEGER NOT NULL, batch INTEGER NOT NULL,"
+    "  examples INTEGER NOT NULL, readers TEXT"
+    ") WITHOUT ROWID;"
+    "CREATE INDEX tuned_models_by_creation ON tuned_models (created, id);"
+    "CREATE TABLE tuned_snapshots ("
+    "  operation TEXT NOT NULL, step INTEGER NOT NULL, epoch INTEGER NOT NULL,"
+    "  loss TEXT NOT NULL, computed INTEGER NOT NULL,"
+    "  PRIMARY KEY (operation, step)"
+    ") WITHOUT ROWID;"
+    "CREATE TABLE tuned_permissions ("
+    "  model TEXT NOT NULL, id TEXT NOT NULL, grantee INTEGER NOT NULL, address TEXT,"
+    "  role INTEGER NOT NULL, created INTEGER NOT NULL,"
+    "  PRIMARY KEY (model, id)"
+    ") WITHOUT ROWID;",
 };
 /* clang-format on */
 
