@@ -15,9 +15,9 @@ BEGIN {
     may["engine"] = "base json http model kernel"
     may["tool"]   = "base json http store"
     may["chat"]   = "base json engine tool media"
-    may["tune"]   = "base json engine store"
+    may["tuning"] = "base json engine store"
     may["files"]  = "base store"
-    may["api"]    = "base json http store files model engine tool media chat tune"
+    may["api"]    = "base json http store files model engine tool media chat tuning"
     may["cli"]    = "base json http media model"
 }
 FNR == 1 {

@@ -15,6 +15,7 @@
 #include "media/media.h"
 #include "model/catalogue.h"
 #include "store/store.h"
+#include "tuning/supervisor.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -43,7 +44,7 @@ struct settings {
     const char *embedding_model, *guard_model, *guard_script, *blocklist, *readers_dir;
     int64_t port, media_timeout, threads, ctx, parallel, queue, request_limit,
         idle_timeout;
-    int64_t file_limit, files_total;
+    int64_t file_limit, files_total, tuning_jobs;
     struct option_list keys;
     int safety, kernels, media_sandbox, log_format, log_level;
     bool strict_names, open_files;
@@ -104,6 +105,8 @@ static const struct option table[] = {
      "longest file that may be uploaded", NULL},
     {"files-total", 0, OPTION_INT, AT(files_total), "21474836480", 1, 1LL << 50, "BYTES",
      "room for all uploaded files together", NULL},
+    {"tuning-jobs", 0, OPTION_INT, AT(tuning_jobs), "1", 0, 16, "N",
+     "tuned models that are trained at once; others wait, with 0 all", NULL},
     {"open-files", 0, OPTION_SWITCH, AT(open_files), "false", 0, 0, NULL,
      "what there is to know of a file whose name one knows needs no key", NULL},
     {"idle-timeout", 0, OPTION_INT, AT(idle_timeout), "60", 1, 86400, "SECONDS",
@@ -151,6 +154,9 @@ struct server {
     struct media *media;
     struct store *store;
     struct files *files;
+    const char *model_path; /* NULL: a script */
+    struct tuning *tuning;
+    struct supervisor *supervisor;
     struct runner *runner, *guard_runner;
     struct api *api;
     struct http_server *http;
@@ -313,6 +319,8 @@ static int open_model(struct server *s, const char *name, int n_ctx,
         .queue_limit = (int)settings->queue,
         .progress = isatty(STDERR_FILENO) ? show_progress : NULL,
     };
+    if (engine == &s->engine)
+        s->model_path = options.path;
     *engine = local_open(&options, &err);
     return *engine ? SERVE_OK : fail(SERVE_FAILED, &err);
 }
@@ -418,6 +426,23 @@ static void on_work(void *arg, uint32_t events)
     workers_finish(arg);
 }
 
+/* POLLUX_TRAINER is a program that trains in our place: tests have one that is done at
+ * once, and needs no model. */
+static int open_tuning(struct server *s)
+{
+    struct error err;
+    struct tuning_options options = {
+        .engine = s->engine,
+        .base = s->model_path,
+        .trainer = command_env("POLLUX_TRAINER"),
+        .n_threads = (int)s->settings.threads,
+    };
+    if (!options.base && options.trainer)
+        options.base = s->settings.script;
+    s->tuning = tuning_open(s->store, &options, &err);
+    return s->tuning ? SERVE_OK : fail(SERVE_FAILED, &err);
+}
+
 /* The loop, and all that lives on it but the port. */
 static bool open_readers(struct server *s)
 {
@@ -472,6 +497,8 @@ static int open_rooms(struct server *s)
         guard.judge = s->guard_runner;
     guard.words = s->blocklist;
     runner_guard(s->runner, &guard);
+    s->supervisor =
+        supervisor_open(s->loop, s->disk, s->tuning, (int)s->settings.tuning_jobs);
     return SERVE_OK;
 }
 
@@ -485,6 +512,8 @@ static void open_api(struct server *s)
         .strict_names = settings->strict_names,
         .defaults = {.temperature = 1, .top_p = 0.95, .top_k = 40},
         .request_limit = settings->request_limit,
+        .tuning = s->tuning,
+        .supervisor = s->supervisor,
         .files = s->files,
         .disk = s->disk,
         .open_files = settings->open_files,
@@ -591,6 +620,8 @@ static int open_all(struct server *s)
     if (status == SERVE_OK)
         status = open_engine(s);
     if (status == SERVE_OK)
+        status = open_tuning(s);
+    if (status == SERVE_OK)
         status = open_embedder(s);
     if (status == SERVE_OK)
         status = open_rooms(s);
@@ -605,10 +636,12 @@ static int open_all(struct server *s)
 static void close_all(struct server *s)
 {
     http_server_close(s->http);
+    supervisor_halt(s->supervisor);
     workers_close(s->disk);
     workers_close(s->workers);
     workers_close(s->readers);
     media_close(s->media);
+    supervisor_close(s->supervisor);
     if (s->api && api_busy(s->api) > 0) {
         log_line(LOG_WARN, "stop", "left=%d", api_busy(s->api));
         _exit(SERVE_OK);
@@ -617,6 +650,7 @@ static void close_all(struct server *s)
     runner_close(s->runner);
     runner_close(s->guard_runner);
     embed_close(s->embedder); /* before the engine that it looks at */
+    tuning_close(s->tuning);  /* likewise */
     if (s->engine)
         engine_close(s->engine);
     if (s->guard_engine)

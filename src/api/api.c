@@ -5,9 +5,11 @@
 #include "api/generate.h"
 #include "api/message.h"
 #include "api/models.h"
+#include "api/tuned.h"
 #include "api/upload.h"
 #include "base/log.h"
 #include <assert.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -202,12 +204,39 @@ bool api_let_in(const struct call *call, struct error *err)
                      "consumer identity to call this API.");
 }
 
+/* The key that lets the call in. */
+static struct text key_of(const struct call *call)
+{
+    struct text keys[] = {http_query(call->rq, "key"),
+                          http_header(call->rq, "x-goog-api-key"), bearer(call->rq)};
+    for (int i = 0; i < 3; i++)
+        if (is_key(call->api, keys[i]))
+            return keys[i];
+    return (struct text){0};
+}
+
+/* 64 bits of the key's hash: enough to tell the keys of one server apart. */
+struct text api_caller(const struct call *call, struct arena *arena)
+{
+    unsigned char hash[EVP_MAX_MD_SIZE];
+    unsigned n = 0;
+    struct text key = key_of(call);
+    if (call->api->options.n_keys == 0)
+        return (struct text){0};
+    if (!EVP_Digest(key.at, key.len, hash, &n, EVP_sha256(), NULL))
+        n = 0;
+    char hex[17] = "0";
+    for (unsigned i = 0; i < n && i < 8; i++)
+        snprintf(hex + 2 * (size_t)i, 3, "%02x", hash[i]);
+    return arena_text(arena, text_of(hex));
+}
+
 /* ---- routes ---- */
 
 struct route {
     const char *method;  /* GET is HEAD's, too */
     const char *pattern; /* after the version; {} is the rest of one segment before a
-                          * verb. With a / in front: as it stands */
+                          * verb, at most two of them. With a / in front: as it stands */
     void (*handle)(struct call *call);
     unsigned flags;
 };
@@ -217,6 +246,7 @@ enum {
     OPEN_FILE = 2, /* likewise, where the owner wants it (--open-files) */
     FILES = 4,     /* needs a place for files */
     ARRIVES = 8,   /* handled when the header is there; its body comes in pieces */
+    TUNED = 16,    /* needs a place for tuned models */
 };
 
 /* clang-format off */
@@ -226,13 +256,32 @@ static const struct route routes[] = {
     {"POST", "models/{}:countTokens",                generate_count,  false},
     {"POST", "models/{}:embedContent",               embed_one,       false},
     {"POST", "models/{}:batchEmbedContents",         embed_batch,     false},
-    {"POST", "tunedModels/{}:generateContent",       generate_tuned,  false},
-    {"POST", "tunedModels/{}:streamGenerateContent", generate_tuned,  false},
-    {"POST", "tunedModels/{}:countTokens",           generate_tuned,  false},
     {"GET",  "models",                               models_list,     false},
     {"GET",  "models/{}",                            models_get,      false},
     {"GET",  "/healthz",                             health,          true},
     {"GET",  "/",                                    welcome,         true},
+
+    {"POST",   "tunedModels/{}:generateContent",       generate_tuned,        TUNED},
+    {"POST",   "tunedModels/{}:streamGenerateContent", generate_tuned_stream, TUNED},
+    {"POST",   "tunedModels/{}:countTokens",           generate_tuned_count,  TUNED},
+    {"POST",   "tunedModels",                          tuned_route_create,    TUNED},
+    {"GET",    "tunedModels",                          tuned_route_list,      TUNED},
+    {"GET",    "tunedModels/{}",                       tuned_route_get,       TUNED},
+    {"PATCH",  "tunedModels/{}",                       tuned_route_patch,     TUNED},
+    {"DELETE", "tunedModels/{}",                       tuned_route_delete,    TUNED},
+    {"POST",   "tunedModels/{}:cancel",                tuned_route_cancel,    TUNED},
+    {"POST",   "tunedModels/{}:transferOwnership",     tuned_route_transfer,  TUNED},
+    {"GET",    "tunedModels/{}:export",                tuned_route_export,    TUNED},
+    {"POST",   "tunedModels:import",                   tuned_route_import,    TUNED | FILES},
+    {"GET",    "tunedModels/{}/operations",            tuned_route_operations, TUNED},
+    {"GET",    "tunedModels/{}/operations/{}",         tuned_route_operation, TUNED},
+    {"POST",   "tunedModels/{}/operations/{}:cancel",  tuned_route_operation_cancel, TUNED},
+    {"POST",   "tunedModels/{}/operations/{}:wait",    tuned_route_operation_wait, TUNED},
+    {"POST",   "tunedModels/{}/permissions",           tuned_route_grant,     TUNED},
+    {"GET",    "tunedModels/{}/permissions",           tuned_route_permissions, TUNED},
+    {"GET",    "tunedModels/{}/permissions/{}",        tuned_route_permission, TUNED},
+    {"PATCH",  "tunedModels/{}/permissions/{}",        tuned_route_permission_patch, TUNED},
+    {"DELETE", "tunedModels/{}/permissions/{}",        tuned_route_permission_delete, TUNED},
 
     {"GET",    "files",                       files_route_list,     FILES},
     {"POST",   "files:register",              files_route_register, FILES},
@@ -271,10 +320,36 @@ static bool fits_version(const char *pattern, const char *hole, struct text path
            is_version(text_slice(path, before.len, path.len - strlen(after)));
 }
 
+/* "tunedModels/{}/operations/{}:cancel": what stands for the first hole is cut off, with
+ * the words between. */
+static const char *cut_first(const char *pattern, const char *hole, struct text *path,
+                             struct text *name)
+{
+    struct text before = {pattern, (size_t)(hole - pattern)}, rest;
+    const char *after = hole + 2;
+    if (path->len < before.len ||
+        !text_same(text_slice(*path, 0, before.len), before))
+        return NULL;
+    *name = text_cut(text_slice(*path, before.len, path->len), '/', &rest);
+    if (name->len == 0 || !rest.at)
+        return NULL;
+    *path = (struct text){rest.at - 1, rest.len + 1};
+    return after;
+}
+
 /* A custom verb is what follows the last colon of the last segment. */
-static bool fits(const char *pattern, struct text path, struct text *name)
+static bool fits(const char *pattern, struct text path, struct text *name,
+                 struct text *sub)
 {
     const char *hole = strstr(pattern, "{}"), *version = strstr(pattern, "{v}");
+    if (hole && strstr(hole + 2, "{}")) {
+        struct text first;
+        const char *rest = cut_first(pattern, hole, &path, &first);
+        if (!rest || !fits(rest, path, sub, NULL))
+            return false;
+        *name = first;
+        return true;
+    }
     if (version)
         return fits_version(pattern, version, path);
     if (!hole)
@@ -324,7 +399,7 @@ static const struct route *find_route(struct call *call, struct buf *others)
     rest = plain_file(call, rest);
     for (const struct route *r = routes; r < routes + n_routes; r++) {
         struct text path = r->pattern[0] == '/' ? call->rq->path : rest;
-        if (!path.at || !fits(r->pattern, path, &call->name))
+        if (!path.at || !fits(r->pattern, path, &call->name, &call->sub))
             continue;
         if (is_for(r, call->rq->method))
             return r;
@@ -360,10 +435,10 @@ static bool is_open(const struct api *api, const struct route *route)
     return route->flags & OPEN || (route->flags & OPEN_FILE && api->options.open_files);
 }
 
-static void refuse_files(struct call *call)
+static void refuse_place(struct call *call, const char *what)
 {
     struct error err;
-    error_set(&err, ERROR_UNIMPLEMENTED, "This server has no place for files.");
+    error_set(&err, ERROR_UNIMPLEMENTED, "This server has no place for %s.", what);
     api_error(call, &err);
 }
 
@@ -377,7 +452,9 @@ static void route_call(struct call *call)
     else if (!is_open(call->api, route) && !api_let_in(call, &err))
         api_error(call, &err);
     else if (route->flags & FILES && !call->api->options.files)
-        refuse_files(call);
+        refuse_place(call, "files");
+    else if (route->flags & TUNED && !call->api->options.tuning)
+        refuse_place(call, "tuned models");
     else
         route->handle(call);
     buf_free(&others);

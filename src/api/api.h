@@ -14,6 +14,7 @@
 #include "files/files.h"
 #include "http/server.h"
 #include "json/schema.h"
+#include "tuning/tuning.h"
 
 /* What a request that leaves a setting out gets; models.get tells them, too. */
 struct api_defaults {
@@ -39,6 +40,9 @@ struct api_options {
     int n_embed_aliases;
     struct text embed_display_name, embed_description; /* may be absent */
     struct embed_facts embed_facts; /* before it is loaded: what the catalogue says */
+
+    struct tuning *tuning; /* NULL: there are no tuned models; not owned */
+    struct supervisor *supervisor; /* with it, and likewise */
 
     struct files *files;  /* NULL: files are not served; not owned */
     struct workers *disk; /* does what waits for the disk; not owned */
@@ -68,6 +72,7 @@ struct call {
     struct http_request *rq;
     struct text version; /* "v1beta" */
     struct text name;    /* what {} of the route stands for: "gemini-2.0-flash" */
+    struct text sub;     /* and a second one */
     bool pretty;
     bool logged;                       /* by its handler, in a line of its own */
     void (*gone)(struct call *call);   /* the client left: do not reply any more */
@@ -107,6 +112,9 @@ void api_error_text(const struct error *err, bool pretty, struct buf *out);
 int api_timeout_s(const struct call *call);
 /* Whether the caller's key lets it in. */
 bool api_let_in(const struct call *call, struct error *err);
+
+/* Who calls: a fingerprint of its key; absent where there are no keys. */
+struct text api_caller(const struct call *call, struct arena *arena);
 
 /* A query parameter that is a switch: true, True, 1; absent: `otherwise`. */
 bool api_flag(const struct call *call, const char *name, bool otherwise);

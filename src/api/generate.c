@@ -9,6 +9,8 @@
  * Media are read in between (attach.h), on threads of their own, for it takes seconds:
  * the chat is there, and its prompt is made when they have become words.
  *
+ * A tuned model is first looked up, by a disk worker, and its adapter loaded if need be.
+ *
  * A generation outlives its call: when the client leaves, the turn goes on until the
  * engine has let go of it, and a worker may still be reading. So it has an arena of its
  * own, and is over when the call is closed, the turn is over and no worker has it. From
@@ -50,8 +52,12 @@ struct generation {
     struct attached attached;
     bool begun; /* a stream's first bytes are written */
 
-    struct text body, version, name;
-    bool decoded; /* the chat is there */
+    struct text body, version, name; /* of a tuned model: "tunedModels/x" */
+    bool is_tuned;
+    struct tuned tuned;
+    struct text who;         /* asks for it */
+    struct adapter *adapter; /* held */
+    bool decoded;            /* the chat is there */
     bool good;    /* so far; else err says why not */
     struct error err;
     struct wire_generate request;
@@ -346,7 +352,7 @@ static void start_turn(struct generation *g)
     const struct wire_thinking *thinking = config ? config->thinking : NULL;
     struct answer_options options = {
         .n_candidates = g->chat.n_candidates,
-        .model = info->model,
+        .model = g->is_tuned ? g->name : info->model,
         .prompt = g->prompt.text,
         .safety = g->chat.safety,
         .n_media = g->attached.n > 0 ? g->attached.n_tokens : NULL,
@@ -374,13 +380,13 @@ static void start_turn(struct generation *g)
 /* The body may repeat the path's model. */
 static bool check_model(struct generation *g, struct text model)
 {
+    const char *folder = g->is_tuned ? "" : "models/";
     if (text_starts(model, "models/"))
         model = text_slice(model, strlen("models/"), model.len);
     return model.len == 0 || text_same(model, g->name) ||
-           error_at(
-               &g->err, "model",
-               "The body's model, models/%.*s, is not that of the path, models/%.*s.",
-               TEXT_ARG(text_slice(model, 0, 200)), TEXT_ARG(g->name));
+           error_at(&g->err, "model",
+                    "The body's model, %s%.*s, is not that of the path, %s%.*s.", folder,
+                    TEXT_ARG(text_slice(model, 0, 200)), folder, TEXT_ARG(g->name));
 }
 
 static bool read_count(struct generation *g)
@@ -411,13 +417,19 @@ static bool read_request(struct generation *g)
 
 static void decode(struct generation *g)
 {
-    const struct content_rules rules = {
+    struct content_rules rules = {
         .thinks = prompter_thinks(runner_prompter(g->api->runner)),
         .defaults = g->api->options.defaults,
     };
+    if (g->is_tuned) {
+        rules.defaults.temperature = g->tuned.temperature;
+        rules.defaults.top_p = g->tuned.top_p;
+        rules.defaults.top_k = g->tuned.top_k;
+    }
     g->chat.model = g->name;
     g->good =
         read_request(g) && content_chat(&g->request, &rules, g->arena, &g->chat, &g->err);
+    g->chat.adapter = g->adapter;
     g->attached.n = g->good ? attach_find(&g->chat) : 0;
     g->decoded = true;
 }
@@ -551,16 +563,8 @@ static void set_deadline(struct generation *g)
             loop_after(g->api->loop, (int64_t)g->deadline_s * 1000, on_deadline, g);
 }
 
-static void begin(struct call *call, enum form form, const char *method)
+static void begin_preparing(struct generation *g)
 {
-    struct error err;
-    if (!models_serve(call->api, call->version, call->name, method, &err)) {
-        api_error(call, &err);
-        return;
-    }
-    struct generation *g = open_generation(call, form);
-    set_deadline(g);
-    g->body = arena_text(g->arena, call->rq->body); /* the request's own may go first */
     if (g->body.len <= LARGE)
         decode(g);
     if (g->decoded && !(g->good && is_constrained(g))) {
@@ -570,7 +574,85 @@ static void begin(struct call *call, enum form form, const char *method)
     }
     g->at_work = true;
     g->work = (struct work){.run = work_run, .done = work_done};
-    workers_push(call->api->workers, &g->work);
+    workers_push(g->api->workers, &g->work);
+}
+
+static struct generation *begin_any(struct call *call, enum form form)
+{
+    struct generation *g = open_generation(call, form);
+    set_deadline(g);
+    g->body = arena_text(g->arena, call->rq->body); /* the request's own may go first */
+    return g;
+}
+
+static void begin(struct call *call, enum form form, const char *method)
+{
+    struct error err;
+    if (models_serve(call->api, call->version, call->name, method, &err))
+        begin_preparing(begin_any(call, form));
+    else
+        api_error(call, &err);
+}
+
+/* ---- tuned models ---- */
+
+static bool is_usable(struct generation *g)
+{
+    const struct tuned *tuned = &g->tuned;
+    struct text own = engine_info(runner_engine(g->api->runner))->model;
+    static const char *const states[] = {"", "CREATING", "ACTIVE", "FAILED"};
+    if (tuned->state != TUNED_ACTIVE)
+        return error_set(&g->err, ERROR_FAILED_PRECONDITION,
+                         "tunedModels/%.*s cannot be used: its state is %s.%s%.*s",
+                         TEXT_ARG(tuned->id), states[tuned->state & 3],
+                         tuned->error.len ? " " : "", TEXT_ARG(tuned->error));
+    return text_same(tuned->engine, own) ||
+           error_set(&g->err, ERROR_FAILED_PRECONDITION,
+                     "tunedModels/%.*s was tuned from %.*s, and this server runs %.*s; "
+                     "start it with --model %.*s.",
+                     TEXT_ARG(tuned->id), TEXT_ARG(tuned->engine), TEXT_ARG(own),
+                     TEXT_ARG(tuned->engine));
+}
+
+static void let_go(void *adapter)
+{
+    engine_adapter_release(adapter);
+}
+
+static void tuned_run(struct work *work)
+{
+    struct generation *g = (struct generation *)work;
+    struct tuning *tuning = g->api->options.tuning;
+    struct text id = text_slice(g->name, strlen("tunedModels/"), g->name.len);
+    g->good = tuned_get(tuning, g->who, id, TUNED_READER, g->arena, &g->tuned, &g->err) &&
+              is_usable(g) &&
+              (g->adapter = tuned_adapter(tuning, &g->tuned, &g->err)) != NULL;
+    if (g->adapter)
+        arena_defer(g->arena, let_go, g->adapter);
+}
+
+static void tuned_done(struct work *work)
+{
+    struct generation *g = (struct generation *)work;
+    g->at_work = false;
+    if (g->silent)
+        release(g);
+    else if (!g->good)
+        fail(g, &g->err);
+    else
+        begin_preparing(g);
+}
+
+static void begin_tuned(struct call *call, enum form form)
+{
+    struct generation *g = begin_any(call, form);
+    g->is_tuned = true;
+    g->name = arena_printf(g->arena, "tunedModels/%.*s",
+                           TEXT_ARG(text_slice(call->name, 0, 200)));
+    g->who = api_caller(call, g->arena);
+    g->at_work = true;
+    g->work = (struct work){.run = tuned_run, .done = tuned_done};
+    workers_push(g->api->options.disk, &g->work);
 }
 
 void generate_unary(struct call *call)
@@ -589,16 +671,23 @@ static bool read_alt(const struct call *call, enum form *form)
     return alt.len == 0 || text_is(alt, "sse") || text_is(alt, "json");
 }
 
-void generate_stream(struct call *call)
+static void begin_stream(struct call *call, bool tuned)
 {
     enum form form;
-    if (read_alt(call, &form)) {
+    if (read_alt(call, &form) && tuned) {
+        begin_tuned(call, form);
+    } else if (read_alt(call, &form)) {
         begin(call, form, "streamGenerateContent");
     } else {
         struct error err;
         error_at(&err, "alt", "alt must be sse or json.");
         api_error(call, &err);
     }
+}
+
+void generate_stream(struct call *call)
+{
+    begin_stream(call, false);
 }
 
 void generate_count(struct call *call)
@@ -608,10 +697,17 @@ void generate_count(struct call *call)
 
 void generate_tuned(struct call *call)
 {
-    struct error err;
-    error_set(&err, ERROR_NOT_FOUND, "tunedModels/%.*s is not found.",
-              TEXT_ARG(text_slice(call->name, 0, 200)));
-    api_error(call, &err);
+    begin_tuned(call, FORM_WHOLE);
+}
+
+void generate_tuned_stream(struct call *call)
+{
+    begin_stream(call, true);
+}
+
+void generate_tuned_count(struct call *call)
+{
+    begin_tuned(call, FORM_COUNT);
 }
 
 void generate_cancel(struct generation *g)

@@ -7,7 +7,11 @@
 void generate_unary(struct call *call);
 void generate_stream(struct call *call);
 void generate_count(struct call *call);
-void generate_tuned(struct call *call); /* tunedModels/{}: there are none yet */
+
+/* The same of tunedModels/{}. */
+void generate_tuned(struct call *call);
+void generate_tuned_stream(struct call *call);
+void generate_tuned_count(struct call *call);
 
 /* The turn is not wanted any more; its client, if there is one, gets no further word. */
 void generate_cancel(struct generation *generation);

@@ -47,12 +47,13 @@ static void run_job(struct work *work)
 static void finish_job(struct work *work)
 {
     struct tuned_job *job = (struct tuned_job *)work;
+    bool alone = !job->call;
     job->at_work = false;
     if (job->good)
-        job->done(job);
+        job->done(job); /* an answer may be the end of the call, and so of the job */
     else if (tuned_job_heard(job))
         api_error(job->call, &job->err);
-    if (!job->call)
+    if (alone)
         release(job);
 }
 
@@ -78,6 +79,9 @@ struct tuned_job *tuned_job_open(struct call *call)
     job->id = arena_text(arena, call->name);
     job->sub = arena_text(arena, call->sub);
     job->body = arena_text(arena, call->rq->body);
+    job->asked_id = arena_text(arena, http_query(call->rq, "tunedModelId"));
+    if (!job->asked_id.at)
+        job->asked_id = arena_text(arena, http_query(call->rq, "tuned_model_id"));
     call->own = job;
     call->gone = on_gone;
     call->closed = on_closed;
@@ -157,7 +161,7 @@ void tuned_route_get(struct call *call)
 
 /* ---- create ---- */
 
-static bool check_id(struct tuned_job *job)
+bool tuned_asked_id(struct tuned_job *job)
 {
     job->tuned.id = job->asked_id.len > 0 ? job->asked_id : (struct text){0};
     return !job->tuned.id.at || tuned_id_is_good(job->tuned.id) ||
@@ -198,8 +202,8 @@ static bool check_base(struct tuned_job *job, struct tuned *tuned)
 }
 
 /* What is left out is the base model's. */
-static void fill_settings(const struct tuned_job *job, const struct wire_tuned *wire,
-                          struct tuned *tuned)
+void tuned_settings(const struct tuned_job *job, const struct wire_tuned *wire,
+                    struct tuned *tuned)
 {
     const struct api_defaults *defaults = &job->api->options.defaults;
     tuned->temperature =
@@ -214,13 +218,13 @@ static bool run_create(struct tuned_job *job)
 {
     struct wire_tuned wire;
     struct tuned_wish wish = {0};
-    if (!check_id(job) ||
+    if (!tuned_asked_id(job) ||
         !json_read(&wire_tuned_type, job->body, &wire, job->arena, &job->err))
         return false;
     wish.tuned.id = job->tuned.id;
     if (!tuned_check(&wire, job->arena, &wish, &job->err) || !check_base(job, &wish.tuned))
         return false;
-    fill_settings(job, &wire, &wish.tuned);
+    tuned_settings(job, &wire, &wish.tuned);
     if (!tuned_create(tuning_of(job), job->who, &wish, job->arena, &job->tuned,
                       &job->err))
         return false;
@@ -239,11 +243,7 @@ static void created(struct tuned_job *job)
 
 void tuned_route_create(struct call *call)
 {
-    struct tuned_job *job = tuned_job_open(call);
-    job->asked_id = arena_text(job->arena, http_query(call->rq, "tunedModelId"));
-    if (!job->asked_id.at)
-        job->asked_id = arena_text(job->arena, http_query(call->rq, "tuned_model_id"));
-    tuned_job_start(job, run_create, created);
+    tuned_job_start(tuned_job_open(call), run_create, created);
 }
 
 /* ---- list ---- */

@@ -13,6 +13,10 @@ void tuned_route_delete(struct call *call);
 void tuned_route_cancel(struct call *call);
 void tuned_route_transfer(struct call *call);
 
+/* Of our own: an adapter out, and one in (tuned_adapter.c). */
+void tuned_route_export(struct call *call);
+void tuned_route_import(struct call *call);
+
 void tuned_route_operation(struct call *call);
 void tuned_route_operations(struct call *call);
 void tuned_route_operation_cancel(struct call *call);
@@ -52,6 +56,11 @@ struct tuned_job {
     struct tuned_operation *operations;
     struct wire_operation wire;
     struct tuned_permission permission, *permissions;
+
+    int fd; /* an export's: closed with the arena */
+    int64_t at, end;
+    char *piece;
+    size_t piece_len;
 };
 
 /* NULL: answered already. */
@@ -65,6 +74,13 @@ void tuned_job_reply_nothing(struct tuned_job *job); /* {} */
 
 /* pageSize and pageToken into the job. False: answered already. */
 bool tuned_job_page(struct tuned_job *job);
+
+/* The base model's, where the message leaves a setting out. */
+void tuned_settings(const struct tuned_job *job, const struct wire_tuned *wire,
+                    struct tuned *tuned);
+
+/* tunedModelId into job->tuned.id. Any thread. */
+bool tuned_asked_id(struct tuned_job *job);
 
 /* What a table cannot say of a model that is to be made (tuned_check.c): examples,
  * source, hyperparameters. Fills the wish. Any thread. */

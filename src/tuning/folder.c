@@ -148,12 +148,20 @@ static bool fill(const struct tuning *tuning, const struct tuned *tuned,
                     disk_failed(folder, err));
 }
 
+bool folder_begin(const struct tuning *tuning, struct text operation, struct error *err)
+{
+    struct arena *arena = arena_open();
+    const char *folder = tuned_folder(tuning, operation, arena).at;
+    bool good = mkdir(folder, 0700) == 0 || disk_failed(folder, err);
+    arena_close(arena);
+    return good;
+}
+
 bool folder_make(const struct tuning *tuning, const struct tuned *tuned,
                  const struct tuned_wish *wish, struct text source, struct error *err)
 {
     struct arena *arena = arena_open();
-    const char *folder = tuned_folder(tuning, tuned->operation, arena).at;
-    bool good = mkdir(folder, 0700) == 0 || disk_failed(folder, err);
+    bool good = folder_begin(tuning, tuned->operation, err);
     if (good && !fill(tuning, tuned, wish, source, arena, err)) {
         folder_remove(tuning, tuned->operation);
         good = false;
@@ -173,7 +181,7 @@ bool folder_keep_adapter(const struct tuning *tuning, struct text operation,
                   O_RDONLY | O_CLOEXEC);
     struct stat about;
     bool good = fd >= 0 && fstat(fd, &about) == 0 && about.st_size > 0 &&
-                fsync(fd) == 0 && sync_folder(folder);
+                fsync(fd) == 0 && sync_folder(folder) && sync_folder(tuning->folder);
     if (!good)
         error_set(err, ERROR_INTERNAL,
                   "The training ended and left no adapter; the server's log says more.");

@@ -55,6 +55,9 @@ void adapters_forget(struct tuning *tuning, struct text operation);
 bool folder_make(const struct tuning *tuning, const struct tuned *tuned,
                  const struct tuned_wish *wish, struct text source, struct error *err);
 
+/* A folder with nothing in it yet. */
+bool folder_begin(const struct tuning *tuning, struct text operation, struct error *err);
+
 /* Whether there is an adapter; it is on the disk then. */
 bool folder_keep_adapter(const struct tuning *tuning, struct text operation,
                          struct error *err);

@@ -1,4 +1,5 @@
 /* tuned.c - rows of tuned models: made, read, listed, changed, deleted. */
+#include "tuning/import.h"
 #include "tuning/inside.h"
 #include <stdlib.h>
 
@@ -271,27 +272,56 @@ static bool insert_all(struct tuning *tuning, struct text who, struct tuned *tun
                        TUNED_OWNER, &owner, arena, err);
 }
 
-bool tuned_create(struct tuning *tuning, struct text who, const struct tuned_wish *wish,
-                  struct arena *arena, struct tuned *made, struct error *err)
+/* The beginning of a model's row: who, when, and a folder's name. */
+static void begin(struct text who, const struct tuned_wish *wish, int state,
+                  struct arena *arena, struct tuned *made)
 {
     char operation[OPERATION_ID + 1];
-    struct tuned source = {0};
     tuning_random_id(operation, OPERATION_ID);
     *made = wish->tuned;
     made->operation = arena_text(arena, text_of(operation));
     made->owner = who.at ? who : TEXT("");
     made->created = made->updated = tuning_now();
-    made->state = TUNED_CREATING;
+    made->state = state;
+}
+
+/* With the folder that is there; without the row it goes. */
+static bool keep(struct tuning *tuning, struct text who, struct tuned *made,
+                 struct arena *arena, struct error *err)
+{
+    if (store_begin(tuning->store, err) &&
+        store_end(tuning->store, insert_all(tuning, who, made, arena, err), err))
+        return true;
+    folder_remove(tuning, made->operation);
+    return false;
+}
+
+bool tuned_create(struct tuning *tuning, struct text who, const struct tuned_wish *wish,
+                  struct arena *arena, struct tuned *made, struct error *err)
+{
+    struct tuned source = {0};
+    begin(who, wish, TUNED_CREATING, arena, made);
     fill_in(made, wish->n_examples);
     if (made->source.at &&
         !tuned_get(tuning, who, made->source, TUNED_READER, arena, &source, err))
         return false;
     struct text from = made->source.at ? source.operation : (struct text){0};
-    if (!folder_make(tuning, made, wish, from, err))
+    return folder_make(tuning, made, wish, from, err) &&
+           keep(tuning, who, made, arena, err);
+}
+
+bool tuned_import(struct tuning *tuning, struct text who, const struct tuned_wish *wish,
+                  int from, const struct import_config *config, struct arena *arena,
+                  struct tuned *made, struct error *err)
+{
+    begin(who, wish, TUNED_ACTIVE, arena, made);
+    struct text folder = tuned_folder(tuning, made->operation, arena);
+    const char *to = arena_printf(arena, "%.*s/adapter.gguf", TEXT_ARG(folder)).at;
+    if (!folder_begin(tuning, made->operation, err))
         return false;
-    if (store_begin(tuning->store, err) &&
-        store_end(tuning->store, insert_all(tuning, who, made, arena, err), err))
-        return true;
+    if (import_adapter(from, config, tuning->options.base, to, err) &&
+        folder_keep_adapter(tuning, made->operation, err))
+        return keep(tuning, who, made, arena, err);
     folder_remove(tuning, made->operation);
     return false;
 }
