@@ -45,6 +45,7 @@ static const struct {
     {"run", cli_run},
     {"models", cli_models},
     {"pull", cli_pull},
+    {"tuned", cli_tuned},
     {"doctor", cli_doctor},
     {"version", cli_version},
     {"--version", cli_version},
