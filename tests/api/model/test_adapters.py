@@ -3,6 +3,8 @@
 Training is the stand-in's: what is proved here is serving."""
 
 import json
+import random
+import struct
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -140,15 +142,8 @@ PEFT = {"attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj", "attn_v": "s
         "attn_output": "self_attn.o_proj", "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj"}
 
 
-def floats(data):
-    import struct
-    return struct.unpack(f"<{len(data) // 4}f", data)
-
-
 def write_peft(folder, base, seed, rank=2, alpha=32):
     """The adapter of gguf_files.write_lora(base, seed), as PEFT would have it."""
-    import random
-    import struct
     rng, values, header, data = random.Random(seed), gguf_files.read(base)[0], {}, b""
     heads = {"attn_q": values["llama.attention.head_count"], "attn_k": values["llama.attention.head_count_kv"]}
     for name, (columns, rows) in gguf_files.matrices(base).items():
