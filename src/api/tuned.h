@@ -63,7 +63,6 @@ struct tuned_job {
     size_t piece_len;
 };
 
-/* NULL: answered already. */
 struct tuned_job *tuned_job_open(struct call *call);
 void tuned_job_start(struct tuned_job *job, bool (*run)(struct tuned_job *),
                      void (*done)(struct tuned_job *));
