@@ -124,7 +124,7 @@ def test_from_create_to_answer(server, version):
     assert all(map(TIME.match, times)) and model["createTime"] <= task["startTime"] <= task["completeTime"]
     losses = [s["meanLoss"] for s in task["snapshots"]]
     assert losses == sorted(losses, reverse=True) and losses[0] == pytest.approx(1.8)
-    assert [s["epoch"] for s in task["snapshots"]] == [1, 1, 2, 3, 3, 4]
+    assert [s["epoch"] for s in task["snapshots"]] == [1, 2, 2, 3, 4, 4]
     assert all(TIME.match(s["computeTime"]) for s in task["snapshots"])
     said = server.post(f"/{version}/tunedModels/{id}:generateContent", {"contents": [{"parts": [{"text": "Say hello"}]}]})
     assert said.status == 200 and said.said == "Hello there."
@@ -204,7 +204,7 @@ BAD = {
     "top-k": ({"topK": 0}, "top_k"),
     "unknown-field": ({"colour": "red"}, "colour"),
     "source-name": ({"baseModel": None, "tunedModelSource": {"tunedModel": "files/x"}}, "tuned_model_source"),
-    "pairs-of-talk": ({"tuningTask": {"trainingData": {"examples": {"multiturnExamples": []}}}}, "not supported"),
+    "pairs-of-talk": ({"tuningTask": {"trainingData": {"examples": {"multiturnExamples": [{"examples": []}]}}}}, "not supported"),
 }
 
 
@@ -442,7 +442,7 @@ def test_training_has_the_lowest_priority(tuner, tmp_path):
     server = tuner()
     made(server)
     assert json.loads((folders(tmp_path)[0] / "adapter.gguf").read_text())["nice"] == 19
-    assert sorted(f.name for f in folders(tmp_path)[0].iterdir()) == ["adapter.gguf", "log"]
+    until(lambda: sorted(f.name for f in folders(tmp_path)[0].iterdir()) == ["adapter.gguf", "log"], "more stays")
 
 
 # ---- when things go wrong ----
