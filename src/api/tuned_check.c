@@ -1,5 +1,6 @@
 /* tuned_check.c - what a table cannot say of tuned models' messages. */
 #include "api/tuned.h"
+#include <stdio.h>
 
 /* ---- create ---- */
 

@@ -1,8 +1,10 @@
 /* tuning.c - opening, names, and what all of the room uses. */
 #include "tuning/inside.h"
+#include "base/buf.h"
 #include "base/log.h"
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <sys/stat.h>
