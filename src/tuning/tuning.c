@@ -64,7 +64,7 @@ bool tuning_read_token(struct text token, uint32_t mark, int64_t *created,
         *id = TEXT("");
         return true;
     }
-    bool good = id->at && tuned_id_is_good(*id) && digits.len > 0 && digits.len <= 18;
+    bool good = id->at && tuned_id_is_good(*id) && digits.len > 0 && digits.len <= 19;
     for (size_t i = 0; good && i < digits.len; i++)
         good = digits.at[i] >= '0' && digits.at[i] <= '9';
     if (!good)
