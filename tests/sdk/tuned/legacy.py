@@ -24,7 +24,6 @@ got["hyper"] = [model.tuning_task.hyperparameters.epoch_count, model.tuning_task
                 round(model.tuning_task.hyperparameters.learning_rate, 6)]
 got["said"] = genai.GenerativeModel(model_name=model.name).generate_content("Say hello").text
 got["streamed"] = "".join(c.text for c in genai.GenerativeModel(model.name).generate_content("Say hello", stream=True))
-got["tokens"] = genai.GenerativeModel(model.name).count_tokens("Say hello").total_tokens > 0
 got["get"] = genai.get_model("tunedModels/legacy-1").display_name == genai.get_tuned_model("tunedModels/legacy-1").display_name
 
 with open("data.csv", "w") as file:
@@ -40,7 +39,7 @@ got["updated"] = [updated.description, updated.display_name]
 mine = genai.get_tuned_model("tunedModels/legacy-1")
 grant = mine.permissions.create(role="READER", grantee_type="USER", email_address="friend@example.com")
 got["grant"] = [grant.role.name, grant.grantee_type.name, grant.email_address]
-got["raised"] = grant.update({"role": "WRITER"}).role.name
+got["raised"] = str(grant.update({"role": "WRITER"}).role)
 got["permissions"] = sorted(p.role.name for p in mine.permissions.list())
 grant.delete()
 got["after"] = len(list(mine.permissions.list()))
