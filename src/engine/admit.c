@@ -8,7 +8,10 @@
 #include "engine/local.h"
 #include <stdlib.h>
 
-enum { LEFT_BEHIND = 64 /* rows worth less than a copy of the others */ };
+enum {
+    LEFT_BEHIND = 64,      /* rows worth less than a copy of the others */
+    PATIENCE_US = 1000000, /* for others to go first */
+};
 
 int local_exact(int n_exact, int n)
 {
@@ -182,20 +185,36 @@ static bool must_wait(const struct sequence *sequence)
     return sequence != first && !first->over && !sequence->job->logits;
 }
 
+/* Who is next. First come, first served, but for adapters: slots that all have one fill a
+ * batch, and mixed ones do not (adapt.c). So those come first whose turn it is, and when
+ * none of them waits, those of whoever waits longest; but nobody waits for others so for
+ * more than PATIENCE_US. NULL: nobody can be admitted now. */
+static struct sequence **next_waiting(struct local *local)
+{
+    struct sequence **oldest = NULL, **beside = NULL;
+    for (struct sequence **link = &local->waiting; *link; link = &(*link)->next) {
+        if (must_wait(*link))
+            continue;
+        const struct local_job *job = (*link)->job;
+        if (!oldest)
+            oldest = link;
+        if (local_adapter_id(&job->spec) == local->turn)
+            return now_us() - (*oldest)->job->submitted_us > PATIENCE_US ? oldest : link;
+        if (!beside && job->spec.adapter == (*oldest)->job->spec.adapter)
+            beside = link;
+    }
+    return beside;
+}
+
 void local_admit(struct local *local)
 {
-    struct sequence **link = &local->waiting;
-    while (*link) {
-        struct sequence *sequence = *link;
-        if (must_wait(sequence)) {
-            link = &sequence->next;
-            continue;
-        }
-        struct sequence *next = sequence->next;
-        if (!admit_sequence(local, sequence))
+    struct sequence **link;
+    while ((link = next_waiting(local))) {
+        struct sequence *next = (*link)->next; /* it may be over and gone afterwards */
+        if (!admit_sequence(local, *link))
             break;
         *link = next;
     }
-    for (local->waiting_end = link; *local->waiting_end;)
+    for (local->waiting_end = &local->waiting; *local->waiting_end;)
         local->waiting_end = &(*local->waiting_end)->next;
 }

@@ -51,7 +51,7 @@ struct local {
     uint32_t *mask; /* of the vocabulary */
     struct local_adapter *adapters;
     uint64_t turn; /* the adapter whose sequences are computed now; 0: none */
-    int64_t turn_us; /* since then */
+    int64_t turn_us, turn_round; /* since then */
 };
 
 /* Adapters (adapt.c): as engine.h has them; a note of theirs; those that are left when the
