@@ -40,18 +40,10 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    {"serve", serve},
-    {"chat", cli_chat},
-    {"run", cli_run},
-    {"models", cli_models},
-    {"pull", cli_pull},
-    {"tuned", cli_tuned},
-    {"doctor", cli_doctor},
-    {"version", cli_version},
-    {"--version", cli_version},
-    {"help", help},
-    {"--help", help},
-    {"-h", help},
+    {"serve", serve},       {"chat", cli_chat},       {"run", cli_run},
+    {"models", cli_models}, {"pull", cli_pull},       {"tuned", cli_tuned},
+    {"doctor", cli_doctor}, {"version", cli_version}, {"--version", cli_version},
+    {"help", help},         {"--help", help},         {"-h", help},
 };
 
 int main(int argc, char **argv)

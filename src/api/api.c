@@ -327,8 +327,7 @@ static const char *cut_first(const char *pattern, const char *hole, struct text 
 {
     struct text before = {pattern, (size_t)(hole - pattern)}, rest;
     const char *after = hole + 2;
-    if (path->len < before.len ||
-        !text_same(text_slice(*path, 0, before.len), before))
+    if (path->len < before.len || !text_same(text_slice(*path, 0, before.len), before))
         return NULL;
     *name = text_cut(text_slice(*path, before.len, path->len), '/', &rest);
     if (name->len == 0 || !rest.at)

@@ -13,8 +13,8 @@
 #include "engine/embed.h"
 #include "files/files.h"
 #include "http/server.h"
-#include "json/schema.h"
 #include "tuning/tuning.h"
+#include "json/schema.h"
 
 /* What a request that leaves a setting out gets; models.get tells them, too. */
 struct api_defaults {
@@ -41,7 +41,7 @@ struct api_options {
     struct text embed_display_name, embed_description; /* may be absent */
     struct embed_facts embed_facts; /* before it is loaded: what the catalogue says */
 
-    struct tuning *tuning; /* NULL: there are no tuned models; not owned */
+    struct tuning *tuning;         /* NULL: there are no tuned models; not owned */
     struct supervisor *supervisor; /* with it, and likewise */
 
     struct files *files;  /* NULL: files are not served; not owned */

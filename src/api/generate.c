@@ -58,7 +58,7 @@ struct generation {
     struct text who;         /* asks for it */
     struct adapter *adapter; /* held */
     bool decoded;            /* the chat is there */
-    bool good;    /* so far; else err says why not */
+    bool good;               /* so far; else err says why not */
     struct error err;
     struct wire_generate request;
     struct chat chat;

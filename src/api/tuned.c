@@ -222,7 +222,8 @@ static bool run_create(struct tuned_job *job)
         !json_read(&wire_tuned_type, job->body, &wire, job->arena, &job->err))
         return false;
     wish.tuned.id = job->tuned.id;
-    if (!tuned_check(&wire, job->arena, &wish, &job->err) || !check_base(job, &wish.tuned))
+    if (!tuned_check(&wire, job->arena, &wish, &job->err) ||
+        !check_base(job, &wish.tuned))
         return false;
     tuned_settings(job, &wire, &wish.tuned);
     if (!tuned_create(tuning_of(job), job->who, &wish, job->arena, &job->tuned,

@@ -3,8 +3,8 @@
  * An export is the adapter's bytes, read in pieces by a disk worker as they leave. An
  * import is of a file that was uploaded before (files.*), however large. */
 #include "api/tuned.h"
-#include "json/tree.h"
 #include "tuning/import.h"
+#include "json/tree.h"
 #include <errno.h>
 #include <unistd.h>
 
@@ -136,12 +136,12 @@ static bool check_config(const struct wire_config *wire, struct import_config *c
     *config = (struct import_config){0};
     if (!wire)
         return true;
-    const char *what = wire->dora.is                                          ? "use_dora"
-                       : wire->transposed.is                          ? "fan_in_fan_out"
-                       : is_something(wire->ranks)                    ? "rank_pattern"
-                       : is_something(wire->alphas)                   ? "alpha_pattern"
-                       : is_something(wire->saved)                    ? "modules_to_save"
-                       : is_something(wire->replication)              ? "layer_replication"
+    const char *what = wire->dora.is                     ? "use_dora"
+                       : wire->transposed.is             ? "fan_in_fan_out"
+                       : is_something(wire->ranks)       ? "rank_pattern"
+                       : is_something(wire->alphas)      ? "alpha_pattern"
+                       : is_something(wire->saved)       ? "modules_to_save"
+                       : is_something(wire->replication) ? "layer_replication"
                        : wire->kind.len && !text_is(wire->kind, "LORA") ? "peft_type"
                                                                         : NULL;
     if (what)

@@ -1,9 +1,10 @@
-/* tuned_message.h - the messages of tuned models, as structs and tables; see message.h. */
+/* tuned_message.h - the messages of tuned models, as structs and tables; see message.h.
+ */
 #ifndef POLLUX_API_TUNED_MESSAGE_H
 #define POLLUX_API_TUNED_MESSAGE_H
 
-#include "json/schema.h"
 #include "tuning/tuning.h"
+#include "json/schema.h"
 
 struct wire_example {
     struct text input, output;

@@ -35,10 +35,9 @@ static bool check(const struct wire_permission *wire, struct error *err)
         return error_at(err, "permission.grantee_type",
                         "granteeType is required: USER, GROUP or EVERYONE.");
     if (everyone && wire->address.len > 0)
-        return error_at(err, "permission.email_address",
-                        "EVERYONE has no emailAddress.");
-    if (!everyone && (wire->address.len == 0 ||
-                      text_find(wire->address, TEXT("@"), 0) == SIZE_MAX))
+        return error_at(err, "permission.email_address", "EVERYONE has no emailAddress.");
+    if (!everyone &&
+        (wire->address.len == 0 || text_find(wire->address, TEXT("@"), 0) == SIZE_MAX))
         return error_at(err, "permission.email_address",
                         "USER and GROUP need an emailAddress.");
     return check_role(wire->role, wire->grantee, err);

@@ -89,7 +89,7 @@ struct chat {
     int max_tokens; /* 0: as many as fit */
     struct text *stops;
     int n_stops;
-    bool streamed; /* the reader wants it as it is said */
+    bool streamed;           /* the reader wants it as it is said */
     struct adapter *adapter; /* of a tuned model; NULL: the model as it is. Not held */
 };
 

@@ -34,8 +34,7 @@ enum client_end client_call(struct client *client, const char *path, const char 
 
 /* Other calls: a DELETE; the bytes of a file as the body of a POST, with one header more;
  * an answer into a file. */
-enum client_end client_delete(struct client *client, const char *path,
-                              struct error *err);
+enum client_end client_delete(struct client *client, const char *path, struct error *err);
 enum client_end client_send(struct client *client, const char *path, const char *header,
                             FILE *file, struct buf *answer, struct error *err);
 enum client_end client_save(struct client *client, const char *path, FILE *file,

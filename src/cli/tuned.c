@@ -38,7 +38,8 @@ static const struct command command = {
     "The tuned models of a server: lists them, shows one with the curve of its loss,\n"
     "deletes. `export` writes the adapter as a GGUF that llama.cpp's tools load;\n"
     "`import` makes a tuned model of an adapter that was trained elsewhere: a GGUF, or\n"
-    "PEFT's adapter_model.safetensors (or its folder) with adapter_config.json beside it.\n"
+    "PEFT's adapter_model.safetensors (or its folder) with adapter_config.json beside "
+    "it.\n"
     "It must be one for the model that the server runs.",
     table,
     "  pollux tuned\n"
@@ -162,10 +163,10 @@ static const char *path_of(struct context *c, const char *word, const char *verb
         if (!(ch >= 'a' && ch <= 'z') && !(ch >= '0' && ch <= '9') && ch != '-')
             return NULL;
     }
-    return id.len ? arena_printf(c->arena, "/v1beta/tunedModels/%.*s%s", TEXT_ARG(id),
-                                 verb)
-                        .at
-                  : NULL;
+    return id.len
+               ? arena_printf(c->arena, "/v1beta/tunedModels/%.*s%s", TEXT_ARG(id), verb)
+                     .at
+               : NULL;
 }
 
 static int no_name(const char *word)
@@ -179,8 +180,8 @@ static void print_line(const struct tuned *tuned)
 {
     struct buf line = {0};
     struct text base = tuned->source ? tuned->source->tuned : tuned->base;
-    buf_printf(&line, "%-52.*s %-9.*s %.*s", TEXT_ARG(tuned->name), TEXT_ARG(tuned->state),
-               TEXT_ARG(base));
+    buf_printf(&line, "%-52.*s %-9.*s %.*s", TEXT_ARG(tuned->name),
+               TEXT_ARG(tuned->state), TEXT_ARG(base));
     if (tuned->display_name.len)
         buf_printf(&line, "  \"%.*s\"", TEXT_ARG(tuned->display_name));
     buf_char(&line, '\n');
@@ -193,9 +194,10 @@ static int list(struct context *c)
     struct page page = {0};
     struct error err;
     for (int i = 0; i < MOST_PAGES && (i == 0 || page.next.len); i++) {
-        struct text body, path = arena_printf(
-                              c->arena, "/v1beta/tunedModels?pageSize=100&filter=readers:me%s%.*s",
-                              page.next.len ? "&pageToken=" : "", TEXT_ARG(page.next));
+        struct text body,
+            path = arena_printf(
+                c->arena, "/v1beta/tunedModels?pageSize=100&filter=readers:me%s%.*s",
+                page.next.len ? "&pageToken=" : "", TEXT_ARG(page.next));
         enum client_end end = get(c, path.at, &body, &page_type, &page, &err);
         if (end != CLIENT_DONE)
             return client_report(command.name, end, &err);
@@ -471,8 +473,8 @@ static const struct {
     int least, most; /* words after it */
     int (*run)(struct context *);
 } verbs[] = {
-    {"list", 0, 0, list},       {"show", 1, 1, show},     {"delete", 1, 1000, delete_all},
-    {"export", 1, 1, export},   {"import", 1, 1, import},
+    {"list", 0, 0, list},     {"show", 1, 1, show},     {"delete", 1, 1000, delete_all},
+    {"export", 1, 1, export}, {"import", 1, 1, import},
 };
 
 static int run_verb(struct context *c, const char **words, int n_words)
@@ -504,8 +506,7 @@ int cli_tuned(int argc, char **argv)
         struct error err;
         struct client *client =
             client_open(options.base_url, options.api_key, NULL, &err);
-        struct context context = {
-            .options = &options, .client = client, .arena = arena};
+        struct context context = {.options = &options, .client = client, .arena = arena};
         status = client ? run_verb(&context, words, n_words)
                         : command_misuse(&command, "%s", err.message);
         client_close(client);

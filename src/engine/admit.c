@@ -165,9 +165,9 @@ static bool admit_sequence(struct local *local, struct sequence *sequence)
         take_slot(local, cheapest, sequence, 0);
         return true;
     }
-    bool in_place = best->state == SLOT_FREE && best->n_past - n_best <= LEFT_BEHIND &&
-                    plan_compare(place_of(local, best, spec),
-                                 place_of(local, cheapest, spec)) <= 0;
+    bool in_place =
+        best->state == SLOT_FREE && best->n_past - n_best <= LEFT_BEHIND &&
+        plan_compare(place_of(local, best, spec), place_of(local, cheapest, spec)) <= 0;
     struct slot *other = in_place ? NULL : pick_free(local, best, spec);
     if (other && copy_rows(local, best, other, n_best))
         take_slot(local, other, sequence, n_best);
@@ -186,34 +186,35 @@ static bool must_wait(const struct sequence *sequence)
 }
 
 /* Who is next. First come, first served, but for adapters: slots that all have one fill a
- * batch, and mixed ones do not (adapt.c). So those come first whose turn it is, and when
- * none of them waits, those of whoever waits longest; but nobody waits for others so for
- * more than PATIENCE_US. NULL: nobody can be admitted now. */
+ * batch, and mixed ones do not (adapt.c). So those come first that have the adapter of
+ * the one before; but nobody waits for others so for more than PATIENCE_US. NULL: nobody
+ * can be admitted now. */
 static struct sequence **next_waiting(struct local *local)
 {
-    struct sequence **oldest = NULL, **beside = NULL;
+    struct sequence **oldest = NULL;
     for (struct sequence **link = &local->waiting; *link; link = &(*link)->next) {
         if (must_wait(*link))
             continue;
-        const struct local_job *job = (*link)->job;
         if (!oldest)
             oldest = link;
-        if (local_adapter_id(&job->spec) == local->turn)
-            return now_us() - (*oldest)->job->submitted_us > PATIENCE_US ? oldest : link;
-        if (!beside && job->spec.adapter == (*oldest)->job->spec.adapter)
-            beside = link;
+        if (now_us() - (*oldest)->job->submitted_us > PATIENCE_US ||
+            local_adapter_id(&(*link)->job->spec) == local->admitted)
+            return link;
     }
-    return beside;
+    return oldest;
 }
 
 void local_admit(struct local *local)
 {
     struct sequence **link;
     while ((link = next_waiting(local))) {
-        struct sequence *next = (*link)->next; /* it may be over and gone afterwards */
+        /* It may be over and gone afterwards. */
+        struct sequence *next = (*link)->next;
+        uint64_t adapter = local_adapter_id(&(*link)->job->spec);
         if (!admit_sequence(local, *link))
             break;
         *link = next;
+        local->admitted = adapter;
     }
     for (local->waiting_end = &local->waiting; *local->waiting_end;)
         local->waiting_end = &(*local->waiting_end)->next;

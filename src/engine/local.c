@@ -200,8 +200,7 @@ static int rows_of_run(struct local *local, struct run run, const bool *alone,
     for (int i = 0; i < run.n; i++) {
         struct slot *slot = &local->slots[run.first + i];
         real[i] = slot->state == SLOT_SPEAKING && local_has_turn(local, slot) &&
-                  !done[slot->index] &&
-                  (run.n == 1 || !alone[slot->index]);
+                  !done[slot->index] && (run.n == 1 || !alone[slot->index]);
         rows[i] = (struct llm_row){real[i] ? slot->tokens[slot->n_past] : 0, slot->n_past,
                                    slot->index, real[i]};
     }

@@ -1,8 +1,8 @@
 /* local.h - what the scheduler's files share: slots, and the engine that has them.
  *
  * local.c has the rounds and says what they rest on; admit.c finds a slot for a waiting
- * sequence; speak.c makes a row of logits the next token; adapt.c has the adapters. All of
- * it runs on the engine's thread, but for what submitters call. */
+ * sequence; speak.c makes a row of logits the next token; adapt.c has the adapters. All
+ * of it runs on the engine's thread, but for what submitters call. */
 #ifndef POLLUX_ENGINE_LOCAL_H
 #define POLLUX_ENGINE_LOCAL_H
 
@@ -52,10 +52,11 @@ struct local {
     struct local_adapter *adapters;
     uint64_t turn; /* the adapter whose sequences are computed now; 0: none */
     int64_t turn_us, turn_round; /* since then */
+    uint64_t admitted;           /* the adapter of whoever was admitted last */
 };
 
-/* Adapters (adapt.c): as engine.h has them; a note of theirs; those that are left when the
- * engine is closed. */
+/* Adapters (adapt.c): as engine.h has them; a note of theirs; those that are left when
+ * the engine is closed. */
 struct adapter *local_adapter_open(struct engine *engine, const char *path,
                                    struct error *err);
 void local_adapter_free(struct adapter *adapter);

@@ -30,8 +30,7 @@ struct adapter *tuned_adapter(struct tuning *tuning, const struct tuned *tuned,
     pthread_mutex_lock(&tuning->lock);
     struct tuning_adapter *place = place_of(tuning, tuned->operation);
     if (!place->adapter) {
-        const char *path =
-            arena_printf(arena, "%.*s/adapter.gguf", TEXT_ARG(folder)).at;
+        const char *path = arena_printf(arena, "%.*s/adapter.gguf", TEXT_ARG(folder)).at;
         place->adapter = engine_adapter_open(tuning->options.engine, path, err);
         snprintf(place->operation, sizeof place->operation, "%.*s",
                  TEXT_ARG(tuned->operation));

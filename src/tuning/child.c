@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 enum {
-    LOWEST = 19, /* nice */
+    LOWEST = 19,       /* nice */
     IO_IDLE = 3 << 13, /* ioprio_set's class: only when nobody else wants the disk */
     IO_PROCESS = 1,
     LAST_WORDS = 300,

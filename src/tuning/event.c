@@ -1,7 +1,7 @@
 /* event.c - what a trainer says. */
 #include "tuning/event.h"
-#include "json/schema.h"
 #include "tuning/inside.h"
+#include "json/schema.h"
 
 struct line {
     struct text event, status, message;
@@ -62,8 +62,8 @@ bool trainer_event_read(struct text text, struct trainer_event *event)
     struct line line = {0};
     struct error err;
     *event = (struct trainer_event){0};
-    bool good = json_read(&line_type, text, &line, arena, &err) &&
-                is_known(&line, &event->kind);
+    bool good =
+        json_read(&line_type, text, &line, arena, &err) && is_known(&line, &event->kind);
     if (good) {
         event->total = line.total.is;
         event->n_completed = line.completed.is;

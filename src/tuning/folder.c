@@ -1,8 +1,8 @@
 /* folder.c - what lies in a training's folder. */
 #include "base/buf.h"
 #include "base/log.h"
-#include "json/write.h"
 #include "tuning/inside.h"
+#include "json/write.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -177,8 +177,8 @@ bool folder_keep_adapter(const struct tuning *tuning, struct text operation,
 {
     struct arena *arena = arena_open();
     const char *folder = tuned_folder(tuning, operation, arena).at;
-    int fd = open(arena_printf(arena, "%s/adapter.gguf", folder).at,
-                  O_RDONLY | O_CLOEXEC);
+    int fd =
+        open(arena_printf(arena, "%s/adapter.gguf", folder).at, O_RDONLY | O_CLOEXEC);
     struct stat about;
     bool good = fd >= 0 && fstat(fd, &about) == 0 && about.st_size > 0 &&
                 fsync(fd) == 0 && sync_folder(folder) && sync_folder(tuning->folder);

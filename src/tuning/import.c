@@ -83,9 +83,8 @@ static bool read_base(struct import *im, const char *path)
 {
     struct text bytes;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    bool good =
-        map(fd, im->arena, &bytes, im->err) && gguf_read(bytes, im->arena, &im->base,
-                                                         im->err);
+    bool good = map(fd, im->arena, &bytes, im->err) &&
+                gguf_read(bytes, im->arena, &im->base, im->err);
     if (fd >= 0)
         close(fd);
     const struct gguf_value *arch =
@@ -238,9 +237,8 @@ static bool read_alpha(struct import *im)
             return error_at(im->err, "adapter_config",
                             "A safetensors adapter needs its adapter_config.json: r and "
                             "lora_alpha.");
-        im->alpha = im->config->root
-                        ? im->config->alpha * sqrt((double)im->config->rank)
-                        : im->config->alpha;
+        im->alpha = im->config->root ? im->config->alpha * sqrt((double)im->config->rank)
+                                     : im->config->alpha;
         return true;
     }
     if (!type || !text_is(type->text, "adapter") || !kind || !text_is(kind->text, "lora"))

@@ -61,7 +61,8 @@ bool folder_begin(const struct tuning *tuning, struct text operation, struct err
 /* Whether there is an adapter; it is on the disk then. */
 bool folder_keep_adapter(const struct tuning *tuning, struct text operation,
                          struct error *err);
-void folder_tidy(const struct tuning *tuning, struct text operation); /* but the adapter */
+void folder_tidy(const struct tuning *tuning,
+                 struct text operation); /* but the adapter */
 void folder_remove(const struct tuning *tuning, struct text operation);
 
 #endif

@@ -3,7 +3,8 @@
  *
  * Readers look at bytes that somebody sent: every count, length and place is checked
  * against the file's size before it is used, and nothing but what is described here comes
- * out. Texts and data point into the file's bytes, which must live as long. Any thread. */
+ * out. Texts and data point into the file's bytes, which must live as long. Any thread.
+ */
 #ifndef POLLUX_TUNING_MATRIX_H
 #define POLLUX_TUNING_MATRIX_H
 

@@ -58,9 +58,8 @@ bool tuned_operation_get(struct tuning *tuning, struct text who, struct text mod
                          struct tuned_operation *operation, struct error *err)
 {
     return store_begin(tuning->store, err) &&
-           store_end(
-               tuning->store,
-               read_operation(tuning, who, model, id, arena, operation, err), err);
+           store_end(tuning->store,
+                     read_operation(tuning, who, model, id, arena, operation, err), err);
 }
 
 static bool read_operations(struct tuning *tuning, struct text model, struct arena *arena,
@@ -96,7 +95,8 @@ static bool read_snapshots(struct tuning *tuning, struct text operation,
                            struct arena *arena, struct tuned_snapshot **list, int *n,
                            struct error *err)
 {
-    static const char count[] = "SELECT COUNT(*) FROM tuned_snapshots WHERE operation = ?";
+    static const char count[] =
+        "SELECT COUNT(*) FROM tuned_snapshots WHERE operation = ?";
     static const char ask[] = "SELECT step, epoch, computed, loss FROM tuned_snapshots "
                               "WHERE operation = ? ORDER BY step";
     int64_t most = 0;
@@ -165,8 +165,7 @@ static bool cancel_rows(struct tuning *tuning, struct text who, struct text mode
     bool goes = false;
     error_set(&why, ERROR_CANCELLED, "The tuning was cancelled.");
     return tuned_read(tuning, who, model, TUNED_WRITER, arena, &tuned, err) &&
-           (!id.at ||
-            read_operation(tuning, who, model, id, arena, &operation, err)) &&
+           (!id.at || read_operation(tuning, who, model, id, arena, &operation, err)) &&
            end_rows(tuning, id.at ? id : tuned.operation, &why, &goes, err);
 }
 
@@ -214,12 +213,12 @@ bool tuned_begun(struct tuning *tuning, struct text operation, int64_t total,
                                 "WHERE operation = ? AND started = 0";
     if (!store_begin(tuning->store, err))
         return false;
-    bool good = store_run(tuning->store, set,
-                          STORE_VALUES(STORE_INT(total), STORE_TEXT(operation)), NULL,
-                          err) &&
-                store_run(tuning->store, model,
-                          STORE_VALUES(STORE_INT(tuning_now()), STORE_TEXT(operation)),
-                          NULL, err);
+    bool good =
+        store_run(tuning->store, set,
+                  STORE_VALUES(STORE_INT(total), STORE_TEXT(operation)), NULL, err) &&
+        store_run(tuning->store, model,
+                  STORE_VALUES(STORE_INT(tuning_now()), STORE_TEXT(operation)), NULL,
+                  err);
     return store_end(tuning->store, good, err);
 }
 
@@ -239,17 +238,17 @@ bool tuned_progress(struct tuning *tuning, struct text operation,
     bool good = store_begin(tuning->store, err);
     bool begun = good;
     for (int i = 0; good && i < n; i++)
-        good = store_run(
-            tuning->store, insert,
-            STORE_VALUES(STORE_TEXT(operation), STORE_INT(steps[i].step),
-                         STORE_INT(steps[i].epoch),
-                         STORE_TEXT(arena_printf(arena, "%.9g", steps[i].loss)),
-                         STORE_INT(steps[i].computed)),
-            NULL, err);
-    good =
-        good && store_run(tuning->store, set,
-                          STORE_VALUES(STORE_INT(steps[n - 1].step), STORE_TEXT(operation)),
-                          NULL, err);
+        good =
+            store_run(tuning->store, insert,
+                      STORE_VALUES(STORE_TEXT(operation), STORE_INT(steps[i].step),
+                                   STORE_INT(steps[i].epoch),
+                                   STORE_TEXT(arena_printf(arena, "%.9g", steps[i].loss)),
+                                   STORE_INT(steps[i].computed)),
+                      NULL, err);
+    good = good &&
+           store_run(tuning->store, set,
+                     STORE_VALUES(STORE_INT(steps[n - 1].step), STORE_TEXT(operation)),
+                     NULL, err);
     if (begun)
         good = store_end(tuning->store, good, err);
     arena_close(arena);
@@ -276,9 +275,9 @@ bool tuned_end(struct tuning *tuning, struct text operation, const struct error 
     struct error lacks = {0};
     if (!why && !folder_keep_adapter(tuning, operation, &lacks))
         why = &lacks;
-    bool good = store_begin(tuning->store, err) &&
-                store_end(tuning->store, end_rows(tuning, operation, why, &goes, err),
-                          err);
+    bool good =
+        store_begin(tuning->store, err) &&
+        store_end(tuning->store, end_rows(tuning, operation, why, &goes, err), err);
     if (!good)
         return false;
     if (is_wanted(tuning, operation, err))

@@ -19,10 +19,9 @@ struct text tuned_address(struct text who, struct arena *arena)
 
 static bool not_found(struct text model, struct text id, struct error *err)
 {
-    return error_set(err, ERROR_NOT_FOUND,
-                     "tunedModels/%.*s/permissions/%.*s is not found.",
-                     TEXT_ARG(text_slice(model, 0, 100)),
-                     TEXT_ARG(text_slice(id, 0, 100)));
+    return error_set(
+        err, ERROR_NOT_FOUND, "tunedModels/%.*s/permissions/%.*s is not found.",
+        TEXT_ARG(text_slice(model, 0, 100)), TEXT_ARG(text_slice(id, 0, 100)));
 }
 
 /* ---- rows ---- */
@@ -113,8 +112,8 @@ bool tuned_permission_create(struct tuning *tuning, struct text who, struct text
                              struct error *err)
 {
     return store_begin(tuning->store, err) &&
-           store_end(tuning->store,
-                     create(tuning, who, model, permission, arena, err), err);
+           store_end(tuning->store, create(tuning, who, model, permission, arena, err),
+                     err);
 }
 
 bool tuned_permission_get(struct tuning *tuning, struct text who, struct text model,
@@ -265,10 +264,10 @@ static bool transfer(struct tuning *tuning, struct text who, struct text model,
            store_run(tuning->store, lower, STORE_VALUES(STORE_TEXT(model)), NULL, err) &&
            tuned_grant(tuning, model, TUNED_USER, address, TUNED_OWNER, &made, arena,
                        err) &&
-           store_run(tuning->store, owner,
-                     STORE_VALUES(STORE_TEXT(key.at ? key : tuned.owner),
-                                  STORE_TEXT(model)),
-                     NULL, err);
+           store_run(
+               tuning->store, owner,
+               STORE_VALUES(STORE_TEXT(key.at ? key : tuned.owner), STORE_TEXT(model)),
+               NULL, err);
 }
 
 bool tuned_transfer(struct tuning *tuning, struct text who, struct text model,

@@ -305,10 +305,10 @@ static void run_write(struct work *work)
     struct training *t = (struct training *)work;
     struct tuning *tuning = t->supervisor->tuning;
     struct text operation = operation_of(t);
-    t->good = (!t->total_now || tuned_begun(tuning, operation, t->total_now, &t->err)) &&
-              tuned_progress(tuning, operation, t->steps, t->n_steps, &t->err) &&
-              (!t->is_end ||
-               tuned_end(tuning, operation, t->failed ? &t->why : NULL, &t->err));
+    t->good =
+        (!t->total_now || tuned_begun(tuning, operation, t->total_now, &t->err)) &&
+        tuned_progress(tuning, operation, t->steps, t->n_steps, &t->err) &&
+        (!t->is_end || tuned_end(tuning, operation, t->failed ? &t->why : NULL, &t->err));
 }
 
 static void on_disk(void *arg)

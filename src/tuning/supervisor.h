@@ -19,7 +19,7 @@ struct supervisor *supervisor_open(struct loop *loop, struct workers *disk,
 
 /* Nothing new is begun; the children are asked to go. Their trainings go on with the next
  * server. To be called before the workers are closed, supervisor_close after. */
-void supervisor_halt(struct supervisor *supervisor); /* NULL is fine */
+void supervisor_halt(struct supervisor *supervisor);  /* NULL is fine */
 void supervisor_close(struct supervisor *supervisor); /* NULL is fine */
 
 /* There may be something to do: a model was created. */

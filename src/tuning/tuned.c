@@ -163,8 +163,7 @@ static void fill_in(struct tuned *tuned, size_t n_examples)
     if (tuned->epochs == 0)
         tuned->epochs = epochs;
     tuned->n_examples = (int64_t)n_examples;
-    tuned->total =
-        (tuned->n_examples * tuned->epochs + tuned->batch - 1) / tuned->batch;
+    tuned->total = (tuned->n_examples * tuned->epochs + tuned->batch - 1) / tuned->batch;
 }
 
 /* "Sentence Translator!" -> "sentence-translator-u3b7m"; nothing to take: at random. */
@@ -192,8 +191,8 @@ static bool is_taken(struct tuning *tuning, struct text id, bool *taken,
 {
     static const char ask[] = "SELECT 1 FROM tuned_models WHERE id = ?";
     int64_t found = 0;
-    bool good = store_number(tuning->store, ask, STORE_VALUES(STORE_TEXT(id)), 0, &found,
-                             err);
+    bool good =
+        store_number(tuning->store, ask, STORE_VALUES(STORE_TEXT(id)), 0, &found, err);
     *taken = found != 0;
     return good;
 }
@@ -265,8 +264,7 @@ static bool insert_all(struct tuning *tuning, struct text who, struct tuned *tun
                        struct arena *arena, struct error *err)
 {
     struct tuned_permission owner;
-    return choose_id(tuning, tuned, arena, err) &&
-           insert_operation(tuning, tuned, err) &&
+    return choose_id(tuning, tuned, arena, err) && insert_operation(tuning, tuned, err) &&
            insert_model(tuning, tuned, arena, err) &&
            tuned_grant(tuning, tuned->id, TUNED_USER, tuned_address(who, arena),
                        TUNED_OWNER, &owner, arena, err);
@@ -379,11 +377,10 @@ static bool read_page(struct tuning *tuning, struct text who,
     static const char ask[] =
         "SELECT " COLUMNS ROLES("?3") FROM "WHERE (m.created, m.id) < (?1, ?2) "
                                            "ORDER BY m.created DESC, m.id DESC";
-    struct rows *rows =
-        store_ask(tuning->store, ask,
-                  STORE_VALUES(STORE_INT(created), STORE_TEXT(id),
-                               STORE_TEXT(tuned_address(who, arena))),
-                  err);
+    struct rows *rows = store_ask(tuning->store, ask,
+                                  STORE_VALUES(STORE_INT(created), STORE_TEXT(id),
+                                               STORE_TEXT(tuned_address(who, arena))),
+                                  err);
     *n = 0;
     if (!rows)
         return false;
@@ -410,8 +407,7 @@ bool tuned_list(struct tuning *tuning, struct text who, const struct tuned_filte
     if (!tuning_read_token(token, mark, &created, &id, err) ||
         !store_begin(tuning->store, err))
         return false;
-    bool good =
-        read_page(tuning, who, filter, created, id, most, arena, *list, n, err);
+    bool good = read_page(tuning, who, filter, created, id, most, arena, *list, n, err);
     if (!store_end(tuning->store, good, err))
         return false;
     if (*n == most) {
@@ -449,8 +445,8 @@ bool tuned_update(struct tuning *tuning, struct tuned *tuned, struct error *err)
     return good && (n > 0 || not_found(tuned->id, err));
 }
 
-/* An operation that has ended well goes with its model, for there is nothing that it could
- * answer; one that runs, or failed, can still be asked how it ended. */
+/* An operation that has ended well goes with its model, for there is nothing that it
+ * could answer; one that runs, or failed, can still be asked how it ended. */
 static bool drop_operation(struct tuning *tuning, const struct tuned *tuned,
                            struct error *err)
 {

@@ -1,7 +1,7 @@
 /* tuning.c - opening, names, and what all of the room uses. */
-#include "tuning/inside.h"
 #include "base/buf.h"
 #include "base/log.h"
+#include "tuning/inside.h"
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
