@@ -17,7 +17,8 @@ BEGIN {
     may["chat"]   = "base json engine tool media"
     may["tuning"] = "base json engine store"
     may["files"]  = "base store"
-    may["api"]    = "base json http store files model engine tool media chat tuning"
+    may["batches"] = "base store files"
+    may["api"]    = "base json http store files batches model engine tool media chat tuning"
     may["cli"]    = "base json http media model"
 }
 FNR == 1 {
