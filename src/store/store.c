@@ -15,7 +15,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-enum { STATEMENTS = 64, BUSY_MS = 10000 };
+enum { STATEMENTS = 256, BUSY_MS = 10000 };
 
 struct rows {
     struct store *store;
@@ -60,6 +60,23 @@ static const char *const migrations[] = {
     ") WITHOUT ROWID;"
     "CREATE INDEX uploads_by_file ON uploads (file_id);"
     "CREATE INDEX uploads_by_touch ON uploads (touched);",
+    /* 2, 3: of other rooms. */
+    "",
+    "",
+    /* 4: interactions, and the logs of their events in pieces. Status 1: in progress. */
+    "CREATE TABLE interactions ("
+    "  id TEXT PRIMARY KEY, previous TEXT, status INTEGER NOT NULL,"
+    "  background INTEGER NOT NULL, created INTEGER NOT NULL, updated INTEGER NOT NULL,"
+    "  expires INTEGER NOT NULL, request TEXT NOT NULL, input TEXT NOT NULL,"
+    "  steps TEXT NOT NULL, outcome TEXT NOT NULL"
+    ");"
+    "CREATE INDEX interactions_by_expiry ON interactions (expires);"
+    "CREATE INDEX interactions_in_progress ON interactions (created) WHERE status = 1;"
+    "CREATE TABLE interaction_events ("
+    "  interaction TEXT NOT NULL REFERENCES interactions (id) ON DELETE CASCADE,"
+    "  first INTEGER NOT NULL, last INTEGER NOT NULL, log TEXT NOT NULL,"
+    "  PRIMARY KEY (interaction, first)"
+    ") WITHOUT ROWID;",
 };
 /* clang-format on */
 
