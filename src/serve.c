@@ -43,7 +43,7 @@ struct settings {
     const char *embedding_model, *guard_model, *guard_script, *blocklist, *readers_dir;
     int64_t port, media_timeout, threads, ctx, parallel, queue, request_limit,
         idle_timeout;
-    int64_t file_limit, files_total;
+    int64_t file_limit, files_total, interaction_days;
     struct option_list keys;
     int safety, kernels, media_sandbox, log_format, log_level;
     bool strict_names, open_files;
@@ -106,6 +106,8 @@ static const struct option table[] = {
      "room for all uploaded files together", NULL},
     {"open-files", 0, OPTION_SWITCH, AT(open_files), "false", 0, 0, NULL,
      "what there is to know of a file whose name one knows needs no key", NULL},
+    {"interaction-days", 0, OPTION_INT, AT(interaction_days), "55", 0, 36500, "DAYS",
+     "stored interactions are kept for so long; 0: until they are deleted", NULL},
     {"idle-timeout", 0, OPTION_INT, AT(idle_timeout), "60", 1, 86400, "SECONDS",
      "a connection that sends nothing for so long is closed", NULL},
     {"log-format", 0, OPTION_CHOICE, AT(log_format), "text", 0, 0, "FORMAT",
@@ -151,6 +153,7 @@ struct server {
     struct media *media;
     struct store *store;
     struct files *files;
+    struct interactions *interactions;
     struct runner *runner, *guard_runner;
     struct api *api;
     struct http_server *http;
@@ -250,7 +253,11 @@ static int open_store(struct server *s, const char *folder)
     s->store = store_open(folder, &err);
     if (s->store)
         s->files = files_open(s->store, &options, &err);
-    return s->files ? SERVE_OK : fail(SERVE_FAILED, &err);
+    if (!s->files)
+        return fail(SERVE_FAILED, &err);
+    s->interactions =
+        interactions_open(s->store, s->settings.interaction_days * 24 * 60 * 60);
+    return SERVE_OK;
 }
 
 static int open_data_folder(struct server *s)
@@ -486,6 +493,7 @@ static void open_api(struct server *s)
         .defaults = {.temperature = 1, .top_p = 0.95, .top_k = 40},
         .request_limit = settings->request_limit,
         .files = s->files,
+        .interactions = s->interactions,
         .disk = s->disk,
         .open_files = settings->open_files,
         .media = s->media,
@@ -621,6 +629,7 @@ static void close_all(struct server *s)
         engine_close(s->engine);
     if (s->guard_engine)
         engine_close(s->guard_engine);
+    interactions_close(s->interactions);
     files_close(s->files);
     store_close(s->store);
     blocklist_close(s->blocklist);

@@ -3,6 +3,8 @@
 #include "api/embed.h"
 #include "api/files.h"
 #include "api/generate.h"
+#include "api/interact.h"
+#include "api/interact_run.h"
 #include "api/message.h"
 #include "api/models.h"
 #include "api/upload.h"
@@ -69,6 +71,10 @@ static void set_retry_after(struct http_request *rq, int retry_ms)
 void api_error(struct call *call, const struct error *err)
 {
     struct buf body = {0};
+    if (call->slugs) {
+        interact_error(call, err);
+        return;
+    }
     api_error_text(err, call->pretty, &body);
     if (err->retry_ms > 0)
         set_retry_after(call->rq, err->retry_ms);
@@ -246,6 +252,11 @@ static const struct route routes[] = {
     {"PUT",    "/resumable/upload/{v}/files", upload_arrive,        FILES | OPEN | ARRIVES},
     {"DELETE", "/resumable/upload/{v}/files", upload_arrive,        FILES | OPEN | ARRIVES},
     {"GET",    "/$discovery/rest",            files_route_discovery, FILES | OPEN},
+
+    {"POST",   "interactions",                interact_create, 0},
+    {"GET",    "interactions/{}",             interact_get,    0},
+    {"DELETE", "interactions/{}",             interact_delete, 0},
+    {"POST",   "interactions/{}/cancel",      interact_cancel, 0},
 };
 /* clang-format on */
 
@@ -321,6 +332,7 @@ static const struct route *find_route(struct call *call, struct buf *others)
 {
     struct text rest;
     call->version = cut_version(call->rq->path, &rest);
+    call->slugs = text_is(rest, "interactions") || text_starts(rest, "interactions/");
     rest = plain_file(call, rest);
     for (const struct route *r = routes; r < routes + n_routes; r++) {
         struct text path = r->pattern[0] == '/' ? call->rq->path : rest;
@@ -469,7 +481,11 @@ static void on_sweep(void *arg);
 
 static void run_sweep(struct work *work)
 {
-    files_sweep(((struct sweep *)work)->api->options.files);
+    const struct api_options *options = &((struct sweep *)work)->api->options;
+    if (options->files)
+        files_sweep(options->files);
+    if (options->interactions)
+        interactions_sweep(options->interactions);
 }
 
 static void end_sweep(struct work *work)
@@ -496,8 +512,9 @@ struct api *api_open(struct loop *loop, struct runner *runner, struct workers *w
     *api = (struct api){
         .loop = loop, .runner = runner, .workers = workers, .options = *options};
     embed_begin(api);
-    if (options->files)
+    if (options->files || options->interactions)
         api->sweep = loop_after(loop, SWEEP_MS, on_sweep, api);
+    irun_recover(api);
     return api;
 }
 
@@ -521,6 +538,7 @@ void api_cancel(struct api *api)
     for (struct generation *g = api->generations; g; g = generate_next(g))
         generate_cancel(g);
     embed_cancel_all(api);
+    irun_stop_all(api);
     for (struct upload_call *u = api->uploads; u; u = upload_next(u))
         upload_stop(u);
 }
@@ -532,5 +550,5 @@ int api_busy(const struct api *api)
         n++;
     for (const struct upload_call *u = api->uploads; u; u = upload_next(u))
         n++;
-    return n + embed_count(api);
+    return n + embed_count(api) + irun_count(api);
 }

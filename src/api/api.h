@@ -13,6 +13,7 @@
 #include "engine/embed.h"
 #include "files/files.h"
 #include "http/server.h"
+#include "interactions/interactions.h"
 #include "json/schema.h"
 
 /* What a request that leaves a setting out gets; models.get tells them, too. */
@@ -42,6 +43,7 @@ struct api_options {
 
     struct files *files;  /* NULL: files are not served; not owned */
     struct workers *disk; /* does what waits for the disk; not owned */
+    struct interactions *interactions; /* NULL: none are kept; not owned */
     bool open_files;      /* what there is to know of a file needs no key */
 };
 
@@ -54,6 +56,7 @@ struct api {
     struct api_options options;
     struct generation *generations; /* turns that are not over */
     struct embedding *embeddings;   /* embed.c's, that are not over */
+    struct irun *iruns;             /* interact_run.c's, likewise */
     struct queue *embedded;         /* the embedder's answers; NULL: no embedder */
     struct watch *embedded_watch;
     struct upload_call *uploads; /* whose bytes are arriving */
@@ -69,6 +72,7 @@ struct call {
     struct text version; /* "v1beta" */
     struct text name;    /* what {} of the route stands for: "gemini-2.0-flash" */
     bool pretty;
+    bool slugs;                        /* errors have the shape of the Interactions API */
     bool logged;                       /* by its handler, in a line of its own */
     void (*gone)(struct call *call);   /* the client left: do not reply any more */
     void (*closed)(struct call *call); /* the last thing that happens to it */

@@ -15,6 +15,11 @@ struct content_rules {
     struct api_defaults defaults;
 };
 
+/* What dialects share: the tokens that a level of thinking gives (enum wire_level; -1: as
+ * many as the model wants), and from which level on a threshold blocks. */
+int content_budget(int level);
+enum level content_block_from(int threshold, enum level otherwise);
+
 bool content_chat(const struct wire_generate *request, const struct content_rules *rules,
                   struct arena *arena, struct chat *chat, struct error *err);
 
