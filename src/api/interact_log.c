@@ -373,8 +373,9 @@ static const struct {
 
 const char *ilog_error_code(const struct error *error)
 {
-    if (error->reason)
-        return error->reason;
+    if (error->reason) /* ours are slugs already, but for one that all dialects have */
+        return strcmp(error->reason, "API_KEY_INVALID") == 0 ? "api_key_invalid"
+                                                             : error->reason;
     for (size_t i = 0; i < sizeof error_names / sizeof error_names[0]; i++)
         if (error_names[i].code == error->code)
             return error_names[i].name;
