@@ -66,7 +66,6 @@ struct irun {
     bool resumed;                   /* an earlier server began it */
     bool concluded, told;           /* nothing more is said of it; and they know */
     bool deleted, left;             /* no row is wanted; the next server shall find it */
-    bool reading;                   /* its media; counted in api->n_reading */
     atomic_bool cancelled;          /* for whoever reads */
     struct error err;
 
@@ -85,7 +84,7 @@ struct irun {
     int deadline_s, write_ms;
     int64_t since_us, first_us, queued_us, prefill_us, decode_us;
 
-    struct irun *next, **at; /* in api->irun */
+    struct irun *next, **at; /* in api->iruns */
 };
 
 /* ---- its life ---- */
@@ -235,15 +234,18 @@ static void answer_error(struct reader *reader, const struct error *err)
 }
 
 /* What is known of it, the steps being those said so far. */
-static void fill_row(struct irun *run, const struct error *error)
+static struct interaction row_now(const struct irun *run, const struct error *error,
+                                  struct arena *arena)
 {
+    struct interaction row = run->row;
     struct buf steps = {0}, outcome = {0};
     ilog_steps(run->log, &steps);
     ilog_outcome(&run->usage, error, &outcome);
-    run->row.steps = arena_text(run->arena, buf_view(&steps));
-    run->row.outcome = arena_text(run->arena, buf_view(&outcome));
+    row.steps = arena_text(arena, buf_view(&steps));
+    row.outcome = arena_text(arena, buf_view(&outcome));
     buf_free(&steps);
     buf_free(&outcome);
+    return row;
 }
 
 static void write_row(const struct interaction *row, bool include_input, struct buf *out)
@@ -503,7 +505,7 @@ static void conclude(struct irun *run, enum happening happening,
     run->row.updated = clock_ns();
     assert(run->row.status != STATUS_NONE);
     ilog_end(run->log, run->row.status, run->row.updated, &run->usage, error);
-    fill_row(run, error);
+    run->row = row_now(run, error, run->arena);
     silence(run, status_name(run->row.status));
     if (run->stored || run->request.store) /* what is stored may not be known yet */
         write_now(run);
@@ -668,6 +670,8 @@ static void start_turn(struct irun *run)
         fail(run, &run->err);
         return;
     }
+    for (struct reader *reader = run->readers; reader; reader = reader->next)
+        reader->call->logged = reader->owner; /* as the run, at its end */
     acknowledge(run);
     write_next(run);
 }
@@ -813,6 +817,17 @@ static void begin_preparing(struct irun *run)
     }
 }
 
+static void on_deadline(void *arg)
+{
+    struct irun *run = arg;
+    struct error err;
+    run->deadline = NULL;
+    error_set(&err, ERROR_DEADLINE_EXCEEDED,
+              "The request took longer than the %d s that X-Server-Timeout gives it.",
+              run->deadline_s);
+    fail(run, &err);
+}
+
 static void run_decode(struct work *work)
 {
     decode((struct irun *)work);
@@ -832,6 +847,9 @@ static void decoded(struct irun *run)
     run->known = true;
     if (run->request.stream && run->readers)
         run->readers->wish = WANTS_STREAM;
+    if (run->deadline_s > 0 && !run->request.background)
+        run->deadline = loop_after(run->api->loop, (int64_t)run->deadline_s * 1000,
+                                   on_deadline, run);
     begin_preparing(run);
 }
 
@@ -882,7 +900,7 @@ static void set_media_header(struct irun *run)
 
 static void go_on(struct irun *run)
 {
-    run->listed = run->good;
+    run->listed = run->listed || run->good;
     if (run->concluded) { /* meanwhile: its row may have been added */
         if (run->stored && run->told && !run->left && !run->deleted) {
             run->told = false;
@@ -903,34 +921,19 @@ static void go_on(struct irun *run)
 
 /* ---- calls ---- */
 
-static void on_deadline(void *arg)
-{
-    struct irun *run = arg;
-    struct error err;
-    run->deadline = NULL;
-    error_set(&err, ERROR_DEADLINE_EXCEEDED,
-              "The request took longer than the %d s that X-Server-Timeout gives it.",
-              run->deadline_s);
-    fail(run, &err);
-}
-
 void irun_create(struct call *call, bool sse)
 {
     struct irun *run = open_run(call->api);
     run->body = arena_text(run->arena, call->rq->body);
     run->version = arena_text(run->arena, call->version);
     run->sse = sse;
+    run->deadline_s = api_timeout_s(call);
     attach(run, call, WANTS_END)->owner = true;
-    call->logged = true;
     if (run->body.len > LARGE) {
         push(run, call->api->workers, run_decode, end_decode);
         return;
     }
     decode(run);
-    run->deadline_s = run->request.background ? 0 : api_timeout_s(call);
-    if (run->deadline_s > 0)
-        run->deadline = loop_after(run->api->loop, (int64_t)run->deadline_s * 1000,
-                                   on_deadline, run);
     decoded(run);
 }
 
@@ -940,8 +943,8 @@ void irun_get(struct irun *run, struct call *call, bool include_input)
         attach(run, call, WANTS_END)->include_input = include_input;
         return;
     }
-    fill_row(run, NULL);
-    irun_reply(call, &run->row, include_input);
+    struct interaction row = row_now(run, NULL, call->rq->arena);
+    irun_reply(call, &row, include_input);
 }
 
 void irun_follow(struct irun *run, struct call *call, int64_t after)
@@ -1012,7 +1015,7 @@ static void fail_cut_off(struct irun *run, const struct interaction *row,
     run->row.status = status_after(row->status, HAPPENS_FAULT);
     run->row.updated = clock_ns();
     ilog_end(log, run->row.status, run->row.updated, &run->usage, &err);
-    fill_row(run, &err);
+    run->row = row_now(run, &err, run->arena);
     struct log_piece end = ilog_since(log, before, ilog_last(log));
     if (!interactions_write(is, row->id, &end, &run->row, &trouble))
         log_line(LOG_ERROR, "interaction", "id=%.*s why=\"%s\"", TEXT_ARG(row->id),
