@@ -45,8 +45,9 @@ struct settings {
         idle_timeout;
     int64_t file_limit, files_total, interaction_days;
     struct option_list keys;
+    const char *webhook_secret;
     int safety, kernels, media_sandbox, log_format, log_level;
-    bool strict_names, open_files;
+    bool strict_names, open_files, webhook_private;
 };
 
 /* clang-format off */
@@ -108,6 +109,10 @@ static const struct option table[] = {
      "what there is to know of a file whose name one knows needs no key", NULL},
     {"interaction-days", 0, OPTION_INT, AT(interaction_days), "55", 0, 36500, "DAYS",
      "stored interactions are kept for so long; 0: until they are deleted", NULL},
+    {"webhook-secret", 0, OPTION_STRING, AT(webhook_secret), NULL, 0, 0, "SECRET",
+     "signs what is sent to a webhook_config's uris; without it there are no webhooks", NULL},
+    {"webhook-private", 0, OPTION_SWITCH, AT(webhook_private), "false", 0, 0, NULL,
+     "webhooks may be at private addresses, this machine's own included", NULL},
     {"idle-timeout", 0, OPTION_INT, AT(idle_timeout), "60", 1, 86400, "SECONDS",
      "a connection that sends nothing for so long is closed", NULL},
     {"log-format", 0, OPTION_CHOICE, AT(log_format), "text", 0, 0, "FORMAT",
@@ -148,8 +153,8 @@ struct server {
     struct engine *engine, *guard_engine; /* NULL: the model judges itself, if at all */
     struct blocklist *blocklist;
     struct loop *loop;
-    struct watch *signals, *work, *disk_work, *read;
-    struct workers *workers, *disk, *readers;
+    struct watch *signals, *work, *disk_work, *read, *hooked;
+    struct workers *workers, *disk, *readers, *webhooks;
     struct media *media;
     struct store *store;
     struct files *files;
@@ -461,7 +466,8 @@ static int open_rooms(struct server *s)
     s->loop = loop_open();
     s->workers = workers_open(WORKERS);
     s->disk = workers_open(DISK_WORKERS);
-    if (fd < 0 || !s->loop || !s->workers || !s->disk || !open_readers(s))
+    s->webhooks = workers_open(1);
+    if (fd < 0 || !s->loop || !s->workers || !s->disk || !s->webhooks || !open_readers(s))
         return command_fail(&command, SERVE_FAILED, "cannot open the loop: %s",
                             strerrordesc_np(errno));
     signal_fd = fd;
@@ -469,6 +475,8 @@ static int open_rooms(struct server *s)
     s->work = loop_watch(s->loop, workers_fd(s->workers), EPOLLIN, on_work, s->workers);
     s->disk_work = loop_watch(s->loop, workers_fd(s->disk), EPOLLIN, on_work, s->disk);
     s->read = loop_watch(s->loop, workers_fd(s->readers), EPOLLIN, on_work, s->readers);
+    s->hooked =
+        loop_watch(s->loop, workers_fd(s->webhooks), EPOLLIN, on_work, s->webhooks);
     s->runner = runner_open(s->loop, s->engine, &err);
     if (s->runner && s->guard_engine)
         s->guard_runner = runner_open(s->loop, s->guard_engine, &err);
@@ -494,6 +502,11 @@ static void open_api(struct server *s)
         .request_limit = settings->request_limit,
         .files = s->files,
         .interactions = s->interactions,
+        .webhook_secret = settings->webhook_secret && *settings->webhook_secret
+                              ? settings->webhook_secret
+                              : NULL,
+        .webhook_private = settings->webhook_private,
+        .webhook_worker = s->webhooks,
         .disk = s->disk,
         .open_files = settings->open_files,
         .media = s->media,
@@ -616,6 +629,7 @@ static void close_all(struct server *s)
     workers_close(s->disk);
     workers_close(s->workers);
     workers_close(s->readers);
+    workers_close(s->webhooks);
     media_close(s->media);
     if (s->api && api_busy(s->api) > 0) {
         log_line(LOG_WARN, "stop", "left=%d", api_busy(s->api));

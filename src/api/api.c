@@ -8,6 +8,7 @@
 #include "api/message.h"
 #include "api/models.h"
 #include "api/upload.h"
+#include "api/webhook.h"
 #include "base/log.h"
 #include <assert.h>
 #include <stdio.h>
@@ -515,6 +516,7 @@ struct api *api_open(struct loop *loop, struct runner *runner, struct workers *w
     if (options->files || options->interactions)
         api->sweep = loop_after(loop, SWEEP_MS, on_sweep, api);
     irun_recover(api);
+    api->webhooks = webhooks_open(api);
     return api;
 }
 
@@ -524,6 +526,7 @@ void api_close(struct api *api)
         return;
     assert(api_busy(api) == 0);
     embed_end(api);
+    webhooks_close(api->webhooks);
     loop_cancel(api->loop, api->sweep);
     free(api);
 }
@@ -550,5 +553,5 @@ int api_busy(const struct api *api)
         n++;
     for (const struct upload_call *u = api->uploads; u; u = upload_next(u))
         n++;
-    return n + embed_count(api) + irun_count(api);
+    return n + embed_count(api) + irun_count(api) + webhooks_busy(api->webhooks);
 }

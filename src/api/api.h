@@ -44,6 +44,9 @@ struct api_options {
     struct files *files;  /* NULL: files are not served; not owned */
     struct workers *disk; /* does what waits for the disk; not owned */
     struct interactions *interactions; /* NULL: none are kept; not owned */
+    const char *webhook_secret; /* NULL: no webhooks */
+    struct workers *webhook_worker; /* with it: who waits for other servers; not owned */
+    bool webhook_private;       /* they may be at private addresses */
     bool open_files;      /* what there is to know of a file needs no key */
 };
 
@@ -57,6 +60,7 @@ struct api {
     struct generation *generations; /* turns that are not over */
     struct embedding *embeddings;   /* embed.c's, that are not over */
     struct irun *iruns;             /* interact_run.c's, likewise */
+    struct webhooks *webhooks;      /* NULL: none are brought */
     struct queue *embedded;         /* the embedder's answers; NULL: no embedder */
     struct watch *embedded_watch;
     struct upload_call *uploads; /* whose bytes are arriving */

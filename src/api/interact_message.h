@@ -49,6 +49,12 @@ struct wire_interact {
     struct json_list safety;     /* struct wire_interact_safety */
     int tier;
     struct json_object *labels;
+    struct wire_webhook *webhook;
+};
+
+struct wire_webhook {
+    struct json_list uris; /* struct text */
+    struct json_object *metadata;
 };
 
 extern const struct json_type wire_interact_type;

@@ -120,6 +120,8 @@ bool interact_read(struct text body, bool sse, struct arena *arena,
         return error_at(err, "background",
                         "background needs store: what nobody keeps nobody can get "
                         "later.");
+    if (wire->webhook && wire->webhook->uris.n && !request->store)
+        return error_at(err, "webhook_config", "webhook_config needs store.");
     bool good = steps_normal(wire->input, &input, err);
     request->input = taken(arena, &input);
     request->kept = keep(tree, arena);
@@ -141,19 +143,6 @@ struct text interact_model(struct text kept, struct arena *arena)
     struct text name = tree_text(model);
     return text_starts(name, "models/") ? text_slice(name, strlen("models/"), name.len)
                                         : name;
-}
-
-bool interact_shows_thoughts(struct text kept)
-{
-    struct error err;
-    struct arena *arena = arena_open();
-    struct json_object *config = NULL, *summaries = NULL;
-    if (json_object_object_get_ex(json_parse(arena, kept, &err), "generation_config",
-                                  &config))
-        json_object_object_get_ex(config, "thinking_summaries", &summaries);
-    bool shows = text_is_nocase(tree_text(summaries), "auto");
-    arena_close(arena);
-    return shows;
 }
 
 void interact_echo(struct text kept, struct buf *out)

@@ -31,9 +31,8 @@ bool interact_chat(const struct interact_request *request,
 /* A body that reads as the one that made the row. */
 struct text interact_body(const struct interaction *row, struct arena *arena);
 
-/* What `kept` says of itself; the name into the arena. */
+/* The model that `kept` names, into the arena. */
 struct text interact_model(struct text kept, struct arena *arena);
-bool interact_shows_thoughts(struct text kept);
 
 /* Appends the members of `kept` that an interaction tells again, each with a comma in
  * front. */

@@ -23,6 +23,7 @@
 #include "api/interact_request.h"
 #include "api/models.h"
 #include "api/print.h"
+#include "api/webhook.h"
 #include "base/log.h"
 #include "json/tree.h"
 #include <assert.h>
@@ -402,6 +403,8 @@ static void end_write(struct work *work)
     bool over = job->doing != DOES_LOG && !(run->deleted && job->doing != DOES_DELETE);
     struct error err = job->err;
     bool good = job->good;
+    if (good && job->row.n_hooks)
+        webhooks_kick(run->api->webhooks);
     arena_close(job->arena);
     if (over)
         announce(run, good ? NULL : &err);
@@ -506,6 +509,8 @@ static void conclude(struct irun *run, enum happening happening,
     assert(run->row.status != STATUS_NONE);
     ilog_end(run->log, run->row.status, run->row.updated, &run->usage, error);
     run->row = row_now(run, error, run->arena);
+    if (run->known)
+        webhook_make(run->request.wire.webhook, &run->row, run->arena);
     silence(run, status_name(run->row.status));
     if (run->stored || run->request.store) /* what is stored may not be known yet */
         write_now(run);
@@ -688,6 +693,7 @@ static void decode(struct irun *run)
         !run->api->options.interactions)
         run->good = error_at(&run->err, "store",
                              "This server keeps no interactions: store must be false.");
+    run->good = run->good && webhook_check(run->api, request->wire.webhook, &run->err);
 }
 
 static bool needs_disk(const struct irun *run)
@@ -1016,6 +1022,7 @@ static void fail_cut_off(struct irun *run, const struct interaction *row,
     run->row.updated = clock_ns();
     ilog_end(log, run->row.status, run->row.updated, &run->usage, &err);
     run->row = row_now(run, &err, run->arena);
+    webhook_make(run->request.wire.webhook, &run->row, run->arena);
     struct log_piece end = ilog_since(log, before, ilog_last(log));
     if (!interactions_write(is, row->id, &end, &run->row, &trouble))
         log_line(LOG_ERROR, "interaction", "id=%.*s why=\"%s\"", TEXT_ARG(row->id),
@@ -1038,13 +1045,13 @@ static void recover_one(struct api *api, struct arena *arena,
     row.previous = arena_text(run->arena, from->previous);
     row.request = arena_text(run->arena, from->request);
     row.input = arena_text(run->arena, from->input);
-    struct text model = interact_model(row.request, run->arena);
+    interact_read(interact_body(&row, run->arena), false, run->arena, &run->request, &err);
     const struct ilog_options options = {
         .id = row.id,
-        .model = model,
+        .model = run->request.model,
         .created = row.created,
         .events = true,
-        .thoughts = interact_shows_thoughts(row.request),
+        .thoughts = run->request.summaries,
     };
     struct ilog *log = ilog_open(run->arena, &options);
     bool good = interactions_log(api->options.interactions, row.id, 0, arena, &pieces, &n,

@@ -104,12 +104,31 @@ static bool update_row(struct interactions *is, struct text id,
             (n > 0 || not_found(id, err)));
 }
 
+static bool insert_hooks(struct interactions *is, const struct interaction *row,
+                         struct error *err)
+{
+    static const char insert[] = "INSERT INTO interaction_hooks (id, interaction, uri, "
+                                 "body, tries, due) VALUES (?, ?, ?, ?, ?, ?)";
+    bool good = true;
+    for (int i = 0; row && good && i < row->n_hooks; i++) {
+        const struct hook *hook = &row->hooks[i];
+        good = store_run(is->store, insert,
+                         STORE_VALUES(STORE_TEXT(hook->id), STORE_TEXT(hook->interaction),
+                                      STORE_TEXT(hook->uri), STORE_TEXT(hook->body),
+                                      STORE_INT(hook->tries), STORE_INT(hook->due)),
+                         NULL, err);
+    }
+    return good;
+}
+
 bool interactions_add(struct interactions *is, const struct interaction *row,
                       const struct log_piece *log, struct error *err)
 {
     return store_begin(is->store, err) &&
            store_end(is->store,
-                     insert_row(is, row, err) && insert_log(is, row->id, log, err), err);
+                     insert_row(is, row, err) && insert_log(is, row->id, log, err) &&
+                         insert_hooks(is, row, err),
+                     err);
 }
 
 bool interactions_write(struct interactions *is, struct text id,
@@ -118,7 +137,9 @@ bool interactions_write(struct interactions *is, struct text id,
 {
     return store_begin(is->store, err) &&
            store_end(is->store,
-                     insert_log(is, id, log, err) && update_row(is, id, row, err), err);
+                     insert_log(is, id, log, err) && update_row(is, id, row, err) &&
+                         insert_hooks(is, row, err),
+                     err);
 }
 
 bool interactions_delete(struct interactions *is, struct text id, struct error *err)
@@ -315,4 +336,67 @@ bool interactions_log(struct interactions *is, struct text id, int64_t after,
 {
     return store_begin(is->store, err) &&
            store_end(is->store, find_log(is, id, after, arena, pieces, n, err), err);
+}
+
+/* ---- hooks ---- */
+
+static bool read_hooks(struct interactions *is, int64_t now, struct arena *arena,
+                       struct hook *hooks, int most, int *n, struct error *err)
+{
+    static const char ask[] = "SELECT id, interaction, uri, body, tries, due FROM "
+                              "interaction_hooks WHERE due <= ? ORDER BY due LIMIT ?";
+    struct rows *rows =
+        store_ask(is->store, ask, STORE_VALUES(STORE_INT(now), STORE_INT(most)), err);
+    for (*n = 0; rows && *n < most && store_next(rows, err); ++*n)
+        hooks[*n] = (struct hook){
+            .id = store_text(rows, 0, arena),
+            .interaction = store_text(rows, 1, arena),
+            .uri = store_text(rows, 2, arena),
+            .body = store_text(rows, 3, arena),
+            .tries = (int)store_int(rows, 4),
+            .due = store_int(rows, 5),
+        };
+    store_done(rows);
+    return rows && err->code == ERROR_OK;
+}
+
+bool interactions_hooks(struct interactions *is, int64_t now, int most,
+                        struct arena *arena, struct hook **hooks, int *n, int64_t *next,
+                        struct error *err)
+{
+    static const char ask[] =
+        "SELECT due FROM interaction_hooks ORDER BY due LIMIT 1 OFFSET ?";
+    *hooks = arena_array(arena, struct hook, (size_t)most);
+    *n = 0;
+    *next = 0;
+    err->code = ERROR_OK;
+    return store_begin(is->store, err) &&
+           store_end(is->store,
+                     read_hooks(is, now, arena, *hooks, most, n, err) &&
+                         store_number(is->store, ask, STORE_VALUES(STORE_INT(*n)), 0, next,
+                                      err),
+                     err);
+}
+
+bool interactions_hook_done(struct interactions *is, struct text id, struct error *err)
+{
+    static const char delete[] = "DELETE FROM interaction_hooks WHERE id = ?";
+    return store_begin(is->store, err) &&
+           store_end(is->store,
+                     store_run(is->store, delete, STORE_VALUES(STORE_TEXT(id)), NULL, err),
+                     err);
+}
+
+bool interactions_hook_again(struct interactions *is, const struct hook *hook,
+                             struct error *err)
+{
+    static const char update[] =
+        "UPDATE interaction_hooks SET tries = ?, due = ? WHERE id = ?";
+    return store_begin(is->store, err) &&
+           store_end(is->store,
+                     store_run(is->store, update,
+                               STORE_VALUES(STORE_INT(hook->tries), STORE_INT(hook->due),
+                                            STORE_TEXT(hook->id)),
+                               NULL, err),
+                     err);
 }

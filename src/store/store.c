@@ -76,7 +76,14 @@ static const char *const migrations[] = {
     "  interaction TEXT NOT NULL REFERENCES interactions (id) ON DELETE CASCADE,"
     "  first INTEGER NOT NULL, last INTEGER NOT NULL, log TEXT NOT NULL,"
     "  PRIMARY KEY (interaction, first)"
-    ") WITHOUT ROWID;",
+    ") WITHOUT ROWID;"
+    "CREATE TABLE interaction_hooks ("
+    "  id TEXT PRIMARY KEY,"
+    "  interaction TEXT NOT NULL REFERENCES interactions (id) ON DELETE CASCADE,"
+    "  uri TEXT NOT NULL, body TEXT NOT NULL, tries INTEGER NOT NULL, due INTEGER NOT NULL"
+    ") WITHOUT ROWID;"
+    "CREATE INDEX interaction_hooks_by_due ON interaction_hooks (due);"
+    "CREATE INDEX interaction_hooks_by_interaction ON interaction_hooks (interaction);",
 };
 /* clang-format on */
 

@@ -2,6 +2,8 @@
 and what of it a dying server leaves."""
 
 import base64
+import hmac
+import http.server
 import json
 import re
 import sqlite3
@@ -217,7 +219,7 @@ REFUSED = [
     ({"input": [{"type": "video", "uri": "files/a", "processing": "agentic"}]}, "not supported"),
     ({"input": [{"type": "function_result", "call_id": "x", "result": "1"}]}, "input[0].call_id"),
     ({"background": True, "store": False}, "needs store"), ({"cached_content": "cachedContents/a"}, "not supported"),
-    ({"continuation_token": "t"}, "not supported"), ({"webhook_config": {"uris": ["http://a"]}}, "not supported"),
+    ({"continuation_token": "t"}, "not supported"), ({"webhook_config": {"uris": ["http://a"]}}, "--webhook-secret"),
     ({"environment": "e"}, "not supported"), ({"agent_config": {"type": "dynamic"}}, "not supported"),
     ({"response_modalities": ["audio"]}, "not supported"), ({"labels": {"A": "b"}}, "labels"), ({"labels": ["a"]}, "labels"),
     ({"generation_config": {"speech_config": {"voice": "Kore"}}}, "not supported"),
@@ -731,6 +733,104 @@ def test_retention(on_folder, tmp_path):
     database.execute("UPDATE interactions SET expires = 1")
     assert refused(get(server, got["id"]), 404, "not_found")
     assert refused(ask(server, "x", previous_interaction_id=got["id"]), 404, "not_found")
+
+
+# ---- webhooks ----
+
+
+class Receiver:
+    """Somebody's server: what came, and what it answers, one after the other (then always 200)."""
+
+    def __init__(self, *answers, port=0):
+        self.got, self.answers = [], list(answers)
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                outer.got.append((self.path, dict(self.headers), body))
+                self.send_response(outer.answers.pop(0) if outer.answers else 200)
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+
+    def wait(self, n, seconds=10):
+        until = time.monotonic() + seconds * PATIENCE
+        while len(self.got) < n and time.monotonic() < until:
+            time.sleep(0.02)
+        assert len(self.got) == n, self.got
+        return self.got
+
+
+SECRET = ("--webhook-secret", "s3cret", "--webhook-private")
+
+
+def signed(headers, body, secret=b"s3cret"):
+    text = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    return headers["webhook-signature"] == "v1," + base64.b64encode(hmac.digest(secret, text, "sha256")).decode()
+
+
+@pytest.mark.parametrize("prompt, event, status", [
+    ("Say hello", "completed", "completed"), (TIDE_ASKED, "requires_action", "requires_action"),
+    ("block the prompt", "failed", "failed")])
+def test_a_webhook_is_signed(scripted, prompt, event, status):
+    """proves: I036"""
+    server = scripted(*SECRET)
+    with Receiver() as receiver:
+        got = made(server, prompt, tools=[TIDE], webhook_config={
+            "uris": [receiver.url + "/a?b=c"], "user_metadata": {"mine": [1]}}, background=True)
+        (path, headers, body), = receiver.wait(1)
+    assert path == "/a?b=c" and headers["Content-Type"] == "application/json" and signed(headers, body)
+    assert abs(int(headers["webhook-timestamp"]) - time.time()) < 30
+    told = json.loads(body)
+    assert told["type"] == f"interaction.{event}" and told["user_metadata"] == {"mine": [1]}
+    assert told["data"] == {"id": got["id"], "object": "interaction", "status": status}
+    assert get(server, got["id"]).json["status"] == status
+
+
+def test_a_webhook_is_tried_again(scripted):
+    server = scripted(*SECRET)
+    with Receiver(500, 302) as receiver:
+        made(server, "Say hello", webhook_config={"uris": [receiver.url]})
+        got = receiver.wait(3, 20)
+        assert len({headers["webhook-id"] for _, headers, _ in got}) == 1 and all(signed(h, b) for _, h, b in got)
+        time.sleep(1.2)
+        receiver.wait(3)
+
+
+def test_a_webhook_survives_the_server(on_folder):
+    server = on_folder(*SECRET)
+    with Receiver() as receiver:
+        port = receiver.server.server_port
+    made(server, "Say hello", webhook_config={"uris": [f"http://127.0.0.1:{port}"]})
+    crash(server)
+    with Receiver(port=port) as receiver:
+        on_folder(*SECRET)
+        receiver.wait(1)
+
+
+def test_a_webhook_does_not_reach_private_addresses(scripted):
+    server = scripted(*SECRET[:2])
+    with Receiver() as receiver:
+        made(server, "Say hello", webhook_config={"uris": [receiver.url, receiver.url.replace("127.0.0.1", "localhost")]})
+        until = time.monotonic() + 10
+        while server.log.count("not a public one") < 2 and time.monotonic() < until:
+            time.sleep(0.05)
+        assert server.log.count("not a public one") >= 2 and not receiver.got
+    assert refused(ask(server, "x", webhook_config={"uris": ["file:///etc/passwd"]}), 400, "invalid_request", "http")
+    assert refused(ask(server, "x", store=False, webhook_config={"uris": ["http://a"]}), 400, "invalid_request", "store")
 
 
 # ---- on a model ----
