@@ -5,6 +5,7 @@
 #include "json/tree.h"
 #include <stdio.h>
 
+/* What is done with a step. */
 enum kind { SAID, THOUGHT, CALL, RESULT, NOTHING };
 
 /* clang-format off */
@@ -497,9 +498,10 @@ static bool read_result(const struct reader *r, const struct step_type *type,
     struct part part = {PART_RESULT, .id = call->part.id, .name = call->part.name};
     int n = r->steps->n;
     add(r->steps, type->role, &part); /* in front of its media */
-    return read_value(r, type, &step, below(r, where, "result"),
-                      &part.json) &&
-           (r->steps->items[n].part.json = part.json, true);
+    bool good =
+        read_value(r, type, &step, below(r, where, "result"), &part.json);
+    r->steps->items[n].part.json = part.json;
+    return good;
 }
 
 /* ---- steps ---- */
