@@ -41,13 +41,13 @@ struct api_options {
     struct text embed_display_name, embed_description; /* may be absent */
     struct embed_facts embed_facts; /* before it is loaded: what the catalogue says */
 
-    struct files *files;  /* NULL: files are not served; not owned */
-    struct workers *disk; /* does what waits for the disk; not owned */
+    struct files *files;               /* NULL: files are not served; not owned */
+    struct workers *disk;              /* does what waits for the disk; not owned */
     struct interactions *interactions; /* NULL: none are kept; not owned */
-    const char *webhook_secret; /* NULL: no webhooks */
+    const char *webhook_secret;        /* NULL: no webhooks */
     struct workers *webhook_worker; /* with it: who waits for other servers; not owned */
-    bool webhook_private;       /* they may be at private addresses */
-    bool open_files;      /* what there is to know of a file needs no key */
+    bool webhook_private;           /* they may be at private addresses */
+    bool open_files;                /* what there is to know of a file needs no key */
 };
 
 #define API_JSON "application/json; charset=UTF-8"

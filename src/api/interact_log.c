@@ -31,7 +31,7 @@ struct ilog {
     struct event {
         int64_t number;
         size_t at; /* where its line begins */
-    } *events;     /* numbers grow */
+    } * events;    /* numbers grow */
     int n_events, room_events;
     int64_t last; /* the number of the last one, or of what it leaps from */
 };
@@ -173,8 +173,7 @@ static void add_step(struct ilog *log, const struct said_step *step)
 {
     if (log->n_steps == log->room_steps) {
         log->room_steps = log->room_steps ? log->room_steps * 2 : 4;
-        log->steps =
-            mem_grow(log->steps, sizeof *log->steps * (size_t)log->room_steps);
+        log->steps = mem_grow(log->steps, sizeof *log->steps * (size_t)log->room_steps);
     }
     log->steps[log->n_steps++] = *step;
     log->open = true;
@@ -310,9 +309,9 @@ static void add_call(struct ilog *log, const struct part *call)
 {
     struct said_step step = {
         .kind = PART_CALL,
-        .id = call->id.len ? arena_text(log->arena, call->id)
-                           : print_call_id(log->arena, log->options.prompt, 0,
-                                           log->n_calls, call),
+        .id = call->id.len
+                  ? arena_text(log->arena, call->id)
+                  : print_call_id(log->arena, log->options.prompt, 0, log->n_calls, call),
         .name = arena_text(log->arena, call->name),
     };
     log->n_calls++;
@@ -397,8 +396,8 @@ static void put_count(struct json_writer *w, const char *key, int n)
 }
 
 static const char *const modality_names[WIRE_MODALITIES] = {
-    [WIRE_MODALITY_TEXT] = "text",   [WIRE_MODALITY_IMAGE] = "image",
-    [WIRE_MODALITY_AUDIO] = "audio", [WIRE_MODALITY_VIDEO] = "video",
+    [WIRE_MODALITY_TEXT] = "text",         [WIRE_MODALITY_IMAGE] = "image",
+    [WIRE_MODALITY_AUDIO] = "audio",       [WIRE_MODALITY_VIDEO] = "video",
     [WIRE_MODALITY_DOCUMENT] = "document",
 };
 
@@ -508,8 +507,8 @@ struct log_piece ilog_since(const struct ilog *log, int64_t after, int64_t upto)
     return (struct log_piece){
         .first = log->events[from].number,
         .n = to - from,
-        .lines = text_slice(buf_view(&log->lines), place_of(log, from),
-                            place_of(log, to)),
+        .lines =
+            text_slice(buf_view(&log->lines), place_of(log, from), place_of(log, to)),
     };
 }
 
@@ -664,8 +663,8 @@ static void made_up_end(struct ilog *log, const struct interaction *row)
 void ilog_made_up(const struct interaction *row, struct text model, struct arena *arena,
                   struct buf *lines)
 {
-    const struct ilog_options options = {
-        row->id, model, row->created, .events = true, .thoughts = true};
+    const struct ilog_options options = {row->id, model, row->created, .events = true,
+                                         .thoughts = true};
     struct error err;
     struct ilog *log = ilog_open(arena, &options);
     struct json_object *steps = json_parse(arena, row->steps, &err);

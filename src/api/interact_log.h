@@ -21,10 +21,10 @@ struct ilog;
 
 struct ilog_options {
     struct text id, model;
-    int64_t created;    /* ns since 1970 */
-    uint64_t prompt;    /* its fingerprint (print.h); ids of calls are made of it */
-    bool events;        /* somebody may want them */
-    bool thoughts;      /* are shown, not only signed */
+    int64_t created; /* ns since 1970 */
+    uint64_t prompt; /* its fingerprint (print.h); ids of calls are made of it */
+    bool events;     /* somebody may want them */
+    bool thoughts;   /* are shown, not only signed */
 };
 
 enum { ILOG_LEAP = 1000000 };

@@ -26,8 +26,8 @@ static int tear_down(void **state)
 
 static struct ilog *opened(bool thoughts)
 {
-    const struct ilog_options options = {
-        TEXT("v1_a"), TEXT("m"), INT64_C(1000000000), 7, true, thoughts};
+    const struct ilog_options options = {TEXT("v1_a"), TEXT("m"), INT64_C(1000000000), 7,
+                                         true,         thoughts};
     return ilog_open(arena, &options);
 }
 
@@ -52,7 +52,8 @@ static void say(struct ilog *log, enum part_kind kind, const char *text)
 
 static void call(struct ilog *log, const char *name, const char *json)
 {
-    ilog_part(log, &(struct part){PART_CALL, .name = text_of(name), .json = text_of(json)});
+    ilog_part(log,
+              &(struct part){PART_CALL, .name = text_of(name), .json = text_of(json)});
 }
 
 static bool has(struct text text, const char *what)
@@ -73,8 +74,9 @@ static void a_text_is_one_step_of_many_deltas(void **state)
     assert_true(text_is(steps_of(log),
                         "[{\"type\":\"model_output\",\"content\":[{\"type\":\"text\","
                         "\"text\":\"Hello\"}]}]"));
-    assert_true(has(lines_of(log), "{\"event_type\":\"step.delta\",\"index\":0,\"delta\":"
-                                   "{\"type\":\"text\",\"text\":\"lo\"},\"event_id\":\"5\"}"));
+    assert_true(has(lines_of(log),
+                    "{\"event_type\":\"step.delta\",\"index\":0,\"delta\":"
+                    "{\"type\":\"text\",\"text\":\"lo\"},\"event_id\":\"5\"}"));
     assert_true(ilog_last(log) == 7);
 }
 
@@ -151,8 +153,8 @@ static unsigned drawn(unsigned below)
 
 static void say_something(struct ilog *log)
 {
-    static const char *const words[] = {"a", "\"q\\", "Gr\xc3\xbc\xc3\x9f", "\n", "x y",
-                                        ""};
+    static const char *const words[] = {"a",  "\"q\\", "Gr\xc3\xbc\xc3\x9f",
+                                        "\n", "x y",   ""};
     switch (drawn(5)) {
     case 0:
         call(log, "f", "{\"a\":[1,\"\\n\"]}");
@@ -218,9 +220,10 @@ static void a_made_up_log_has_the_steps_of_the_row(void **state)
             say_something(log);
         ilog_end(log, STATUS_COMPLETED, 0, &usage, NULL);
         ilog_outcome(&usage, NULL, &outcome);
-        struct interaction row = {
-            .id = TEXT("v1_a"), .status = STATUS_COMPLETED, .steps = steps_of(log),
-            .outcome = arena_text(arena, buf_view(&outcome))};
+        struct interaction row = {.id = TEXT("v1_a"),
+                                  .status = STATUS_COMPLETED,
+                                  .steps = steps_of(log),
+                                  .outcome = arena_text(arena, buf_view(&outcome))};
         ilog_made_up(&row, TEXT("m"), arena, &lines);
         struct ilog *again = opened(true);
         int n = 0;

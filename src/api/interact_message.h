@@ -82,12 +82,12 @@ extern const struct json_type wire_interact_function_type, wire_tool_choice_type
 
 /* Steps. */
 struct wire_step {
-    struct json_object *content;  /* user_input, model_output */
-    struct json_object *summary;  /* thought */
-    struct text signature;        /* decoded */
-    struct text id, name;         /* calls */
+    struct json_object *content; /* user_input, model_output */
+    struct json_object *summary; /* thought */
+    struct text signature;       /* decoded */
+    struct text id, name;        /* calls */
     struct json_object *arguments;
-    struct text call_id;        /* results */
+    struct text call_id; /* results */
     struct json_object *result;
     struct json_bool is_error;
 };

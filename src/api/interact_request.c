@@ -65,8 +65,8 @@ static bool is_label(struct text text, bool key)
     for (size_t i = 0; good && i < text.len; i++) {
         char c = text.at[i];
         bool letter = c >= 'a' && c <= 'z';
-        good = letter || (!(key && i == 0) &&
-                          ((c >= '0' && c <= '9') || c == '_' || c == '-'));
+        good = letter ||
+               (!(key && i == 0) && ((c >= '0' && c <= '9') || c == '_' || c == '-'));
     }
     return good;
 }
@@ -114,8 +114,7 @@ bool interact_read(struct text body, bool sse, struct arena *arena,
     request->stream = sse || wire->stream.is;
     request->store = !wire->store.set || wire->store.is;
     request->background = wire->background.is;
-    request->summaries =
-        wire->config && wire->config->summaries == WIRE_SUMMARIES_AUTO;
+    request->summaries = wire->config && wire->config->summaries == WIRE_SUMMARIES_AUTO;
     if (request->background && !request->store)
         return error_at(err, "background",
                         "background needs store: what nobody keeps nobody can get "
@@ -148,9 +147,16 @@ struct text interact_model(struct text kept, struct arena *arena)
 void interact_echo(struct text kept, struct buf *out)
 {
     static const char *const names[] = {
-        "model",              "system_instruction", "generation_config",   "tools",
-        "response_format",    "response_mime_type",  "response_modalities",
-        "safety_settings",    "service_tier",        "labels",
+        "model",
+        "system_instruction",
+        "generation_config",
+        "tools",
+        "response_format",
+        "response_mime_type",
+        "response_modalities",
+        "safety_settings",
+        "service_tier",
+        "labels",
     };
     struct arena *arena = arena_open();
     struct error err;
@@ -178,14 +184,12 @@ static bool read_steps(const struct reader *r, const struct interaction *rows, i
 {
     struct steps *steps = steps_open(r->arena);
     for (int i = 0; i < n; i++) {
-        const char *input =
-            arena_printf(r->arena, "previous_interaction_id(%.*s).input",
-                         TEXT_ARG(rows[i].id))
-                .at;
-        const char *output =
-            arena_printf(r->arena, "previous_interaction_id(%.*s).steps",
-                         TEXT_ARG(rows[i].id))
-                .at;
+        const char *input = arena_printf(r->arena, "previous_interaction_id(%.*s).input",
+                                         TEXT_ARG(rows[i].id))
+                                .at;
+        const char *output = arena_printf(r->arena, "previous_interaction_id(%.*s).steps",
+                                          TEXT_ARG(rows[i].id))
+                                 .at;
         if (!read_array(r, steps, rows[i].input, input) ||
             !read_array(r, steps, rows[i].steps, output))
             return false;
@@ -288,8 +292,10 @@ static bool read_tools(const struct reader *r)
 #define CHOICE "generation_config.tool_choice"
 
 static const enum calling callings[] = {
-    [WIRE_CALLING_UNSPECIFIED] = CALLING_AUTO, [WIRE_CALLING_AUTO] = CALLING_AUTO,
-    [WIRE_CALLING_ANY] = CALLING_ANY,          [WIRE_CALLING_NONE] = CALLING_NONE,
+    [WIRE_CALLING_UNSPECIFIED] = CALLING_AUTO,
+    [WIRE_CALLING_AUTO] = CALLING_AUTO,
+    [WIRE_CALLING_ANY] = CALLING_ANY,
+    [WIRE_CALLING_NONE] = CALLING_NONE,
     [WIRE_CALLING_VALIDATED] = CALLING_VALIDATED,
 };
 
@@ -353,9 +359,9 @@ static bool read_format(const struct reader *r, struct text mime_type,
         return error_at(r->err, path, "'%s': a schema goes with application/json.", path);
     if (json || schema)
         shape->kind = ANSWER_JSON;
-    return !schema || shape_of_json_schema(schema,
-                                           arena_printf(r->arena, "%s.schema", where).at,
-                                           r->arena, &shape->schema, r->err);
+    return !schema ||
+           shape_of_json_schema(schema, arena_printf(r->arena, "%s.schema", where).at,
+                                r->arena, &shape->schema, r->err);
 }
 
 static bool is_format(struct json_object *format)
@@ -403,8 +409,8 @@ static bool read_formats(const struct reader *r)
         return error_at(r->err, "response_format",
                         "'response_format' is not supported by Pollux yet: more than one "
                         "form of answer");
-    return n == 0 || read_one_format(r, json_object_array_get_idx(format, 0),
-                                     "response_format[0]");
+    return n == 0 ||
+           read_one_format(r, json_object_array_get_idx(format, 0), "response_format[0]");
 }
 
 /* ---- settings ---- */

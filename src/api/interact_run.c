@@ -1,11 +1,13 @@
 /* interact_run.c - an interaction under way: its turn, its readers, its way to the disk.
  *
- *     read -> looked up, added to the disk -> media -> prompt -> turn -> end, written -> told
+ *     read -> looked up, added to the disk -> media -> prompt -> turn -> end, written ->
+ * told
  *
  * What is acknowledged is on the disk: a stream's first byte, and the answer to a
- * background request, come when the row is there; an end is told when it is there. Between
- * them events go out at once and to the disk in pieces, WRITE_MS after the first. An
- * answer that comes as a whole is written once, at its end: until then nobody knows of it.
+ * background request, come when the row is there; an end is told when it is there.
+ * Between them events go out at once and to the disk in pieces, WRITE_MS after the first.
+ * An answer that comes as a whole is written once, at its end: until then nobody knows of
+ * it.
  *
  * A client that leaves ends what nobody keeps. What is kept goes on; a stream that broke
  * is followed again with irun_follow().
@@ -216,7 +218,8 @@ static void on_gone(struct call *call)
 static struct reader *attach(struct irun *run, struct call *call, enum wish wish)
 {
     struct reader *reader = arena_new(call->rq->arena, struct reader);
-    *reader = (struct reader){.run = run, .call = call, .wish = wish, .at = &run->readers};
+    *reader =
+        (struct reader){.run = run, .call = call, .wish = wish, .at = &run->readers};
     reader->next = *reader->at;
     if (reader->next)
         reader->next->at = &reader->next;
@@ -396,8 +399,8 @@ static void end_write(struct work *work)
     run->writing = false;
     run->write_ms = job->good ? WRITE_MS : TROUBLE_MS;
     if (!job->good)
-        log_line(LOG_ERROR, "interaction", "id=%.*s why=\"%s\"",
-                 TEXT_ARG(run->row.id), job->err.message);
+        log_line(LOG_ERROR, "interaction", "id=%.*s why=\"%s\"", TEXT_ARG(run->row.id),
+                 job->err.message);
     else if (job->doing == DOES_LOG || job->doing == DOES_END)
         run->n_stored = job->upto;
     bool over = job->doing != DOES_LOG && !(run->deleted && job->doing != DOES_DELETE);
@@ -686,9 +689,9 @@ static void start_turn(struct irun *run)
 static void decode(struct irun *run)
 {
     struct interact_request *request = &run->request;
-    run->good = interact_read(run->body, run->sse, run->arena, request, &run->err) &&
-                models_serve(run->api, run->version, request->model, "interactions",
-                             &run->err);
+    run->good =
+        interact_read(run->body, run->sse, run->arena, request, &run->err) &&
+        models_serve(run->api, run->version, request->model, "interactions", &run->err);
     if (run->good && (request->store || request->wire.previous.len) &&
         !run->api->options.interactions)
         run->good = error_at(&run->err, "store",
@@ -854,8 +857,8 @@ static void decoded(struct irun *run)
     if (run->request.stream && run->readers)
         run->readers->wish = WANTS_STREAM;
     if (run->deadline_s > 0 && !run->request.background)
-        run->deadline = loop_after(run->api->loop, (int64_t)run->deadline_s * 1000,
-                                   on_deadline, run);
+        run->deadline =
+            loop_after(run->api->loop, (int64_t)run->deadline_s * 1000, on_deadline, run);
     begin_preparing(run);
 }
 
@@ -1045,7 +1048,8 @@ static void recover_one(struct api *api, struct arena *arena,
     row.previous = arena_text(run->arena, from->previous);
     row.request = arena_text(run->arena, from->request);
     row.input = arena_text(run->arena, from->input);
-    interact_read(interact_body(&row, run->arena), false, run->arena, &run->request, &err);
+    interact_read(interact_body(&row, run->arena), false, run->arena, &run->request,
+                  &err);
     const struct ilog_options options = {
         .id = row.id,
         .model = run->request.model,
@@ -1054,11 +1058,10 @@ static void recover_one(struct api *api, struct arena *arena,
         .thoughts = run->request.summaries,
     };
     struct ilog *log = ilog_open(run->arena, &options);
-    bool good = interactions_log(api->options.interactions, row.id, 0, arena, &pieces, &n,
-                                 &err);
+    bool good =
+        interactions_log(api->options.interactions, row.id, 0, arena, &pieces, &n, &err);
     ilog_replay(log, pieces, good ? n : 0);
-    if (row.background && !ilog_has_steps(log) &&
-        ilog_last(log) / ILOG_LEAP <= RERUNS)
+    if (row.background && !ilog_has_steps(log) && ilog_last(log) / ILOG_LEAP <= RERUNS)
         run_again(api, &row, log, run);
     else
         fail_cut_off(run, &row, log);
@@ -1083,8 +1086,8 @@ void irun_recover(struct api *api)
 
 /* ---- stopping ---- */
 
-/* Its readers are told, in the stream alone, and nothing is written: the next server finds
- * it in progress. */
+/* Its readers are told, in the stream alone, and nothing is written: the next server
+ * finds it in progress. */
 static void leave(struct irun *run)
 {
     struct error err;

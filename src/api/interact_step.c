@@ -276,8 +276,7 @@ static bool read_media(const struct reader *r, enum role role, struct json_objec
                         where, TEXT_ARG(text_slice(block.uri, 0, 200)));
     media->path = where;
     media->uri = block.uri;
-    media->source =
-        (struct media_source){.bytes = block.data, .mime = block.mime_type};
+    media->source = (struct media_source){.bytes = block.data, .mime = block.mime_type};
     if (!read_options(r, block.processing, below(r, where, "processing"), media))
         return false;
     add(r->steps, role, &(struct part){.kind = PART_MEDIA, .media = media});
@@ -330,8 +329,7 @@ static bool read_said(const struct reader *r, const struct step_type *type,
     const char *content = below(r, where, "content");
     if (!json_decode_at(&wire_said_type, from, where, &step, r->steps->arena, r->err))
         return false;
-    if (step.content &&
-        !read_content(r, type->role, PART_TEXT, step.content, content))
+    if (step.content && !read_content(r, type->role, PART_TEXT, step.content, content))
         return false;
     return r->steps->n > n || type->role == ROLE_MODEL ||
            error_at(r->err, content, "'%s' is empty.", content);
@@ -498,8 +496,7 @@ static bool read_result(const struct reader *r, const struct step_type *type,
     struct part part = {PART_RESULT, .id = call->part.id, .name = call->part.name};
     int n = r->steps->n;
     add(r->steps, type->role, &part); /* in front of its media */
-    bool good =
-        read_value(r, type, &step, below(r, where, "result"), &part.json);
+    bool good = read_value(r, type, &step, below(r, where, "result"), &part.json);
     r->steps->items[n].part.json = part.json;
     return good;
 }

@@ -65,8 +65,8 @@ static void check(struct arena *arena, struct json_object *input, unsigned where
         struct steps *one = steps_open(arena), *two = steps_open(arena);
         bool good = steps_add(one, array, "input", &err);
         assert(good || (err.code == ERROR_INVALID_ARGUMENT && err.field[0]));
-        bool both = read_slice(two, array, 0, cut, &err) &&
-                    read_slice(two, array, cut, n, &err);
+        bool both =
+            read_slice(two, array, 0, cut, &err) && read_slice(two, array, cut, n, &err);
         assert(good == both);
         if (good) {
             steps_turns(one, &whole);

@@ -79,8 +79,7 @@ static void check_object(struct json_object *object, int status)
 {
     static const char *const names[] = {"candidates", "promptFeedback", "totalTokens",
                                         "models",     "name",           "status",
-                                        "embedding",  "embeddings",
-                                        "event_type"};
+                                        "embedding",  "embeddings",     "event_type"};
     struct json_object *error = member(object, "error");
     if (error && json_object_is_type(member(error, "code"), json_type_string)) {
         assert(json_object_get_string_len(member(error, "code")) > 0);

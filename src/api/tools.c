@@ -32,7 +32,8 @@ bool tools_is_name(struct text name)
 {
     static const char first[] = "_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     static const char more[] = "0123456789.:-";
-    if (name.len == 0 || name.len > MOST_NAME || !memchr(first, name.at[0], sizeof first - 1))
+    if (name.len == 0 || name.len > MOST_NAME ||
+        !memchr(first, name.at[0], sizeof first - 1))
         return false;
     for (size_t i = 1; i < name.len; i++)
         if (!memchr(first, name.at[i], sizeof first - 1) &&
@@ -52,9 +53,7 @@ struct function *tools_find(const struct chat *chat, struct text name)
 static bool read_name(const struct reader *r, struct text name, const char *path)
 {
     if (!tools_is_name(name))
-        return broken_rule(
-            r, below(r, path, "name"),
-            TOOLS_NAME_RULE);
+        return broken_rule(r, below(r, path, "name"), TOOLS_NAME_RULE);
     if (!tools_find(r->chat, name))
         return true;
     const char *here = below(r, path, "name");

@@ -1,8 +1,8 @@
 /* webhook.c - news of an interaction's end, brought to whom its request names.
  *
  * One worker brings what is due, the oldest first, and asks the disk again until nothing
- * is; then a timer waits for the next time. A server that does not answer keeps the others
- * waiting for TIMEOUT_S at most, and is asked later each time. */
+ * is; then a timer waits for the next time. A server that does not answer keeps the
+ * others waiting for TIMEOUT_S at most, and is asked later each time. */
 #include "api/webhook.h"
 #include "base/log.h"
 #include "http/post.h"
@@ -130,16 +130,15 @@ struct text webhook_sign(struct text secret, struct text id, int64_t timestamp_s
     unsigned char mac[EVP_MAX_MD_SIZE];
     unsigned n = 0;
     struct buf json = {0};
-    struct text text =
-        arena_printf(arena, "%.*s.%lld.%.*s", TEXT_ARG(id), (long long)timestamp_s,
-                     TEXT_ARG(body));
+    struct text text = arena_printf(arena, "%.*s.%lld.%.*s", TEXT_ARG(id),
+                                    (long long)timestamp_s, TEXT_ARG(body));
     HMAC(EVP_sha256(), secret.at, (int)secret.len, (const unsigned char *)text.at,
          text.len, mac, &n);
     struct json_writer w = json_writer(&json, false);
     json_base64(&w, (struct text){(const char *)mac, n});
     struct text quoted = buf_view(&json);
-    struct text sign = arena_printf(arena, "v1,%.*s",
-                                    TEXT_ARG(text_slice(quoted, 1, quoted.len - 1)));
+    struct text sign =
+        arena_printf(arena, "v1,%.*s", TEXT_ARG(text_slice(quoted, 1, quoted.len - 1)));
     buf_free(&json);
     return sign;
 }
@@ -149,8 +148,8 @@ static bool bring(const struct webhooks *webhooks, const struct hook *hook,
 {
     const struct api_options *options = &webhooks->api->options;
     int64_t at = now_ns() / SECOND;
-    struct text sign = webhook_sign(text_of(options->webhook_secret), hook->id, at,
-                                    hook->body, arena);
+    struct text sign =
+        webhook_sign(text_of(options->webhook_secret), hook->id, at, hook->body, arena);
     const char *headers[] = {
         "Content-Type: application/json",
         "Expect:",
@@ -169,9 +168,8 @@ static bool bring(const struct webhooks *webhooks, const struct hook *hook,
     struct error err = {0};
     int status = 0;
     bool good = http_post(&post, &status, &err) && status >= 200 && status < 300;
-    log_line(good ? LOG_INFO : LOG_WARN, "webhook",
-             "id=%.*s try=%d status=%d why=\"%s\"", TEXT_ARG(hook->id), hook->tries + 1,
-             status, good ? "" : err.message);
+    log_line(good ? LOG_INFO : LOG_WARN, "webhook", "id=%.*s try=%d status=%d why=\"%s\"",
+             TEXT_ARG(hook->id), hook->tries + 1, status, good ? "" : err.message);
     return good;
 }
 
@@ -233,8 +231,8 @@ static void end_bring(struct work *work)
     } else if (webhooks->next || webhooks->trouble) {
         if (webhooks->trouble)
             wait = TROUBLE_MS;
-        webhooks->timer = loop_after(webhooks->api->loop, wait > 0 ? wait : 1, on_due,
-                                     webhooks);
+        webhooks->timer =
+            loop_after(webhooks->api->loop, wait > 0 ? wait : 1, on_due, webhooks);
     }
 }
 

@@ -79,8 +79,7 @@ bool http_post(const struct http_post *post, int *status, struct error *err)
     if (result == CURLE_OK)
         return true;
     if (state.refused)
-        return error_set(err, ERROR_PERMISSION_DENIED,
-                         "its address is not a public one");
+        return error_set(err, ERROR_PERMISSION_DENIED, "its address is not a public one");
     return error_set(err, ERROR_UNAVAILABLE, "%s",
                      says[0] ? says : curl_easy_strerror(result));
 }

@@ -161,10 +161,9 @@ int interactions_sweep(struct interactions *is)
     struct error err;
     int n_all = 0, n = SWEPT_AT_ONCE;
     while (n == SWEPT_AT_ONCE && store_begin(is->store, &err)) {
-        bool good =
-            store_run(is->store, delete,
-                      STORE_VALUES(STORE_INT(now_ns()), STORE_INT(SWEPT_AT_ONCE)), &n,
-                      &err);
+        bool good = store_run(is->store, delete,
+                              STORE_VALUES(STORE_INT(now_ns()), STORE_INT(SWEPT_AT_ONCE)),
+                              &n, &err);
         if (!store_end(is->store, good, &err))
             break;
         n_all += n;
@@ -230,8 +229,7 @@ static struct interaction *added(struct list *list, struct arena *arena)
 {
     if (list->n == list->room) {
         int room = list->room ? list->room * 2 : 8;
-        struct interaction *more =
-            arena_array(arena, struct interaction, (size_t)room);
+        struct interaction *more = arena_array(arena, struct interaction, (size_t)room);
         if (list->n > 0)
             memcpy(more, list->at, sizeof *more * (size_t)list->n);
         list->at = more;
@@ -373,8 +371,8 @@ bool interactions_hooks(struct interactions *is, int64_t now, int most,
     return store_begin(is->store, err) &&
            store_end(is->store,
                      read_hooks(is, now, arena, *hooks, most, n, err) &&
-                         store_number(is->store, ask, STORE_VALUES(STORE_INT(*n)), 0, next,
-                                      err),
+                         store_number(is->store, ask, STORE_VALUES(STORE_INT(*n)), 0,
+                                      next, err),
                      err);
 }
 
@@ -382,9 +380,10 @@ bool interactions_hook_done(struct interactions *is, struct text id, struct erro
 {
     static const char delete[] = "DELETE FROM interaction_hooks WHERE id = ?";
     return store_begin(is->store, err) &&
-           store_end(is->store,
-                     store_run(is->store, delete, STORE_VALUES(STORE_TEXT(id)), NULL, err),
-                     err);
+           store_end(
+               is->store,
+               store_run(is->store, delete, STORE_VALUES(STORE_TEXT(id)), NULL, err),
+               err);
 }
 
 bool interactions_hook_again(struct interactions *is, const struct hook *hook,

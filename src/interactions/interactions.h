@@ -87,8 +87,8 @@ bool interactions_delete(struct interactions *interactions, struct text id,
 bool interactions_cut_off(struct interactions *interactions, struct arena *arena,
                           struct interaction **rows, int *n, struct error *err);
 
-/* Hooks that are due at `now`, at most `most`. *next: when another one is; 0: none is left
- * besides. */
+/* Hooks that are due at `now`, at most `most`. *next: when another one is; 0: none is
+ * left besides. */
 bool interactions_hooks(struct interactions *interactions, int64_t now, int most,
                         struct arena *arena, struct hook **hooks, int *n, int64_t *next,
                         struct error *err);

@@ -201,10 +201,12 @@ static void hooks_come_when_they_are_due_until_they_are_done(void **state)
 {
     (void)state;
     struct interaction row = made("a", NULL, STATUS_COMPLETED);
-    struct hook in[] = {
-        {TEXT("1"), TEXT("a"), TEXT("http://x"), TEXT("{}"), 0, 10},
-        {TEXT("2"), TEXT("a"), TEXT("http://y"), TEXT("{}"), 0, 20},
-    }, *out;
+    struct hook in[] =
+        {
+            {TEXT("1"), TEXT("a"), TEXT("http://x"), TEXT("{}"), 0, 10},
+            {TEXT("2"), TEXT("a"), TEXT("http://y"), TEXT("{}"), 0, 20},
+        },
+                *out;
     int64_t next;
     int n;
     row.hooks = in;

@@ -14,8 +14,8 @@ static unsigned drawn(unsigned below)
     return (unsigned)(seed >> 33) % below;
 }
 
-/* 10,000 lives of up to 30 happenings in any order: an interaction begins once, ends once,
- * and what it ended as it stays. */
+/* 10,000 lives of up to 30 happenings in any order: an interaction begins once, ends
+ * once, and what it ended as it stays. */
 static void whatever_happens_it_begins_once_and_ends_once(void **state)
 {
     (void)state;

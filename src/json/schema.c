@@ -359,9 +359,9 @@ bool json_decode_at(const struct json_type *type, struct json_object *from,
     const struct path here = {.name = where};
     memset(into, 0, type->size);
     if (!json_object_is_type(from, json_type_object))
-        return refuse_value(
-            &d, &here, &(const struct json_field){.kind = JSON_MESSAGE, .of = type},
-            from);
+        return refuse_value(&d, &here,
+                            &(const struct json_field){.kind = JSON_MESSAGE, .of = type},
+                            from);
     return read_message(&d, &here, type, from, into);
 }
 
