@@ -338,7 +338,7 @@ def test_the_first_event_does_not_wait_for_the_last(server):
         began = time.monotonic()
         wire.until(b"alpha ")
         assert time.monotonic() - began < 0.6 * PATIENCE
-        wire.until(b"delta")
+        wire.until(b'"delta"}')
         assert time.monotonic() - began > 0.8
 
 
@@ -802,12 +802,12 @@ def test_a_webhook_is_signed(scripted, prompt, event, status):
 
 def test_a_webhook_is_tried_again(scripted):
     server = scripted(*SECRET)
-    with Receiver(500, 302) as receiver:
+    with Receiver(302) as receiver:
         made(server, "Say hello", webhook_config={"uris": [receiver.url]})
-        got = receiver.wait(3, 20)
+        got = receiver.wait(2)
         assert len({headers["webhook-id"] for _, headers, _ in got}) == 1 and all(signed(h, b) for _, h, b in got)
-        time.sleep(1.2)
-        receiver.wait(3)
+        time.sleep(0.3)
+        receiver.wait(2)
 
 
 def test_a_webhook_survives_the_server(on_folder):
