@@ -18,7 +18,8 @@ BEGIN {
     may["tune"]   = "base json engine store"
     may["files"]  = "base store"
     may["interactions"] = "base store"
-    may["api"]    = "base json http store files interactions model engine tool media chat tune"
+    may["batches"] = "base store files"
+    may["api"]    = "base json http store files batches interactions model engine tool media chat tune"
     may["cli"]    = "base json http media model"
 }
 FNR == 1 {

@@ -47,6 +47,7 @@ struct api_options {
     const char *webhook_secret;        /* NULL: no webhooks */
     struct workers *webhook_worker; /* with it: who waits for other servers; not owned */
     bool webhook_private;           /* they may be at private addresses */
+    struct batches *batches;        /* with `files` and `disk`; NULL: none are served */
     bool open_files;                /* what there is to know of a file needs no key */
 };
 
@@ -63,6 +64,7 @@ struct api {
     struct webhooks *webhooks;      /* NULL: none are brought */
     struct queue *embedded;         /* the embedder's answers; NULL: no embedder */
     struct watch *embedded_watch;
+    struct batch_run *batch_run; /* NULL: there are no batches */
     struct upload_call *uploads; /* whose bytes are arriving */
     struct timer *sweep;         /* of what expired */
     int n_calls;                 /* requests that are not done */
@@ -101,6 +103,14 @@ void api_cancel(struct api *api);    /* all turns; they are over soon */
 int api_busy(const struct api *api); /* requests and turns that are not over */
 
 /* ---- for the handlers of this room ---- */
+
+/* Whoever asks for an answer without a call. told() is called once, later: with the
+ * answer, JSON on one line that is valid during the call, or with what a call would be
+ * refused with. */
+struct aside {
+    void (*told)(void *arg, const struct error *err, struct text json);
+    void *arg;
+};
 
 /* Answers 200 with the message. */
 void api_reply(struct call *call, const struct json_type *type, const void *message);

@@ -230,7 +230,7 @@ def test_many_at_once(server):
 
 
 REFUSED = [
-    # proves: I031 I032 I036 I038 I046
+    # proves: I031 I032 I036 I038 I046 I124
     ({"agent": "deep-research"}, "exactly one of model and agent"), ({"model": None}, "exactly one of model and agent"),
     ({"model": None, "agent": "deep-research"}, "agent"), ({"input": None}, "input"), ({"input": ""}, "empty"),
     ({"input": []}, "empty"), ({"input": 7}, "input"), ({"input": [{"type": "joke"}]}, "input[0].type"),
@@ -243,6 +243,7 @@ REFUSED = [
     ({"input": [{"type": "image", "uri": "http://example.com/a.png"}]}, "not supported"),
     ({"input": [{"type": "video", "uri": "files/a", "processing": "agentic"}]}, "not supported"),
     ({"input": [{"type": "function_result", "call_id": "x", "result": "1"}]}, "input[0].call_id"),
+    ({"input": None, "continuation_token": "t", "previous_interaction_id": "v1_a"}, "continuation"),
     ({"background": True, "store": False}, "needs store"), ({"cached_content": "cachedContents/a"}, "not supported"),
     ({"continuation_token": "t"}, "not supported"), ({"webhook_config": {"uris": ["http://a"]}}, "--webhook-secret"),
     ({"environment": "e"}, "not supported"), ({"agent_config": {"type": "dynamic"}}, "not supported"),
