@@ -53,6 +53,7 @@ comma := ,
 # Flags of one file. The sampler's loops over the vocabulary are as wide as this CPU's registers
 # (libllama is built for this CPU as well).
 CFLAGS_cli/version = -DPOLLUX_ENGINE='"libllama $(notdir $(ENGINE))"'
+CFLAGS_engine/llm = $(CFLAGS_cli/version)
 CFLAGS_engine/sample = -march=native -Wno-psabi
 CFLAGS_kernel/panel = -O3 -march=native
 

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/queue.h"
+#include "caches/caches.h"
 #include "cli/command.h"
 #include "media/media.h"
 #include "model/catalogue.h"
@@ -33,6 +34,7 @@ enum {
     READERS = 2,      /* media that are read at once */
     MOST_CONNECTIONS = 4096,
     STREAM_LIMIT = 8 << 20, /* bytes that one slow reader may leave unread */
+    CACHES_IN_MEMORY = 512 << 20, /* bytes of rows that were read and are in use */
     GUARD_CTX = 4096,       /* a judge sees a few thousand bytes at a time */
 };
 
@@ -43,7 +45,7 @@ struct settings {
     const char *embedding_model, *guard_model, *guard_script, *blocklist, *readers_dir;
     int64_t port, media_timeout, threads, ctx, parallel, queue, request_limit,
         idle_timeout;
-    int64_t file_limit, files_total;
+    int64_t file_limit, files_total, caches_total;
     struct option_list keys;
     int safety, kernels, media_sandbox, log_format, log_level;
     bool strict_names, open_files;
@@ -104,6 +106,9 @@ static const struct option table[] = {
      "longest file that may be uploaded", NULL},
     {"files-total", 0, OPTION_INT, AT(files_total), "21474836480", 1, 1LL << 50, "BYTES",
      "room for all uploaded files together", NULL},
+    {"caches-total", 0, OPTION_INT, AT(caches_total), "10737418240", 0, 1LL << 50, "BYTES",
+     "room on the disk for the model's state of cached contents; those not used for the longest time "
+     "are computed again", NULL},
     {"open-files", 0, OPTION_SWITCH, AT(open_files), "false", 0, 0, NULL,
      "what there is to know of a file whose name one knows needs no key", NULL},
     {"idle-timeout", 0, OPTION_INT, AT(idle_timeout), "60", 1, 86400, "SECONDS",
@@ -150,6 +155,7 @@ struct server {
     struct workers *workers, *disk, *readers;
     struct media *media;
     struct store *store;
+    struct caches *caches;
     struct files *files;
     struct runner *runner, *guard_runner;
     struct api *api;
@@ -344,6 +350,19 @@ static int open_engine(struct server *s)
     return status;
 }
 
+/* Their rows are of one engine's kind. */
+static int open_caches(struct server *s)
+{
+    struct error err;
+    const struct caches_options options = {
+        .key = engine_info(s->engine)->rows_key,
+        .disk_limit = s->settings.caches_total,
+        .memory_limit = CACHES_IN_MEMORY,
+    };
+    s->caches = caches_open(s->store, files_blobs(s->files), &options, &err);
+    return s->caches ? SERVE_OK : fail(SERVE_FAILED, &err);
+}
+
 static int open_guard(struct server *s)
 {
     struct error err;
@@ -487,6 +506,7 @@ static void open_api(struct server *s)
         .request_limit = settings->request_limit,
         .files = s->files,
         .disk = s->disk,
+        .caches = s->caches,
         .open_files = settings->open_files,
         .media = s->media,
         .readers = s->readers,
@@ -591,6 +611,8 @@ static int open_all(struct server *s)
     if (status == SERVE_OK)
         status = open_engine(s);
     if (status == SERVE_OK)
+        status = open_caches(s);
+    if (status == SERVE_OK)
         status = open_embedder(s);
     if (status == SERVE_OK)
         status = open_rooms(s);
@@ -621,6 +643,7 @@ static void close_all(struct server *s)
         engine_close(s->engine);
     if (s->guard_engine)
         engine_close(s->guard_engine);
+    caches_close(s->caches);
     files_close(s->files);
     store_close(s->store);
     blocklist_close(s->blocklist);

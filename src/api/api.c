@@ -1,5 +1,7 @@
 /* api.c - routes, keys, error replies. */
 #include "api/api.h"
+#include "api/cached.h"
+#include "api/caches.h"
 #include "api/embed.h"
 #include "api/files.h"
 #include "api/generate.h"
@@ -217,6 +219,7 @@ enum {
     OPEN_FILE = 2, /* likewise, where the owner wants it (--open-files) */
     FILES = 4,     /* needs a place for files */
     ARRIVES = 8,   /* handled when the header is there; its body comes in pieces */
+    CACHES = 16,   /* needs a place for caches */
 };
 
 /* clang-format off */
@@ -245,6 +248,11 @@ static const struct route routes[] = {
     {"POST",   "/resumable/upload/{v}/files", upload_arrive,        FILES | OPEN | ARRIVES},
     {"PUT",    "/resumable/upload/{v}/files", upload_arrive,        FILES | OPEN | ARRIVES},
     {"DELETE", "/resumable/upload/{v}/files", upload_arrive,        FILES | OPEN | ARRIVES},
+    {"POST",   "cachedContents",              caches_route_create,  CACHES},
+    {"GET",    "cachedContents",              caches_route_list,    CACHES},
+    {"GET",    "cachedContents/{}",           caches_route_get,     CACHES},
+    {"PATCH",  "cachedContents/{}",           caches_route_patch,   CACHES},
+    {"DELETE", "cachedContents/{}",           caches_route_delete,  CACHES},
     {"GET",    "/$discovery/rest",            files_route_discovery, FILES | OPEN},
 };
 /* clang-format on */
@@ -360,10 +368,10 @@ static bool is_open(const struct api *api, const struct route *route)
     return route->flags & OPEN || (route->flags & OPEN_FILE && api->options.open_files);
 }
 
-static void refuse_files(struct call *call)
+static void refuse_place(struct call *call, const char *things)
 {
     struct error err;
-    error_set(&err, ERROR_UNIMPLEMENTED, "This server has no place for files.");
+    error_set(&err, ERROR_UNIMPLEMENTED, "This server has no place for %s.", things);
     api_error(call, &err);
 }
 
@@ -377,7 +385,9 @@ static void route_call(struct call *call)
     else if (!is_open(call->api, route) && !api_let_in(call, &err))
         api_error(call, &err);
     else if (route->flags & FILES && !call->api->options.files)
-        refuse_files(call);
+        refuse_place(call, "files");
+    else if (route->flags & CACHES && !call->api->options.caches)
+        refuse_place(call, "caches");
     else
         route->handle(call);
     buf_free(&others);
@@ -469,7 +479,10 @@ static void on_sweep(void *arg);
 
 static void run_sweep(struct work *work)
 {
-    files_sweep(((struct sweep *)work)->api->options.files);
+    const struct api_options *options = &((struct sweep *)work)->api->options;
+    files_sweep(options->files);
+    if (options->caches)
+        caches_sweep(options->caches);
 }
 
 static void end_sweep(struct work *work)
@@ -523,6 +536,8 @@ void api_cancel(struct api *api)
     embed_cancel_all(api);
     for (struct upload_call *u = api->uploads; u; u = upload_next(u))
         upload_stop(u);
+    caches_cancel_all(api);
+    cached_cancel_all(api);
 }
 
 int api_busy(const struct api *api)
@@ -532,5 +547,5 @@ int api_busy(const struct api *api)
         n++;
     for (const struct upload_call *u = api->uploads; u; u = upload_next(u))
         n++;
-    return n + embed_count(api);
+    return n + embed_count(api) + caches_creating(api) + cached_count(api);
 }

@@ -13,7 +13,11 @@
 struct content_rules {
     bool thinks; /* was trained to think before it answers */
     struct api_defaults defaults;
+    bool is_cache; /* the beginning of a chat: contents may be missing */
 };
+
+/* The request's first contents and tools came from a cache: chat->kept_turns and
+ * kept_tools, set before, say how many. Paths in errors count from behind them. */
 
 bool content_chat(const struct wire_generate *request, const struct content_rules *rules,
                   struct arena *arena, struct chat *chat, struct error *err);

@@ -24,8 +24,10 @@ static const char *const documented_embedders[] = {
 
 static const char *const families[] = {"gemini-", "gemma-"};
 
-static const struct text methods[] = {
-    {"generateContent", 15}, {"streamGenerateContent", 21}, {"countTokens", 11}};
+static const struct text methods[] = {{"generateContent", 15},
+                                      {"streamGenerateContent", 21},
+                                      {"countTokens", 11},
+                                      {"createCachedContent", 19}};
 
 static const struct text embed_methods[] = {{"embedContent", 12},
                                             {"batchEmbedContents", 18}};

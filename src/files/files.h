@@ -41,6 +41,9 @@ struct files *files_open(struct store *store, const struct files_options *option
                          struct error *err);
 void files_close(struct files *files);
 
+/* The blobs that files are kept in, for others who keep bytes in the same folder. */
+struct blobs *files_blobs(const struct files *files);
+
 bool files_get(struct files *files, struct text id, struct arena *arena,
                struct file *file, struct error *err);
 
