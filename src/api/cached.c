@@ -94,6 +94,7 @@ bool cached_merge(const struct cached *cached, struct wire_generate *request,
     request->tools = joined(arena, kept->tools, request->tools, sizeof(struct wire_tool));
     if (!request->tool_config)
         request->tool_config = kept->tool_config;
+    chat->kept = true;
     chat->kept_turns = (int)kept->contents.n;
     chat->kept_tools = (int)kept->tools.n;
     return true;

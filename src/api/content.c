@@ -597,6 +597,8 @@ bool content_chat(const struct wire_generate *request, const struct content_rule
                   struct arena *arena, struct chat *chat, struct error *err)
 {
     struct reader reader = {request, rules, arena, chat, err};
+    if (request->cached.len > 0 && !chat->kept) /* never as if it were not there */
+        return not_yet(err, "cached_content", "a cache in this call");
     return read_contents(&reader) && match_contents(&reader) && read_system(&reader) &&
            tools_read(request, arena, chat, err) && read_safety(&reader) &&
            read_config(&reader);

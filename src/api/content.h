@@ -16,8 +16,9 @@ struct content_rules {
     bool is_cache; /* the beginning of a chat: contents may be missing */
 };
 
-/* The request's first contents and tools came from a cache: chat->kept_turns and
- * kept_tools, set before, say how many. Paths in errors count from behind them. */
+/* Where the request's first contents and tools came from a cache, chat->kept, kept_turns
+ * and kept_tools say so before (cached.h). Paths in errors count from behind them. A
+ * request that names a cache which was not put into it is refused. */
 
 bool content_chat(const struct wire_generate *request, const struct content_rules *rules,
                   struct arena *arena, struct chat *chat, struct error *err);

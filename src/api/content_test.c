@@ -509,6 +509,7 @@ static void no_engine_takes_files_or_built_in_tools(void **state)
         {with_part("{\"file_data\":{\"file_uri\":\"x\"}}"),
          "contents[0].parts[1].file_data", NULL},
         {"{" SAY ",\"tools\":[{\"googleSearch\":{}}]}", "tools[0].google_search", NULL},
+        {"{" SAY ",\"cachedContent\":\"cachedContents/c\"}", "cached_content", NULL},
         {with_config("\"speechConfig\":{\"languageCode\":\"de\"}"),
          "generation_config.speech_config", NULL},
     };
