@@ -207,10 +207,12 @@ static bool place_sequence(struct local *local, struct sequence *sequence)
 
 static bool admit_sequence(struct local *local, struct sequence *sequence)
 {
+    bool first = sequence->candidate == 0; /* a later one may be over and gone then */
+    struct local_job *job = sequence->job;
     if (!place_sequence(local, sequence))
         return false;
-    if (sequence->candidate == 0) /* the others fork from it */
-        job_drop_rows(sequence->job);
+    if (first) /* the others fork from it */
+        job_drop_rows(job);
     return true;
 }
 
