@@ -33,9 +33,9 @@ enum {
     DISK_WORKERS = 4, /* they wait more than they work */
     READERS = 2,      /* media that are read at once */
     MOST_CONNECTIONS = 4096,
-    STREAM_LIMIT = 8 << 20, /* bytes that one slow reader may leave unread */
+    STREAM_LIMIT = 8 << 20,       /* bytes that one slow reader may leave unread */
     CACHES_IN_MEMORY = 512 << 20, /* bytes of rows that were read and are in use */
-    GUARD_CTX = 4096,       /* a judge sees a few thousand bytes at a time */
+    GUARD_CTX = 4096,             /* a judge sees a few thousand bytes at a time */
 };
 
 /* ---- the command line ---- */

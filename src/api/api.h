@@ -41,10 +41,10 @@ struct api_options {
     struct text embed_display_name, embed_description; /* may be absent */
     struct embed_facts embed_facts; /* before it is loaded: what the catalogue says */
 
-    struct files *files;  /* NULL: files are not served; not owned */
-    struct workers *disk; /* does what waits for the disk; not owned */
+    struct files *files;   /* NULL: files are not served; not owned */
+    struct workers *disk;  /* does what waits for the disk; not owned */
     struct caches *caches; /* NULL: nothing is cached by name; not owned; with `disk` */
-    bool open_files;      /* what there is to know of a file needs no key */
+    bool open_files;       /* what there is to know of a file needs no key */
 };
 
 #define API_JSON "application/json; charset=UTF-8"

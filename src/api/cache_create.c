@@ -136,8 +136,8 @@ static bool check(struct creation *c)
 static void run_decode(struct work *work)
 {
     struct creation *c = (struct creation *)work;
-    c->good = json_read(&wire_cache_type, c->body, &c->asked, c->arena, &c->err) &&
-              check(c);
+    c->good =
+        json_read(&wire_cache_type, c->body, &c->asked, c->arena, &c->err) && check(c);
     if (!c->good)
         return;
     c->kept = (struct wire_kept){
@@ -312,8 +312,8 @@ void caches_route_create(struct call *call)
     call->closed = on_closed;
     c->deadline_s = api_timeout_s(call);
     if (c->deadline_s > 0)
-        c->deadline = loop_after(c->api->loop, (int64_t)c->deadline_s * 1000,
-                                 on_deadline, c);
+        c->deadline =
+            loop_after(c->api->loop, (int64_t)c->deadline_s * 1000, on_deadline, c);
     start(c, c->api->workers, run_decode, on_decoded);
 }
 

@@ -42,7 +42,8 @@ bool cached_read(struct api *api, struct text name, struct text model, bool rows
     struct caches *caches = api->options.caches;
     struct text id;
     if (!caches)
-        return error_set(err, ERROR_UNIMPLEMENTED, "This server has no place for caches.");
+        return error_set(err, ERROR_UNIMPLEMENTED,
+                         "This server has no place for caches.");
     if (!text_starts(name, "cachedContents/"))
         return error_at(err, "cached_content",
                         "* GenerateContentRequest.cached_content: Invalid cached content "
@@ -60,9 +61,8 @@ bool cached_read(struct api *api, struct text name, struct text model, bool rows
                         TEXT_ARG(model), TEXT_ARG(is));
     arena_defer(arena, let_go, cached);
     cached->lacks =
-        rows &&
-        !caches_rows(caches, cached->entry.id, runner_engine(api->runner), cached->rows,
-                     &cached->n_rows);
+        rows && !caches_rows(caches, cached->entry.id, runner_engine(api->runner),
+                             cached->rows, &cached->n_rows);
     return read_body(cached, arena, err);
 }
 
@@ -184,8 +184,8 @@ static void end(struct making *m)
 {
     log_line(m->good ? LOG_INFO : LOG_WARN, "caches", "id=%.*s rows=%s tokens=%d%s%s",
              TEXT_ARG(m->id), m->good ? "made" : "not_made",
-             m->n_prefixes > 0 ? m->prefixes[0].n : 0, m->good ? "" : " why=",
-             m->good ? "" : error_row(m->err.code)->name);
+             m->n_prefixes > 0 ? m->prefixes[0].n : 0,
+             m->good ? "" : " why=", m->good ? "" : error_row(m->err.code)->name);
     tell_waits(m);
     close_making(m);
 }
@@ -231,8 +231,8 @@ static struct making *open_making(struct api *api, const struct cached *cached)
     m->api = api;
     m->id = arena_text(arena, cached->entry.id);
     m->body = arena_text(arena, cached->entry.body);
-    m->model = arena_text(arena, text_slice(cached->entry.model, strlen("models/"),
-                                            SIZE_MAX));
+    m->model =
+        arena_text(arena, text_slice(cached->entry.model, strlen("models/"), SIZE_MAX));
     m->at = &api->makings;
     m->next = *m->at;
     if (m->next)

@@ -36,7 +36,8 @@ bool cached_chat(struct api *api, const struct wire_kept *kept, struct arena *ar
                  struct chat *chat, struct error *err);
 
 /* Somebody who waits for a cache's rows, which then lie in `cached`; without them it goes
- * on as well. `on` is called once, unless the wait was ended before. The loop's thread. */
+ * on as well. `on` is called once, unless the wait was ended before. The loop's thread.
+ */
 struct cached_wait {
     struct cached *cached;
     void (*on)(struct cached_wait *wait);

@@ -216,8 +216,9 @@ bool caches_expiry(const struct wire_cache *asked, int64_t otherwise, int64_t *e
     if (asked->expires.set)
         *expires = asked->expires.is;
     else if (__builtin_add_overflow(now, ttl, expires))
-        return error_at(err, "ttl", "ttl is too long: the cache would outlive the "
-                                    "calendar.");
+        return error_at(err, "ttl",
+                        "ttl is too long: the cache would outlive the "
+                        "calendar.");
     return true;
 }
 
@@ -252,8 +253,8 @@ static bool read_mask(struct text mask, unsigned *fields, struct error *err)
     return true;
 }
 
-static bool stays(struct text asked, struct text is, const char *field,
-                  const char *name, struct error *err)
+static bool stays(struct text asked, struct text is, const char *field, const char *name,
+                  struct error *err)
 {
     return !asked.len || text_same(asked, is) ||
            error_at(err, field,
@@ -267,8 +268,8 @@ static bool stays(struct text asked, struct text is, const char *field,
 static bool check_unchanged(const struct wire_cache *asked,
                             const struct cache_entry *entry, struct error *err)
 {
-    bool holds = asked->contents.n || asked->tools.n || asked->system ||
-                 asked->tool_config;
+    bool holds =
+        asked->contents.n || asked->tools.n || asked->system || asked->tool_config;
     if (holds)
         return error_at(err, "cached_content",
                         "What a CachedContent holds cannot be changed: only its "

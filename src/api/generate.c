@@ -61,8 +61,8 @@ struct generation {
     enum caching caching;
     struct cached cached;    /* once READ */
     struct cached_wait wait; /* for its rows */
-    bool decoded; /* the chat is there, or a cache is to be read for it */
-    bool good;    /* so far; else err says why not */
+    bool decoded;            /* the chat is there, or a cache is to be read for it */
+    bool good;               /* so far; else err says why not */
     struct error err;
     struct wire_generate request;
     struct chat chat;
@@ -362,8 +362,7 @@ static void start_turn(struct generation *g)
         .model = info->model,
         .prompt = g->prompt.text,
         .safety = g->chat.safety,
-        .n_media =
-            g->attached.n > 0 || g->cached.has_media ? g->attached.n_tokens : NULL,
+        .n_media = g->attached.n > 0 || g->cached.has_media ? g->attached.n_tokens : NULL,
         .n_kept = g->caching ? g->cached.n_media : NULL,
         .n_kept_tokens = g->cached.entry.n_tokens,
         .thoughts = thinking && thinking->include.set && thinking->include.is,
@@ -433,8 +432,7 @@ static void make_chat(struct generation *g)
         .thinks = prompter_thinks(runner_prompter(g->api->runner)),
         .defaults = g->api->options.defaults,
     };
-    g->good =
-        g->good && content_chat(&g->request, &rules, g->arena, &g->chat, &g->err);
+    g->good = g->good && content_chat(&g->request, &rules, g->arena, &g->chat, &g->err);
     g->attached.n = g->good ? attach_find(&g->chat) : 0;
 }
 

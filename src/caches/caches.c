@@ -127,10 +127,10 @@ static bool replace(struct caches *caches, struct text id, int n_tokens,
         "UPDATE caches SET n_tokens = ? WHERE id = ? AND expires > ?";
     static const char ask[] = "SELECT 1 FROM blobs WHERE hash = ?";
     int n_there = 0;
-    bool good = store_run(caches->store, set,
-                          STORE_VALUES(STORE_INT(n_tokens), STORE_TEXT(id),
-                                       STORE_INT(caches_now())),
-                          &n_there, err);
+    bool good = store_run(
+        caches->store, set,
+        STORE_VALUES(STORE_INT(n_tokens), STORE_TEXT(id), STORE_INT(caches_now())),
+        &n_there, err);
     if (good && n_there == 0)
         return not_found(id, err);
     good = good && rows_drop(caches, id, kept, n_kept, err) &&
@@ -219,11 +219,11 @@ static bool read_page(struct caches *caches, int64_t created, struct text id, in
     static const char ask[] = "SELECT " COLUMNS " FROM caches "
                               "WHERE expires > ?1 AND (created, id) < (?2, ?3) "
                               "ORDER BY created DESC, id DESC LIMIT ?4";
-    struct rows *rows = store_ask(caches->store, ask,
-                                  STORE_VALUES(STORE_INT(caches_now()),
-                                               STORE_INT(created), STORE_TEXT(id),
-                                               STORE_INT(most)),
-                                  err);
+    struct rows *rows =
+        store_ask(caches->store, ask,
+                  STORE_VALUES(STORE_INT(caches_now()), STORE_INT(created),
+                               STORE_TEXT(id), STORE_INT(most)),
+                  err);
     if (!rows)
         return false;
     for (*n = 0; store_next(rows, err); ++*n)

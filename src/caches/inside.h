@@ -37,13 +37,13 @@ struct row_parts {
     char names[CACHE_FORMS][64];
     int n;
 };
-bool rows_write(struct caches *caches, struct text id, struct saved_rows *const *rows, int n,
-                struct row_parts *parts, struct error *err);
+bool rows_write(struct caches *caches, struct text id, struct saved_rows *const *rows,
+                int n, struct row_parts *parts, struct error *err);
 void rows_written(struct caches *caches, struct row_parts *parts); /* or given up */
 
 /* Inside a transaction, with blobs locked. */
-bool rows_insert(struct caches *caches, struct text id, struct saved_rows *const *rows, int n,
-                 struct row_parts *parts, struct error *err);
+bool rows_insert(struct caches *caches, struct text id, struct saved_rows *const *rows,
+                 int n, struct row_parts *parts, struct error *err);
 
 /* Likewise; adds to kept[0..*n) those that were dropped. */
 bool rows_drop(struct caches *caches, struct text id, struct kept_rows *kept, int *n,

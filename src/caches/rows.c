@@ -30,8 +30,8 @@ static struct part *write_one(struct caches *caches, const char *name,
     return NULL;
 }
 
-bool rows_write(struct caches *caches, struct text id, struct saved_rows *const *rows, int n,
-                struct row_parts *parts, struct error *err)
+bool rows_write(struct caches *caches, struct text id, struct saved_rows *const *rows,
+                int n, struct row_parts *parts, struct error *err)
 {
     *parts = (struct row_parts){0};
     for (int i = 0; i < n; i++) {
@@ -56,8 +56,8 @@ void rows_written(struct caches *caches, struct row_parts *parts)
     parts->n = 0;
 }
 
-bool rows_insert(struct caches *caches, struct text id, struct saved_rows *const *rows, int n,
-                 struct row_parts *parts, struct error *err)
+bool rows_insert(struct caches *caches, struct text id, struct saved_rows *const *rows,
+                 int n, struct row_parts *parts, struct error *err)
 {
     static const char insert[] =
         "INSERT INTO cache_rows (cache_id, form, key, tokens, hash, size) "
@@ -96,8 +96,8 @@ bool rows_drop(struct caches *caches, struct text id, struct kept_rows *kept, in
     }
     good = good && err->code == ERROR_OK;
     store_done(rows);
-    good = good &&
-           store_run(caches->store, drop, STORE_VALUES(STORE_TEXT(id)), NULL, err);
+    good =
+        good && store_run(caches->store, drop, STORE_VALUES(STORE_TEXT(id)), NULL, err);
     for (int i = from; good && i < *n; i++)
         good = blob_drop(caches->blobs, name_of(kept[i].hash), &kept[i].last, err);
     arena_close(arena);
@@ -346,8 +346,8 @@ bool caches_rows(struct caches *caches, struct text id, struct engine *engine,
         bool full = false;
         if (engine && engine_cached(engine, tokens, n_tokens) >= n_tokens)
             continue;
-        rows[*n] = load(caches, (const unsigned char *)forms[i].hash.at, forms[i].size,
-                        &full);
+        rows[*n] =
+            load(caches, (const unsigned char *)forms[i].hash.at, forms[i].size, &full);
         if (rows[*n])
             ++*n;
         else if (full)

@@ -134,11 +134,11 @@ static void on_event(struct listener *self, const struct job_event *event)
     give_up(w, &err);
 }
 
-struct prefix_work *
-prefix_start(struct runner *runner, const struct prefix *prefixes, int n,
-             struct text model, struct arena *arena,
-             void (*on)(struct saved_rows **rows, int n, const struct error *error, void *arg),
-             void *arg, struct error *err)
+struct prefix_work *prefix_start(struct runner *runner, const struct prefix *prefixes,
+                                 int n, struct text model, struct arena *arena,
+                                 void (*on)(struct saved_rows **rows, int n,
+                                            const struct error *error, void *arg),
+                                 void *arg, struct error *err)
 {
     struct prefix_work *w = arena_new(arena, struct prefix_work);
     *w = (struct prefix_work){

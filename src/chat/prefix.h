@@ -27,11 +27,11 @@ struct prefix_work; /* under way */
  * is called exactly once, later, unless NULL was returned: with rows, which become the
  * receiver's, one for each prefix; or with an error (CANCELLED after prefix_cancel).
  * Memory is in the arena, which must live until then. The loop's thread. */
-struct prefix_work *
-prefix_start(struct runner *runner, const struct prefix *prefixes, int n,
-             struct text model, struct arena *arena,
-             void (*on)(struct saved_rows **rows, int n, const struct error *error, void *arg),
-             void *arg, struct error *err);
+struct prefix_work *prefix_start(struct runner *runner, const struct prefix *prefixes,
+                                 int n, struct text model, struct arena *arena,
+                                 void (*on)(struct saved_rows **rows, int n,
+                                            const struct error *error, void *arg),
+                                 void *arg, struct error *err);
 void prefix_cancel(struct prefix_work *work);
 
 #endif

@@ -53,8 +53,7 @@ static int tear_down(void **state)
 
 static void says(enum role role, const char *words)
 {
-    struct turn_of *turns =
-        arena_array(arena, struct turn_of, (size_t)chat.n_turns + 1);
+    struct turn_of *turns = arena_array(arena, struct turn_of, (size_t)chat.n_turns + 1);
     struct part *part = arena_new(arena, struct part);
     *part = (struct part){.kind = PART_TEXT, .text = text_of(words)};
     for (int i = 0; i < chat.n_turns; i++)
@@ -144,8 +143,9 @@ static void one_that_was_cancelled_ends_with_that(void **state)
 static void one_that_is_too_long_is_refused_with_both_numbers(void **state)
 {
     (void)state;
-    says(ROLE_USER, "a b c d e f g h i j k l m n o p q r s t u v w x y z a b c d e f g h i "
-                    "j k l m n o p q r s t u v w x y z a b c d e f g h i j k l m n o p");
+    says(ROLE_USER,
+         "a b c d e f g h i j k l m n o p q r s t u v w x y z a b c d e f g h i "
+         "j k l m n o p q r s t u v w x y z a b c d e f g h i j k l m n o p");
     find();
     assert_null(start());
     assert_int_equal(err.code, ERROR_INVALID_ARGUMENT);

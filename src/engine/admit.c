@@ -119,8 +119,8 @@ static int best_saved(const struct job_spec *spec, const struct saved_rows **bes
 }
 
 /* The slot holds the first n of the saved rows, or, when that fails, none. */
-static bool restore_rows(struct local *local, const struct saved_rows *rows, struct slot *slot,
-                         int n)
+static bool restore_rows(struct local *local, const struct saved_rows *rows,
+                         struct slot *slot, int n)
 {
     bool restored = llm_restore(local->llm, slot->index, rows->state, n);
     slot->n_past = restored ? n : 0;

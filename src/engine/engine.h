@@ -33,10 +33,10 @@ struct engine_info {
     int n_ctx;   /* tokens a sequence can hold, prompt and answer together */
     int n_slots; /* sequences that run at once */
     int n_vocab;
-    struct text rows_key; /* rows may come back to an engine with the same key only: of the
-                           * model, what computes, and in which shapes */
+    struct text rows_key; /* rows may come back to an engine with the same key only: of
+                           * the model, what computes, and in which shapes */
     const char *kernels;  /* whose products: "panels", "libllama"; NULL: no model */
-    bool add_bos;        /* a prompt begins with bos (prompt.c puts it there) */
+    bool add_bos;         /* a prompt begins with bos (prompt.c puts it there) */
     bool scripted; /* replays a file: takes tools, thoughts, faults as they are written */
 };
 
@@ -111,8 +111,8 @@ struct job_event {
     int n_output;       /* sampled so far by this candidate, the end token not counted */
     enum finish finish; /* the rest with JOB_END */
     struct error error; /* SAFETY, BLOCKED: `message` names the reason, if not SAFETY */
-    struct saved_rows *rows;  /* wanted, and the prompt was computed; the receiver's to release.
-                         * NULL: none */
+    struct saved_rows *rows; /* wanted, and the prompt was computed; the receiver's to
+                              * release. NULL: none */
     int64_t queued_us, prefill_us, decode_us;
 };
 

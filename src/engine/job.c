@@ -19,7 +19,8 @@ struct local_job *job_open(struct engine *engine, const struct job_spec *spec,
     job->spec.tokens = tokens;
     job->spec.prompt = job->spec.model = (struct text){0};
     job->spec.stops = NULL; /* each sequence's output has them */
-    struct saved_rows **rows = arena_array(arena, struct saved_rows *, (size_t)spec->n_rows + 1);
+    struct saved_rows **rows =
+        arena_array(arena, struct saved_rows *, (size_t)spec->n_rows + 1);
     for (int i = 0; i < spec->n_rows; i++)
         rows[i] = rows_hold(spec->rows[i]);
     job->spec.rows = rows;

@@ -42,7 +42,7 @@ struct sequence {
     int n_cached, n_output;
     struct buf text;               /* safe to show, not sent yet */
     struct buf steps;              /* struct sampled: not sent yet */
-    struct saved_rows *rows;             /* wanted, and there; goes with the end */
+    struct saved_rows *rows;       /* wanted, and there; goes with the end */
     int64_t admitted_us, spoke_us; /* 0: not yet */
     bool over;
 };

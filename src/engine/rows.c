@@ -59,7 +59,8 @@ bool rows_parse(struct saved_rows *rows)
     return true;
 }
 
-struct saved_rows *rows_make(const int32_t *tokens, int n_tokens, int n_exact, size_t state_len)
+struct saved_rows *rows_make(const int32_t *tokens, int n_tokens, int n_exact,
+                             size_t state_len)
 {
     struct head head = {.n_tokens = n_tokens, .n_exact = n_exact, .state_len = state_len};
     size_t size = sizeof(int32_t) * (size_t)n_tokens;

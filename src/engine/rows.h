@@ -21,8 +21,9 @@ struct saved_rows {
 
 /* With room for the state; held once. */
 struct saved_rows *rows_make(const int32_t *tokens, int n_tokens, int n_exact,
-                       size_t state_len);
-char *rows_state(struct saved_rows *rows); /* for whoever made it, before anyone else has it */
+                             size_t state_len);
+char *
+rows_state(struct saved_rows *rows); /* for whoever made it, before anyone else has it */
 
 /* Likewise for bytes that were kept: fill rows_room(), then rows_parse(), before anything
  * else of it is looked at. False: these are no rows. */
@@ -31,8 +32,8 @@ char *rows_room(struct saved_rows *rows);
 bool rows_parse(struct saved_rows *rows);
 
 struct saved_rows *rows_hold(struct saved_rows *rows); /* and returns it; NULL is fine */
-void rows_release(struct saved_rows *rows);      /* NULL is fine */
-int rows_holders(struct saved_rows *rows);       /* how many hold it just now */
+void rows_release(struct saved_rows *rows);            /* NULL is fine */
+int rows_holders(struct saved_rows *rows);             /* how many hold it just now */
 
 /* How many tokens this prompt begins with as the rows do. */
 int rows_common(const struct saved_rows *rows, const int32_t *tokens, int n);

@@ -70,7 +70,8 @@ static struct text shown(struct text text)
     return start;
 }
 
-/* ---- rows: what a script has of them is as long as a model's, and can be checked ---- */
+/* ---- rows: what a script has of them is as long as a model's, and can be checked ----
+ */
 
 enum { ROW_BYTES = 1024 };
 
@@ -86,7 +87,7 @@ static void fill_row(int32_t token, int i, char *row)
 static struct saved_rows *rows_of(const struct job_spec *spec)
 {
     struct saved_rows *rows = rows_make(spec->tokens, spec->n_tokens, spec->n_tokens,
-                                  (size_t)spec->n_tokens * ROW_BYTES);
+                                        (size_t)spec->n_tokens * ROW_BYTES);
     for (int i = 0; i < spec->n_tokens; i++)
         fill_row(spec->tokens[i], i, rows_state(rows) + (size_t)i * ROW_BYTES);
     return rows;
@@ -483,7 +484,8 @@ static struct script_job *job_new(struct engine *engine, const struct job_spec *
     job->spec.prompt = arena_text(arena, spec->prompt);
     job->spec.model = arena_text(arena, spec->model);
     job->spec.stops = copy_texts(arena, spec->stops, spec->n_stops);
-    struct saved_rows **rows = arena_array(arena, struct saved_rows *, (size_t)spec->n_rows + 1);
+    struct saved_rows **rows =
+        arena_array(arena, struct saved_rows *, (size_t)spec->n_rows + 1);
     for (int i = 0; i < spec->n_rows; i++)
         rows[i] = rows_hold(spec->rows[i]);
     job->spec.rows = rows;
