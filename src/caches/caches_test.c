@@ -155,7 +155,7 @@ static void another_engine_gets_no_rows_until_its_own_are_saved(void **state)
 static void damaged_rows_are_not_given_and_can_be_saved_again(void **state)
 {
     (void)state;
-    char command[120];
+    char command[200];
     struct cache_entry made = make(7, 100);
     snprintf(command, sizeof command,
              "f=$(find %s/blobs -type f); chmod u+w $f; printf x | dd of=$f bs=1 seek=60 "
