@@ -10,7 +10,7 @@ from test_caches import CACHES, TOOL, create, n_cached, usage, use, user
 
 pytestmark = pytest.mark.timeout(400)
 
-BOOK = " ".join(f"On day {i} the keeper of lighthouse number {i % 17} saw {i * 7 % 23} ships go by." for i in range(48))
+BOOK = " ".join(f"On day {i} the keeper of lighthouse number {i % 17} saw {i * 7 % 23} ships go by." for i in range(26))
 ASK = "What did the keeper see? Answer in a few words."
 SEEDED = {"seed": 7, "temperature": 1.0, "maxOutputTokens": 12}
 SHORT = {"temperature": 0, "maxOutputTokens": 1}
@@ -45,7 +45,7 @@ def test_after_a_restart(on_folder):
     plain = server.generate([user(BOOK), user(ASK)], SEEDED)
     cache = create(server, BOOK, model="models/gemini-2.0-flash")
     total = cache["usageMetadata"]["totalTokenCount"]
-    assert total > 1000
+    assert total > 500
     warm = use(server, cache, ASK, SEEDED, model="models/gemini-2.0-flash")
     server.stop()
 
@@ -97,5 +97,5 @@ def test_tools_of_a_cache(real):
 
 
 def test_a_context_that_a_cache_does_not_fit(real):
-    answer = real.post(CACHES, {"model": "models/gemini-2.0-flash", "contents": [user(BOOK * 20)]})
+    answer = real.post(CACHES, {"model": "models/gemini-2.0-flash", "contents": [user(BOOK * 40)]})
     assert answer.status == 400 and "exceeds the maximum number of tokens" in answer.error["message"], answer
