@@ -9,6 +9,7 @@
 #ifndef POLLUX_API_API_H
 #define POLLUX_API_API_H
 
+#include "caches/caches.h"
 #include "chat/turn.h"
 #include "engine/embed.h"
 #include "files/files.h"
@@ -48,7 +49,8 @@ struct api_options {
     struct workers *webhook_worker; /* with it: who waits for other servers; not owned */
     bool webhook_private;           /* they may be at private addresses */
     struct batches *batches;        /* with `files` and `disk`; NULL: none are served */
-    bool open_files;                /* what there is to know of a file needs no key */
+    struct caches *caches; /* NULL: nothing is cached by name; not owned; with `disk` */
+    bool open_files;       /* what there is to know of a file needs no key */
 };
 
 #define API_JSON "application/json; charset=UTF-8"
@@ -66,6 +68,8 @@ struct api {
     struct watch *embedded_watch;
     struct batch_run *batch_run; /* NULL: there are no batches */
     struct upload_call *uploads; /* whose bytes are arriving */
+    struct creation *creations;  /* of caches; cache_create.c's */
+    struct making *makings;      /* of rows that caches lack; cached.c's */
     struct timer *sweep;         /* of what expired */
     int n_calls;                 /* requests that are not done */
     int n_reading;               /* whose media are being read, or wait for it */

@@ -137,7 +137,8 @@ bool attach_read(const struct attach_from *from, struct chat *chat,
             char place[80], path[100];
             if (part->kind != PART_MEDIA)
                 continue;
-            snprintf(place, sizeof place, "contents[%d].parts[%d]", i, k);
+            int turn = i - (i < chat->kept_turns ? 0 : chat->kept_turns);
+            snprintf(place, sizeof place, "contents[%d].parts[%d]", turn, k);
             snprintf(path, sizeof path, "%s.%s", place,
                      part->media->uri.len ? "file_data" : "inline_data");
             good = read_one(from, part, cancelled, arena, err);

@@ -36,6 +36,7 @@ SAYS = {
     "004_text": "magic backpack", "004_system": "Meow.", "004_config": "agic backpack",
     "004_stream": "magic backpack", "004_chat": DOGS, "004_chat_stream": DOGS, "004_safety": "Soccer Club",
     "000_image": "SCHOENSTEIN", "004_image": "SCHOENSTEIN", "004_audio": "What is the capital",
+    "004_cache": "Please summarize this transcript.",
     "004_json": "Snickerdoodle", "004_functions": "dim and warm",
     "001_text": "How does AI work?", "001_thinking": "How does AI work?", "001_system": "Meow.",
     "001_config": "AI works", "001_image": "SCHOENSTEIN", "001_stream": "AI works", "001_chat": DOGS,
@@ -125,6 +126,8 @@ def command(path, base, folder):
 
 def media(stem):
     """The files that the samples with images and sound send."""
+    if stem.endswith("_cache"):
+        return {"a11.txt": b"GOOD MORNING EAGLE. WE ARE GO. " * 100}
     if stem.endswith("_audio"):
         return {"samplesmall.mp3": sound("mp3")}
     if stem.endswith("_image"):
@@ -166,7 +169,7 @@ TOOLS = ["003_search.py", "003_search.mjs", "003_search.sh"]
 @pytest.mark.parametrize("path", sorted(p for p in SAMPLES.iterdir() if p.name not in BROKEN + TOOLS), ids=lambda p: p.name)
 def test_sample(server, tmp_path, path):
     """proves: I001 I002 I004 I013-I016 I020-I024 I048 I049 I051 I062 I075 I077 I078 I083 I097 I098 I105 I110 X013 G001 G002 G005 G006 G007 G009 G010 G015 G048 G049 G056 G066 G068 A001 H001 H022 H023 H026
-    J004 J014-J018 S001 S014 S015 X001-X004 X005-X007 X010 X011 X024 X025 X029"""
+    J004 J014-J018 S001 S014 S015 X001-X004 X005-X007 X010 X011 X024 X025 X029 C001 C006 F030"""
     said = output(path, server.base, tmp_path)
     assert OTHERS.get(path.name, SAYS[path.stem]) in said, said
 
