@@ -475,7 +475,8 @@ def test_kill_9_loses_and_doubles_no_line(on_script, source):
     keys = [line["key"] if source == "file" else line["metadata"]["key"] for line in lines]
     assert keys == [str(i) for i in range(n)]
     assert all(said(line) == "done" for line in lines)
-    assert n <= n_turns <= n + n_kills * 60, n_turns  # what was recorded is not done again
+    # What was recorded is not done again: four times from the beginning would be 1,800.
+    assert n_turns <= n + n_kills * 120, n_turns
 
 
 def test_a_stop_and_a_start(on_script):
