@@ -12,6 +12,7 @@
 #include "base/loop.h"
 #include "base/queue.h"
 #include "batches/batches.h"
+#include "caches/caches.h"
 #include "cli/command.h"
 #include "media/media.h"
 #include "model/catalogue.h"
@@ -33,9 +34,10 @@ enum {
     DISK_WORKERS = 4, /* they wait more than they work */
     READERS = 2,      /* media that are read at once */
     MOST_CONNECTIONS = 4096,
-    STREAM_LIMIT = 8 << 20, /* bytes that one slow reader may leave unread */
-    BATCH_MEMORY_DAYS = 30, /* for so long a batch that has ended is remembered */
-    GUARD_CTX = 4096,       /* a judge sees a few thousand bytes at a time */
+    STREAM_LIMIT = 8 << 20,       /* bytes that one slow reader may leave unread */
+    BATCH_MEMORY_DAYS = 30,       /* for so long a batch that has ended is remembered */
+    CACHES_IN_MEMORY = 512 << 20, /* bytes of rows that were read and are in use */
+    GUARD_CTX = 4096,             /* a judge sees a few thousand bytes at a time */
 };
 
 /* ---- the command line ---- */
@@ -45,7 +47,7 @@ struct settings {
     const char *embedding_model, *guard_model, *guard_script, *blocklist, *readers_dir;
     int64_t port, media_timeout, threads, ctx, parallel, queue, request_limit,
         idle_timeout;
-    int64_t file_limit, files_total, batch_hours;
+    int64_t file_limit, files_total, batch_hours, caches_total;
     struct option_list keys;
     int safety, kernels, media_sandbox, log_format, log_level;
     bool strict_names, open_files;
@@ -108,6 +110,9 @@ static const struct option table[] = {
      "room for all uploaded files together", NULL},
     {"batch-hours", 0, OPTION_INT, AT(batch_hours), "168", 1, 100000, "HOURS",
      "a batch that takes longer expires; what is made of it is kept", NULL},
+    {"caches-total", 0, OPTION_INT, AT(caches_total), "10737418240", 0, 1LL << 50, "BYTES",
+     "room on the disk for the model's state of cached contents; those not used for the longest time "
+     "are computed again", NULL},
     {"open-files", 0, OPTION_SWITCH, AT(open_files), "false", 0, 0, NULL,
      "what there is to know of a file whose name one knows needs no key", NULL},
     {"idle-timeout", 0, OPTION_INT, AT(idle_timeout), "60", 1, 86400, "SECONDS",
@@ -154,6 +159,7 @@ struct server {
     struct workers *workers, *disk, *readers;
     struct media *media;
     struct store *store;
+    struct caches *caches;
     struct files *files;
     struct batches *batches;
     struct runner *runner, *guard_runner;
@@ -356,6 +362,19 @@ static int open_engine(struct server *s)
     return status;
 }
 
+/* Their rows are of one engine's kind. */
+static int open_caches(struct server *s)
+{
+    struct error err;
+    const struct caches_options options = {
+        .key = engine_info(s->engine)->rows_key,
+        .disk_limit = s->settings.caches_total,
+        .memory_limit = CACHES_IN_MEMORY,
+    };
+    s->caches = caches_open(s->store, files_blobs(s->files), &options, &err);
+    return s->caches ? SERVE_OK : fail(SERVE_FAILED, &err);
+}
+
 static int open_guard(struct server *s)
 {
     struct error err;
@@ -500,6 +519,7 @@ static void open_api(struct server *s)
         .files = s->files,
         .batches = s->batches,
         .disk = s->disk,
+        .caches = s->caches,
         .open_files = settings->open_files,
         .media = s->media,
         .readers = s->readers,
@@ -604,6 +624,8 @@ static int open_all(struct server *s)
     if (status == SERVE_OK)
         status = open_engine(s);
     if (status == SERVE_OK)
+        status = open_caches(s);
+    if (status == SERVE_OK)
         status = open_embedder(s);
     if (status == SERVE_OK)
         status = open_rooms(s);
@@ -635,6 +657,7 @@ static void close_all(struct server *s)
     if (s->guard_engine)
         engine_close(s->guard_engine);
     batches_close(s->batches);
+    caches_close(s->caches);
     files_close(s->files);
     store_close(s->store);
     blocklist_close(s->blocklist);

@@ -137,12 +137,13 @@ bool attach_read(const struct attach_from *from, struct chat *chat,
             char path[80];
             if (part->kind != PART_MEDIA)
                 continue;
-            snprintf(path, sizeof path, "contents[%d].parts[%d].%s", i, k,
+            int turn = i - (i < chat->kept_turns ? 0 : chat->kept_turns);
+            snprintf(path, sizeof path, "contents[%d].parts[%d].%s", turn, k,
                      part->media->uri.len ? "file_data" : "inline_data");
             good = read_one(from, part, cancelled, arena, err);
             if (good && header.len < 4000)
                 buf_printf(&header, "%scontents[%d].parts[%d]=%s; reader=\"%.*s\"",
-                           header.len ? ", " : "", i, k, part->media->reading.type,
+                           header.len ? ", " : "", turn, k, part->media->reading.type,
                            TEXT_ARG(part->media->reading.reader));
             if (!good)
                 blame(err, path);

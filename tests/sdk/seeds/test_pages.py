@@ -34,6 +34,7 @@ SAYS = {
     "004_text": "magic backpack", "004_system": "Meow.", "004_config": "agic backpack",
     "004_stream": "magic backpack", "004_chat": DOGS, "004_chat_stream": DOGS, "004_safety": "Soccer Club",
     "000_image": "SCHOENSTEIN", "004_image": "SCHOENSTEIN", "004_audio": "What is the capital",
+    "004_cache": "Please summarize this transcript.",
     "004_json": "Snickerdoodle", "004_functions": "dim and warm",
 }
 OTHERS = {
@@ -91,6 +92,8 @@ def command(path, base, folder):
 
 def media(stem):
     """The files that the samples with images and sound send."""
+    if stem.endswith("_cache"):
+        return {"a11.txt": b"GOOD MORNING EAGLE. WE ARE GO. " * 100}
     if stem.endswith("_audio"):
         return {"samplesmall.mp3": sound("mp3")}
     if stem.endswith("_image"):
@@ -127,7 +130,7 @@ BROKEN = ["000_stream.gs", "000_chat_stream.gs"]
 @pytest.mark.parametrize("path", sorted(p for p in SAMPLES.iterdir() if p.name not in BROKEN), ids=lambda p: p.name)
 def test_sample(server, tmp_path, path):
     """proves: G001 G002 G005 G006 G007 G009 G010 G015 G048 G049 G056 G066 G068 A001 H001 H022 H023 H026
-    J004 J014-J018 S001 S014 S015 X001-X004 X005-X007 X010 X011 X024 X025 X029"""
+    J004 J014-J018 S001 S014 S015 X001-X004 X005-X007 X010 X011 X024 X025 X029 C001 C006 F030"""
     said = output(path, server.base, tmp_path)
     assert OTHERS.get(path.name, SAYS[path.stem]) in said, said
 
