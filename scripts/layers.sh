@@ -17,8 +17,10 @@ BEGIN {
     may["chat"]   = "base json engine tool media"
     may["tuning"] = "base json engine store"
     may["files"]  = "base store"
+    may["interactions"] = "base store"
     may["batches"] = "base store files"
-    may["api"]    = "base json http store files batches model engine tool media chat tuning"
+    may["caches"] = "base store engine"
+    may["api"]    = "base json http store files batches caches interactions model engine tool media chat tuning"
     may["cli"]    = "base json http media model"
 }
 FNR == 1 {

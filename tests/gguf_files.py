@@ -80,7 +80,7 @@ def floats(rng, n, size):
     return struct.pack(f"<{n}f", *(rng.uniform(-size, size) for _ in range(n)))
 
 
-def write_lora(path, base, seed, rank=2, size=0.035, only=lambda name: True):
+def write_lora(path, base, seed, rank=2, size=0.06, only=lambda name: True):
     """An adapter for `base` with random values, always the same for a seed."""
     rng = random.Random(seed)
     values = read(base)[0]

@@ -148,8 +148,8 @@ def write_peft(folder, base, seed, rank=2, alpha=32):
     heads = {"attn_q": values["llama.attention.head_count"], "attn_k": values["llama.attention.head_count_kv"]}
     for name, (columns, rows) in gguf_files.matrices(base).items():
         layer, kind = name.split(".")[1:3]
-        a = gguf_files.floats(rng, columns * rank, 0.035)
-        b = gguf_files.floats(rng, rank * rows, 0.035)
+        a = gguf_files.floats(rng, columns * rank, 0.06)
+        b = gguf_files.floats(rng, rank * rows, 0.06)
         if kind in heads:  # back into the order of the Python model
             lines = [b[i * rank * 4:(i + 1) * rank * 4] for i in range(rows)]
             per, undone = rows // heads[kind], [b""] * rows
