@@ -18,7 +18,8 @@ BEGIN {
     may["tune"]   = "base json engine store"
     may["files"]  = "base store"
     may["caches"] = "base store engine"
-    may["api"]    = "base json http store files caches model engine tool media chat tune"
+    may["batches"] = "base store files"
+    may["api"]    = "base json http store files batches caches model engine tool media chat tune"
     may["cli"]    = "base json http media model"
 }
 FNR == 1 {

@@ -348,6 +348,11 @@ bool files_set_state(struct files *files, struct text id, enum file_state state,
 
 /* ---- its bytes ---- */
 
+struct blobs *files_blobs(struct files *files)
+{
+    return files->blobs;
+}
+
 static void close_fd(void *fd)
 {
     close(*(int *)fd);
@@ -467,11 +472,6 @@ struct files *files_open(struct store *store, const struct files_options *option
     }
     files_close(files);
     return NULL;
-}
-
-struct blobs *files_blobs(const struct files *files)
-{
-    return files->blobs;
 }
 
 void files_close(struct files *files)
