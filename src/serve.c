@@ -47,7 +47,7 @@ struct settings {
     const char *embedding_model, *guard_model, *guard_script, *blocklist, *readers_dir;
     int64_t port, media_timeout, threads, ctx, parallel, queue, request_limit,
         idle_timeout;
-    int64_t file_limit, files_total, caches_total, batch_hours;
+    int64_t file_limit, files_total, batch_hours, caches_total;
     struct option_list keys;
     int safety, kernels, media_sandbox, log_format, log_level;
     bool strict_names, open_files;
@@ -108,11 +108,11 @@ static const struct option table[] = {
      "longest file that may be uploaded", NULL},
     {"files-total", 0, OPTION_INT, AT(files_total), "21474836480", 1, 1LL << 50, "BYTES",
      "room for all uploaded files together", NULL},
+    {"batch-hours", 0, OPTION_INT, AT(batch_hours), "168", 1, 100000, "HOURS",
+     "a batch that takes longer expires; what is made of it is kept", NULL},
     {"caches-total", 0, OPTION_INT, AT(caches_total), "10737418240", 0, 1LL << 50, "BYTES",
      "room on the disk for the model's state of cached contents; those not used for the longest time "
      "are computed again", NULL},
-    {"batch-hours", 0, OPTION_INT, AT(batch_hours), "168", 1, 100000, "HOURS",
-     "a batch that takes longer expires; what is made of it is kept", NULL},
     {"open-files", 0, OPTION_SWITCH, AT(open_files), "false", 0, 0, NULL,
      "what there is to know of a file whose name one knows needs no key", NULL},
     {"idle-timeout", 0, OPTION_INT, AT(idle_timeout), "60", 1, 86400, "SECONDS",
@@ -656,8 +656,8 @@ static void close_all(struct server *s)
         engine_close(s->engine);
     if (s->guard_engine)
         engine_close(s->guard_engine);
-    caches_close(s->caches);
     batches_close(s->batches);
+    caches_close(s->caches);
     files_close(s->files);
     store_close(s->store);
     blocklist_close(s->blocklist);

@@ -388,18 +388,20 @@ static bool is_open(const struct api *api, const struct route *route)
     return route->flags & OPEN || (route->flags & OPEN_FILE && api->options.open_files);
 }
 
-static bool has_place(const struct api *api, const struct route *route)
+/* What the route needs and the server has no place for; NULL: nothing. */
+static const char *lacks(const struct api_options *options, const struct route *route)
 {
-    return !(route->flags & FILES && !api->options.files) &&
-           !(route->flags & BATCHES && !api->options.batches) &&
-           !(route->flags & CACHES && !api->options.caches);
+    if (route->flags & FILES && !options->files)
+        return "files";
+    if (route->flags & BATCHES && !options->batches)
+        return "files and batches";
+    return route->flags & CACHES && !options->caches ? "caches" : NULL;
 }
 
-static void refuse_place(struct call *call)
+static void refuse_place(struct call *call, const char *things)
 {
     struct error err;
-    error_set(&err, ERROR_UNIMPLEMENTED,
-              "This server has no place for files, batches and caches.");
+    error_set(&err, ERROR_UNIMPLEMENTED, "This server has no place for %s.", things);
     api_error(call, &err);
 }
 
@@ -407,13 +409,14 @@ static void route_call(struct call *call)
 {
     struct buf others = {0};
     struct error err = {0};
+    const char *lacking;
     const struct route *route = find_route(call, &others);
     if (!route)
         refuse_route(call, &others);
     else if (!is_open(call->api, route) && !api_let_in(call, &err))
         api_error(call, &err);
-    else if (!has_place(call->api, route))
-        refuse_place(call);
+    else if ((lacking = lacks(&call->api->options, route)))
+        refuse_place(call, lacking);
     else
         route->handle(call);
     buf_free(&others);
@@ -507,10 +510,10 @@ static void run_sweep(struct work *work)
 {
     const struct api_options *options = &((struct sweep *)work)->api->options;
     files_sweep(options->files);
-    if (options->caches)
-        caches_sweep(options->caches);
     if (options->batches)
         batches_sweep(options->batches);
+    if (options->caches)
+        caches_sweep(options->caches);
 }
 
 static void end_sweep(struct work *work)
@@ -579,6 +582,6 @@ int api_busy(const struct api *api)
         n++;
     for (const struct upload_call *u = api->uploads; u; u = upload_next(u))
         n++;
-    return n + embed_count(api) + caches_creating(api) + cached_count(api) +
-           batch_run_busy(api);
+    return n + embed_count(api) + batch_run_busy(api) + caches_creating(api) +
+           cached_count(api);
 }

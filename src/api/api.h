@@ -43,8 +43,8 @@ struct api_options {
 
     struct files *files;     /* NULL: files are not served; not owned */
     struct batches *batches; /* with `files` and `disk`; NULL: none are served */
-    struct caches *caches;   /* with `disk`; NULL: nothing is cached by name */
     struct workers *disk;    /* does what waits for the disk; not owned */
+    struct caches *caches;   /* NULL: nothing is cached by name; not owned; with `disk` */
     bool open_files;         /* what there is to know of a file needs no key */
 };
 

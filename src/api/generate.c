@@ -548,6 +548,7 @@ static void answer_count(struct generation *g)
 }
 
 static void begin_reading(struct generation *g);
+
 static void begin_caching(struct generation *g);
 
 static void proceed(struct generation *g)
@@ -589,13 +590,6 @@ static void work_done(struct work *work)
     go_on(g);
 }
 
-static void begin_work(struct generation *g)
-{
-    g->at_work = true;
-    g->work = (struct work){.run = work_run, .done = work_done};
-    workers_push(g->api->workers, &g->work);
-}
-
 static void read_run(struct work *work)
 {
     prepare_media((struct generation *)work);
@@ -616,10 +610,13 @@ static void cache_run(struct work *work)
 
 static void make_prompt_of_cache(struct generation *g)
 {
-    if (g->attached.n > 0)
+    if (g->attached.n > 0) {
         go_on(g);
-    else
-        begin_work(g);
+        return;
+    }
+    g->at_work = true;
+    g->work = (struct work){.run = work_run, .done = work_done};
+    workers_push(g->api->workers, &g->work);
 }
 
 static void on_rows(struct cached_wait *wait)
@@ -686,6 +683,13 @@ static void set_deadline(struct generation *g)
     if (g->deadline_s > 0)
         g->deadline =
             loop_after(g->api->loop, (int64_t)g->deadline_s * 1000, on_deadline, g);
+}
+
+static void begin_work(struct generation *g)
+{
+    g->at_work = true;
+    g->work = (struct work){.run = work_run, .done = work_done};
+    workers_push(g->api->workers, &g->work);
 }
 
 static void begin(struct call *call, enum form form, const char *method)
