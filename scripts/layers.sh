@@ -17,9 +17,10 @@ BEGIN {
     may["chat"]   = "base json engine tool media"
     may["tune"]   = "base json engine store"
     may["files"]  = "base store"
+    may["interactions"] = "base store"
     may["batches"] = "base store files"
     may["caches"] = "base store engine"
-    may["api"]    = "base json http store files batches caches model engine tool media chat tune"
+    may["api"]    = "base json http store files batches caches interactions model engine tool media chat tune"
     may["cli"]    = "base json http media model"
 }
 FNR == 1 {

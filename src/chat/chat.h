@@ -24,7 +24,8 @@ enum part_kind {
 
 /* Something to see, hear or read, and what it was found to be. */
 struct part_media {
-    struct text uri; /* of a file that has the source's bytes; absent: they are there */
+    const char *path; /* where the request has it; NULL: by its turn and part */
+    struct text uri;  /* of a file that has the source's bytes; absent: they are there */
     struct media_source source;
     struct media_options options;
     bool has_options;             /* they were asked for */
