@@ -55,6 +55,7 @@ comma := ,
 CFLAGS_cli/version = -DPOLLUX_ENGINE='"libllama $(notdir $(ENGINE))"'
 CFLAGS_engine/sample = -march=native -Wno-psabi
 CFLAGS_kernel/panel = -O3 -march=native
+CFLAGS_train/wide = -O3 -march=native -Wno-psabi
 
 .DEFAULT_GOAL := help
 .PHONY: help build unit test run readers lint asan tsan fuzz fuzzers bench bench-files bench-mind bench-step soak coverage format clean \
