@@ -6,9 +6,12 @@
 #include <ggml-backend.h>
 #include <ggml-cpu.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { KINDS_MOST = 8, STRIP = 32, THREADS_MOST = 64 };
+
+#define SPARE 0.5e9 /* bytes: for the adapter, its optimiser and what layers compute */
 
 struct piece {
     struct ggml_tensor *is;
@@ -235,8 +238,42 @@ static void fill(const struct matrices *m, const struct piece *piece)
     free(made);
 }
 
+/* Bytes that this machine can still give, by its kernel's word; 0: it does not say. */
+static double available(void)
+{
+    double kb = 0;
+    char line[128];
+    FILE *file = fopen("/proc/meminfo", "re");
+    while (file && fgets(line, sizeof(line), file))
+        if (sscanf(line, "MemAvailable: %lf", &kb) == 1)
+            break;
+    if (file)
+        fclose(file);
+    return kb * 1024;
+}
+
+/* To be told is better than to be killed in the middle of it. */
+static bool fits(const struct matrices *m, struct error *err)
+{
+    double needed = 0, largest = 0, free_now = available();
+    for (int i = 0; i < m->n_places; i++)
+        needed += (double)ggml_backend_alloc_ctx_tensors_from_buft_size(
+            m->places[i].ctx, m->places[i].type);
+    for (const struct piece *piece = m->first; piece; piece = piece->next)
+        if (piece->transposed && (double)ggml_nbytes(piece->is) > largest)
+            largest = (double)ggml_nbytes(piece->is);
+    needed += largest + SPARE;
+    return free_now == 0 || needed <= free_now ||
+           error_set(err, ERROR_RESOURCE_EXHAUSTED,
+                     "training this base model takes about %.1f GB of memory and %.1f GB "
+                     "are free; take a smaller base model, or end what else runs",
+                     needed / 1e9, free_now / 1e9);
+}
+
 bool matrices_fill(struct matrices *m, struct error *err)
 {
+    if (!fits(m, err))
+        return false;
     for (int i = 0; i < m->n_places; i++) {
         struct place *place = &m->places[i];
         if (!ggml_get_first_tensor(place->ctx))
