@@ -365,7 +365,8 @@ void tape_keep(struct tape *tape)
     for (int i = 0; i < tape->n_steps; i++) {
         const struct step *step = &tape->steps[i];
         for (int k = 0; k < INPUTS; k++)
-            if (step->in[k] && step->back != add_back && step->back != reshape_back)
+            if (step->in[k] && step->back != add_back && step->back != reshape_back &&
+                step->back != rope_back)
                 keep(step->in[k]->is);
         for (int k = 0; k < SAVED; k++)
             keep(step->saved[k]);
