@@ -139,8 +139,10 @@ static void logits_are_those_of_libllama_in_every_family(void **state)
         double plain = logits_differ(tinies[i].path, false, 20, 12),
                adapted = logits_differ(tinies[i].path, true, 20, 12);
         print_message("%s: %.2g, with an adapter %.2g\n", tinies[i].arch, plain, adapted);
-        assert_true(plain < 1e-4);
-        assert_true(adapted < 1e-4);
+        /* libllama takes GELU from a table of half floats. */
+        double most = strcmp(tinies[i].arch, "gemma3") == 0 ? 0.01 : 1e-4;
+        assert_true(plain < most);
+        assert_true(adapted < most);
     }
 }
 
@@ -231,6 +233,13 @@ static void gradients_are_finite_differences_in_every_family(void **state)
         check_gradients(tinies[i].path, 0);
 }
 
+static void gradients_are_so_when_layers_are_computed_again(void **state)
+{
+    (void)state;
+    for (int i = 0; i < N_TINIES; i++)
+        check_gradients(tinies[i].path, 1);
+}
+
 static void layers_computed_again_give_the_same_gradients(void **state)
 {
     (void)state;
@@ -294,6 +303,7 @@ static void quantised_weights_give_nearly_the_gradients_of_their_values(void **s
     randomize(s.adapter, 0.2);
     pack_add(&exact.pack, &e, 1);
     pack_add(&s.pack, &e, 1);
+    memcpy(s.adapter->values, exact.adapter->values, sizeof(float) * s.adapter->n);
     learn(&exact);
     learn(&s);
     double dot = 0, a = 0, b = 0;
@@ -308,7 +318,7 @@ static void quantised_weights_give_nearly_the_gradients_of_their_values(void **s
     free(e.tokens);
     end(&exact);
     end(&s);
-    tiny_make(&tinies[1]); /* the same path */
+    unlink(q8.path);
 }
 
 /* ---- what cannot be tuned ---- */
@@ -363,6 +373,7 @@ int main(void)
         cmocka_unit_test(logits_are_those_of_libllama_in_every_family),
         cmocka_unit_test(logits_of_real_models_are_those_of_libllama),
         cmocka_unit_test(gradients_are_finite_differences_in_every_family),
+        cmocka_unit_test(gradients_are_so_when_layers_are_computed_again),
         cmocka_unit_test(layers_computed_again_give_the_same_gradients),
         cmocka_unit_test(examples_side_by_side_learn_as_each_alone),
         cmocka_unit_test(quantised_weights_give_nearly_the_gradients_of_their_values),

@@ -140,8 +140,8 @@ static inline void tiny_make(struct tiny *t)
         tiny_tensor(&w, "rope_freqs.weight", TINY_HEAD / 2, 1, 2, 1);
     for (int i = 0; i < TINY_LAYERS; i++)
         tiny_layer(&w, i);
-    snprintf(t->path, sizeof(t->path), "/tmp/pollux-tiny-%s-%d.gguf", t->arch,
-             (int)getpid());
+    snprintf(t->path, sizeof(t->path), "/tmp/pollux-tiny-%s-%d-%d.gguf", t->arch,
+             (int)t->type, (int)getpid());
     assert_true(gguf_write_to_file(w.gguf, t->path, false));
     gguf_free(w.gguf);
     ggml_free(w.ctx);

@@ -278,18 +278,17 @@ static void attend_back(struct tape *tape, const struct step *step,
                         struct ggml_tensor *dy)
 {
     struct value *q = step->in[0], *k = step->in[1], *v = step->in[2];
-    int64_t n_kv = k->is->ne[1], n_tokens = k->is->ne[2];
+    int64_t n_kv = k->is->ne[1];
     struct ggml_tensor *p = step->saved[0]; /* (T, T, n_head): seen, seeing */
     struct ggml_tensor *qs = grouped(tape, swapped(tape, q->is), n_kv);
     struct ggml_tensor *ks = swapped(tape, k->is), *vs = swapped(tape, v->is);
     struct ggml_tensor *ds = grouped(tape, swapped(tape, dy), n_kv);
-    struct ggml_tensor *dp = ggml_mul_mat(tape->ctx, vs, ds); /* (T, T * group, n_kv) */
-    dp = ggml_reshape(tape->ctx, dp, p);
-    struct ggml_tensor *dscore =
-        ggml_soft_max_ext_back(tape->ctx, dp, p, step->number, 0);
-    dscore = ggml_reshape_3d(tape->ctx, dscore, n_tokens, dscore->ne[1] * p->ne[2] / n_kv,
-                             n_kv);
     struct ggml_tensor *ps = grouped(tape, p, n_kv);
+    struct ggml_tensor *dp = ggml_mul_mat(tape->ctx, vs, ds); /* (T, T * group, n_kv) */
+    /* It may be put in dp's place, but must not be in p's, whose numbers it still reads:
+     * ps is a view, and ggml's allocator gives away no views. */
+    struct ggml_tensor *dscore =
+        ggml_soft_max_ext_back(tape->ctx, dp, ps, step->number, 0);
     struct ggml_tensor *dq =
         ggml_mul_mat(tape->ctx, transposed(tape, ks), dscore); /* (head, T*group, n_kv) */
     struct ggml_tensor *dk = ggml_mul_mat(tape->ctx, transposed(tape, qs),

@@ -11,7 +11,7 @@ struct course {
     struct adapter *adapter;
     struct net *net;
     struct trainer *trainer;
-    struct example examples[N_EXAMPLES];
+    struct example *examples;
     struct error err;
 };
 
@@ -23,6 +23,7 @@ static struct course course(uint64_t seed)
     c.base = base_open(tinies[1].path, 2, &c.err);
     c.adapter = adapter_new(c.base, 4, 8, seed);
     c.net = net_open(c.base, c.adapter, &options, &c.err);
+    c.examples = mem_alloc(sizeof(*c.examples) * N_EXAMPLES);
     for (int i = 0; i < N_EXAMPLES; i++)
         c.examples[i] = random_example((uint64_t)i, 8 + i, 3, TINY_VOCAB);
     c.trainer = trainer_open(c.net, c.adapter, c.examples, N_EXAMPLES, &settings);
@@ -37,6 +38,7 @@ static void end(struct course *c)
     base_close(c->base);
     for (int i = 0; i < N_EXAMPLES; i++)
         free(c->examples[i].tokens);
+    free(c->examples);
 }
 
 static struct train_step step(struct course *c)
