@@ -41,19 +41,11 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    {"serve", serve},
-    {"chat", cli_chat},
-    {"run", cli_run},
-    {"models", cli_models},
-    {"pull", cli_pull},
-    {"tune", cli_tune},
+    {"serve", serve},         {"chat", cli_chat},       {"run", cli_run},
+    {"models", cli_models},   {"pull", cli_pull},       {"tune", cli_tune},
     {"train-job", train_job}, /* started by tune and by the server, not by people */
-    {"doctor", cli_doctor},
-    {"version", cli_version},
-    {"--version", cli_version},
-    {"help", help},
-    {"--help", help},
-    {"-h", help},
+    {"doctor", cli_doctor},   {"version", cli_version}, {"--version", cli_version},
+    {"help", help},           {"--help", help},         {"-h", help},
 };
 
 int main(int argc, char **argv)

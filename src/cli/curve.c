@@ -14,7 +14,8 @@ struct scale {
 /* The mean of the steps that share column c of n_columns. */
 static double column(const double *losses, int n, int c, int n_columns)
 {
-    int from = (int)((int64_t)n * c / n_columns), to = (int)((int64_t)n * (c + 1) / n_columns);
+    int from = (int)((int64_t)n * c / n_columns),
+        to = (int)((int64_t)n * (c + 1) / n_columns);
     double sum = 0;
     for (int i = from; i < to; i++)
         sum += losses[i];

@@ -7,9 +7,9 @@
 #include "cli/curve.h"
 #include "cli/term.h"
 #include "cli/tune_data.h"
+#include "model/catalogue.h"
 #include "json/schema.h"
 #include "json/write.h"
-#include "model/catalogue.h"
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -56,7 +56,8 @@ static const struct option table[] = {
 static const struct command command = {
     "tune",
     "[OPTION]... DATA",
-    "Trains a LoRA adapter of a model on examples. DATA is a table (.csv with the columns\n"
+    "Trains a LoRA adapter of a model on examples. DATA is a table (.csv with the "
+    "columns\n"
     "input and output), a list (.json) or lines (.jsonl) of objects with textInput and\n"
     "output. The result is a GGUF that `llama-server --lora` and others load, too.\n"
     "\n"
@@ -65,7 +66,8 @@ static const struct command command = {
     "Exit status: 0 trained; 1 not; 2 wrong command line; 130 Ctrl-C.",
     table,
     "  pollux tune numbers.csv\n"
-    "  pollux tune tickets.jsonl --base qwen2.5-coder-0.5b-instruct --epochs 3 -o tickets.gguf\n",
+    "  pollux tune tickets.jsonl --base qwen2.5-coder-0.5b-instruct --epochs 3 -o "
+    "tickets.gguf\n",
 };
 
 /* What a job tells: the members of all events. */
@@ -94,7 +96,8 @@ static const struct json_field told_fields[] = {
 #undef AT
 /* clang-format on */
 
-static const struct json_type told_type = {"Told", sizeof(struct told), told_fields, true};
+static const struct json_type told_type = {"Told", sizeof(struct told), told_fields,
+                                           true};
 
 /* ---- showing ---- */
 
@@ -350,8 +353,9 @@ static bool run_job(const char *folder, struct show *show, struct error *err)
     if (show->error.len)
         return error_set(err, ERROR_INTERNAL, "%s", show->error.at);
     if (WIFSIGNALED(state) && WTERMSIG(state) == SIGKILL)
-        return error_set(err, ERROR_RESOURCE_EXHAUSTED,
-                         "the training was killed; most likely the memory did not suffice");
+        return error_set(
+            err, ERROR_RESOURCE_EXHAUSTED,
+            "the training was killed; most likely the memory did not suffice");
     return error_set(err, ERROR_INTERNAL, "the training ended without a result");
 }
 
@@ -361,8 +365,7 @@ static int train(const struct tune *tune, const struct work *work)
 {
     volatile sig_atomic_t interrupted = 0;
     struct error err;
-    struct show show = {.quiet = tune->quiet,
-                        .live = !tune->quiet && term_is(stdout)};
+    struct show show = {.quiet = tune->quiet, .live = !tune->quiet && term_is(stdout)};
     term_catch_interrupt(&interrupted);
     bool good = run_job(work->folder.at, &show, &err);
     term_catch_interrupt(NULL);
@@ -370,8 +373,9 @@ static int train(const struct tune *tune, const struct work *work)
         print_end(&show);
     int status = CLI_OK;
     if (interrupted && !good) {
-        fprintf(stderr, "pollux tune: interrupted; the same command goes on from the last "
-                        "checkpoint (%s)\n",
+        fprintf(stderr,
+                "pollux tune: interrupted; the same command goes on from the last "
+                "checkpoint (%s)\n",
                 work->folder.at);
         status = CLI_INTERRUPTED;
     } else if (!good) {
@@ -411,9 +415,9 @@ static bool find_base(const struct tune *tune, struct arena *arena, const char *
 {
     struct catalogue *catalogue = catalogue_open(err);
     struct model_file file;
-    bool good = catalogue &&
-                catalogue_resolve(catalogue, text_of(tune->base),
-                                  models_folder(tune->models_dir, arena), arena, &file, err);
+    bool good = catalogue && catalogue_resolve(catalogue, text_of(tune->base),
+                                               models_folder(tune->models_dir, arena),
+                                               arena, &file, err);
     catalogue_close(catalogue);
     if (!good)
         return false;
@@ -448,7 +452,8 @@ static int tune_file(const struct tune *tune, const char *name, struct arena *ar
             status = command_fail(&command, CLI_FAILED, "%s", err.message);
         } else {
             if (!tune->quiet)
-                printf("%d examples, %lld epochs, %s\n", n, (long long)tune->epochs, base);
+                printf("%d examples, %lld epochs, %s\n", n, (long long)tune->epochs,
+                       base);
             fflush(stdout);
             status = train(tune, &work);
         }

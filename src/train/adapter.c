@@ -47,14 +47,13 @@ static float *floats(size_t n)
 static struct ggml_tensor *tensor(struct whole *w, ggml_backend_buffer_t buffer,
                                   int64_t n, float *at)
 {
-    struct ggml_tensor *t =
-        ggml_new_tensor_2d(w->ctx, GGML_TYPE_F32, n, w->adapter.rank);
+    struct ggml_tensor *t = ggml_new_tensor_2d(w->ctx, GGML_TYPE_F32, n, w->adapter.rank);
     ggml_backend_tensor_alloc(buffer, t, at);
     return t;
 }
 
-static void make_pair(struct whole *w, struct lora *pair, const struct base_linear *linear,
-                      size_t *at)
+static void make_pair(struct whole *w, struct lora *pair,
+                      const struct base_linear *linear, size_t *at)
 {
     struct adapter *a = &w->adapter;
     size_t b = *at + room_for(linear->n_in * a->rank);
@@ -154,7 +153,8 @@ static int rank_of(const struct file *file, const struct base *base, int n_pairs
     int64_t rank = 0, n_found = 0;
     for (int i = 0; i < n_pairs; i++) {
         const struct base_linear *linear = linear_of(base, i);
-        const struct ggml_tensor *a = half(file, linear, "a"), *b = half(file, linear, "b");
+        const struct ggml_tensor *a = half(file, linear, "a"),
+                                 *b = half(file, linear, "b");
         if (!a && !b)
             continue;
         n_found += 2;
@@ -188,7 +188,8 @@ static bool read_pairs(const struct file *file, const struct base *base,
 {
     for (int i = 0; i < adapter->n_pairs; i++) {
         const struct base_linear *linear = linear_of(base, i);
-        const struct ggml_tensor *a = half(file, linear, "a"), *b = half(file, linear, "b");
+        const struct ggml_tensor *a = half(file, linear, "a"),
+                                 *b = half(file, linear, "b");
         if (!a)
             continue;
         float *turned = mem_alloc(sizeof(float) * (size_t)ggml_nelements(b));
@@ -260,9 +261,9 @@ bool adapter_save(const struct adapter *adapter, const struct base *base,
                   const char *path, struct error *err)
 {
     struct gguf_context *gguf = gguf_init_empty();
-    struct ggml_init_params params = {
-        .mem_size = ggml_tensor_overhead() * 2 * (size_t)adapter->n_pairs,
-        .no_alloc = true};
+    struct ggml_init_params params = {.mem_size = ggml_tensor_overhead() * 2 *
+                                                  (size_t)adapter->n_pairs,
+                                      .no_alloc = true};
     struct ggml_context *ctx = ggml_init(params);
     float *turned = mem_alloc(sizeof(float) * adapter->n), *to = turned;
     gguf_set_val_str(gguf, "general.architecture", base->shape.arch);
@@ -278,10 +279,10 @@ bool adapter_save(const struct adapter *adapter, const struct base *base,
         to += linear->n_out * adapter->rank;
     }
     struct safe_file file;
-    bool good = safe_open(&file, path, err) &&
-                (gguf_write_to_file_ptr(gguf, file.stream, false) ||
-                 safe_fail(&file, err)) &&
-                safe_commit(&file, err);
+    bool good =
+        safe_open(&file, path, err) &&
+        (gguf_write_to_file_ptr(gguf, file.stream, false) || safe_fail(&file, err)) &&
+        safe_commit(&file, err);
     free(turned);
     ggml_free(ctx);
     gguf_free(gguf);

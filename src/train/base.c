@@ -259,8 +259,7 @@ static bool read_layer(struct reader *r, int i)
     const struct shape2 shapes[LAYER_LINEARS] = {
         {s->n_embd, q},       {s->n_embd, kv},      {s->n_embd, kv},     {q, s->n_embd},
         {s->n_embd, s->n_ff}, {s->n_embd, s->n_ff}, {s->n_ff, s->n_embd}};
-    layer->windowed =
-        s->window > 0 && i % r->family->windows < r->family->windows - 1;
+    layer->windowed = s->window > 0 && i % r->family->windows < r->family->windows - 1;
     for (int k = 0; k < LAYER_LINEARS; k++) {
         struct base_linear *into = &layer->linears[k];
         char bias[32];
@@ -275,10 +274,9 @@ static bool read_layer(struct reader *r, int i)
     bool heads = r->family->head_norms, post = r->family->post_norms;
     return layer_vector(r, i, "attn_norm.weight", s->n_embd, false, &layer->attn_norm) &&
            layer_vector(r, i, "ffn_norm.weight", s->n_embd, false, &layer->ffn_norm) &&
-           (!heads || (layer_vector(r, i, "attn_q_norm.weight", s->head, false,
-                                    &layer->q_norm) &&
-                       layer_vector(r, i, "attn_k_norm.weight", s->head, false,
-                                    &layer->k_norm))) &&
+           (!heads ||
+            (layer_vector(r, i, "attn_q_norm.weight", s->head, false, &layer->q_norm) &&
+             layer_vector(r, i, "attn_k_norm.weight", s->head, false, &layer->k_norm))) &&
            (!post || (layer_vector(r, i, "post_attention_norm.weight", s->n_embd, false,
                                    &layer->attn_post_norm) &&
                       layer_vector(r, i, "post_ffw_norm.weight", s->n_embd, false,

@@ -17,7 +17,15 @@
 enum { LAYER_LINEARS = 7 };
 
 /* The linear layers of a layer, in the order of their LoRA pairs. */
-enum which_linear { LINEAR_Q, LINEAR_K, LINEAR_V, LINEAR_O, LINEAR_GATE, LINEAR_UP, LINEAR_DOWN };
+enum which_linear {
+    LINEAR_Q,
+    LINEAR_K,
+    LINEAR_V,
+    LINEAR_O,
+    LINEAR_GATE,
+    LINEAR_UP,
+    LINEAR_DOWN
+};
 
 struct base_linear {
     char name[64]; /* of the weight in the GGUF: "blk.0.attn_q.weight" */

@@ -1,7 +1,7 @@
 #include "train/examples.h"
 #include "base/buf.h"
-#include "json/schema.h"
 #include "train/job.h"
+#include "json/schema.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -11,8 +11,8 @@ struct line {
 
 /* clang-format off */
 static const struct json_field line_fields[] = {
-    {"textInput", JSON_STRING, offsetof(struct line, input),  JSON_REQUIRED, 0, 0, NULL, NULL},
-    {"output",    JSON_STRING, offsetof(struct line, output), JSON_REQUIRED, 0, 0, NULL, NULL},
+    {"textInput", JSON_STRING, offsetof(struct line, input),  0, 0, 0, NULL, NULL},
+    {"output",    JSON_STRING, offsetof(struct line, output), 0, 0, 0, NULL, NULL},
     {0},
 };
 /* clang-format on */
@@ -28,7 +28,8 @@ static bool read_line(struct text text, int i, struct arena *arena,
     if (!json_read(&line_type, text, &line, arena, &why))
         return error_set(err, ERROR_INVALID_ARGUMENT, "examples[%d]: %s", i, why.message);
     if (line.input.len == 0 || line.output.len == 0)
-        return error_set(err, ERROR_INVALID_ARGUMENT, "examples[%d].%s is empty", i,
+        return error_set(err, ERROR_INVALID_ARGUMENT,
+                         "examples[%d].%s is empty or not there", i,
                          line.input.len == 0 ? "textInput" : "output");
     *into = (struct said_example){line.input, line.output};
     return true;

@@ -1,11 +1,11 @@
 #include "train/job.h"
 #include "base/log.h"
 #include "base/loop.h"
-#include "json/schema.h"
-#include "json/write.h"
 #include "train/examples.h"
 #include "train/trainer.h"
 #include "train/words.h"
+#include "json/schema.h"
+#include "json/write.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,7 +36,8 @@ static const struct json_field spec_fields[] = {
 #undef AT
 /* clang-format on */
 
-static const struct json_type spec_type = {"Job", sizeof(struct spec), spec_fields, false};
+static const struct json_type spec_type = {"Job", sizeof(struct spec), spec_fields,
+                                           false};
 
 struct job {
     struct arena *arena;
@@ -116,10 +117,10 @@ static int tell_error(const struct error *err)
     static const enum error_code plain[] = {ERROR_INVALID_ARGUMENT,
                                             ERROR_RESOURCE_EXHAUSTED};
     struct buf line = {0};
-    const char *status = err->code == ERROR_FAILED_PRECONDITION ||
-                                 err->code == ERROR_NOT_FOUND
-                             ? "INVALID_ARGUMENT"
-                             : "INTERNAL";
+    const char *status =
+        err->code == ERROR_FAILED_PRECONDITION || err->code == ERROR_NOT_FOUND
+            ? "INVALID_ARGUMENT"
+            : "INTERNAL";
     for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
         if (err->code == plain[i])
             status = error_row(plain[i])->name;
@@ -242,7 +243,8 @@ static bool train(struct job *job)
     struct example *examples;
     if (!open_examples(job, &examples) || !open_net(job))
         return false;
-    job->trainer = trainer_open(job->net, job->adapter, examples, job->examples.n, &settings);
+    job->trainer =
+        trainer_open(job->net, job->adapter, examples, job->examples.n, &settings);
     if (!trainer_load(job->trainer, job->identity, checkpoint, &job->err) &&
         job->err.code != ERROR_OK)
         return false;

@@ -21,7 +21,7 @@
 int train_job(int argc, char **argv);
 
 enum {
-    TRAIN_TOKENS_MOST = 2048,    /* of an example */
+    TRAIN_TOKENS_MOST = 2048,     /* of an example */
     TRAIN_EXAMPLES_MOST = 100000, /* of a job */
 };
 

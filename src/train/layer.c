@@ -12,7 +12,8 @@ struct building {
 static struct value *linear(struct building *b, enum which_linear which, struct value *x)
 {
     const struct base_linear *of = &b->layer->linears[which];
-    struct linear linear = {of->w, of->back, of->bias, b->pairs ? b->pairs + which : NULL};
+    struct linear linear = {of->w, of->back, of->bias,
+                            b->pairs ? b->pairs + which : NULL};
     return tape_linear(b->tape, &linear, x);
 }
 
@@ -25,8 +26,8 @@ static struct value *norm(struct building *b, struct value *x, struct ggml_tenso
 static struct value *heads(struct building *b, enum which_linear which, struct value *x,
                            int n, struct ggml_tensor *head_norm)
 {
-    struct value *y = tape_reshape(b->tape, linear(b, which, x), b->base->shape.head, n,
-                                   x->is->ne[1]);
+    struct value *y =
+        tape_reshape(b->tape, linear(b, which, x), b->base->shape.head, n, x->is->ne[1]);
     return which == LINEAR_V ? y : tape_rope(b->tape, norm(b, y, head_norm), &b->rope);
 }
 

@@ -90,8 +90,8 @@ static bool takes(const struct place *place, enum ggml_type type, int64_t n_in,
     struct ggml_tensor *x = ggml_new_tensor_2d(ctx, GGML_TYPE_F32, n_in, 512);
     struct ggml_tensor *y = ggml_mul_mat(ctx, w, x);
     w->buffer = ggml_backend_buft_alloc_buffer(place->type, 0);
-    bool good =
-        ggml_backend_dev_supports_op(ggml_backend_reg_dev_get(ggml_backend_cpu_reg(), 0), y);
+    bool good = ggml_backend_dev_supports_op(
+        ggml_backend_reg_dev_get(ggml_backend_cpu_reg(), 0), y);
     ggml_backend_buffer_free(w->buffer);
     ggml_free(ctx);
     return good;
@@ -102,7 +102,8 @@ static struct piece *add(struct matrices *m, const struct ggml_tensor *from,
                          int64_t n_out)
 {
     int i = 0;
-    while (i < m->n_places - 1 && (n_out == 1 || !takes(&m->places[i], type, n_in, n_out)))
+    while (i < m->n_places - 1 &&
+           (n_out == 1 || !takes(&m->places[i], type, n_in, n_out)))
         i++;
     struct piece *piece = arena_new(m->arena, struct piece);
     piece->is = ggml_new_tensor_2d(m->places[i].ctx, type, n_in, n_out);
@@ -173,8 +174,7 @@ static void turn_strip(const struct turning *t, int64_t o, int64_t n, float *flo
     const struct ggml_tensor *from = t->piece->from, *is = t->piece->is;
     int64_t n_in = from->ne[0];
     size_t from_row = ggml_row_size(from->type, n_in),
-           to_row = ggml_row_size(is->type, is->ne[0]),
-           at = ggml_row_size(is->type, o);
+           to_row = ggml_row_size(is->type, is->ne[0]), at = ggml_row_size(is->type, o);
     float column[STRIP];
     for (int64_t k = 0; k < n; k++)
         to_floats(from->type, t->piece->bytes + (size_t)(o + k) * from_row,

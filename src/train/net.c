@@ -164,9 +164,8 @@ static bool open_inputs(struct net *net, const struct pack *pack, struct error *
     struct layer_inputs *in = &net->inputs;
     in->positions = ggml_new_tensor_1d(ctx, GGML_TYPE_I32, pack->n);
     in->mask = ggml_new_tensor_2d(ctx, GGML_TYPE_F32, pack->n, pack->n);
-    in->window = s->window
-                     ? ggml_new_tensor_2d(ctx, GGML_TYPE_F32, pack->n, pack->n)
-                     : NULL;
+    in->window =
+        s->window ? ggml_new_tensor_2d(ctx, GGML_TYPE_F32, pack->n, pack->n) : NULL;
     if (!place_inputs(net, err))
         return false;
     memcpy(in->positions->data, pack->positions, ggml_nbytes(in->positions));
@@ -174,7 +173,8 @@ static bool open_inputs(struct net *net, const struct pack *pack, struct error *
     if (in->window)
         pack_mask(pack, s->window, in->window->data);
     for (int i = 0; i < pack->n; i++)
-        base_embed(net->base, pack->tokens[i], (float *)net->x[0]->data + (size_t)i * (size_t)s->n_embd);
+        base_embed(net->base, pack->tokens[i],
+                   (float *)net->x[0]->data + (size_t)i * (size_t)s->n_embd);
     return true;
 }
 
@@ -185,8 +185,8 @@ static void begin_pass(struct net *net, int layer, struct pass *pass)
     pass->ctx = context(LAYER_NODES * 2, 2);
     pass->tape = tape_open(pass->ctx, LAYER_NODES);
     pass->x = tape_input(pass->tape, net->x[layer], layer > 0);
-    pass->y = layer_build(pass->tape, net->base, net->adapter, layer, &net->inputs,
-                          pass->x);
+    pass->y =
+        layer_build(pass->tape, net->base, net->adapter, layer, &net->inputs, pass->x);
 }
 
 static bool layer_there(struct net *net, int layer, struct error *err)
@@ -194,8 +194,7 @@ static bool layer_there(struct net *net, int layer, struct error *err)
     struct pass *pass = &net->passes[layer];
     begin_pass(net, layer, pass);
     struct ggml_cgraph *graph = tape_graph(pass->tape);
-    ggml_build_forward_expand(graph,
-                              ggml_cpy(pass->ctx, pass->y->is, net->x[layer + 1]));
+    ggml_build_forward_expand(graph, ggml_cpy(pass->ctx, pass->y->is, net->x[layer + 1]));
     if (net->keeps)
         tape_keep(pass->tape);
     bool good = compute(net, net->keeps ? net->kept[layer] : net->there, graph, err);
@@ -212,9 +211,9 @@ static bool layer_back(struct net *net, int layer, int from, struct error *err)
     struct pass *pass = &net->passes[layer];
     if (!net->keeps)
         begin_pass(net, layer, pass);
-    struct ggml_cgraph *graph =
-        net->keeps ? ggml_new_graph_custom(pass->ctx, LAYER_NODES, false)
-                   : tape_graph(pass->tape);
+    struct ggml_cgraph *graph = net->keeps
+                                    ? ggml_new_graph_custom(pass->ctx, LAYER_NODES, false)
+                                    : tape_graph(pass->tape);
     tape_backward(pass->tape, graph, pass->y, net->dx[from]);
     if (layer > 0)
         ggml_build_forward_expand(graph,
@@ -308,9 +307,8 @@ static bool head_learn(struct net *net, const struct target *targets, int n,
         return false;
     }
     struct ggml_cgraph *graph = tape_graph(head.tape);
-    struct ggml_tensor *d =
-        ggml_custom_inplace(head.ctx, head.logits->is, NULL, 0, run_loss,
-                            GGML_N_TASKS_MAX, &loss);
+    struct ggml_tensor *d = ggml_custom_inplace(head.ctx, head.logits->is, NULL, 0,
+                                                run_loss, GGML_N_TASKS_MAX, &loss);
     tape_backward(head.tape, graph, head.logits, d);
     ggml_set_output(head.x->grad);
     ggml_build_forward_expand(graph, head.x->grad);

@@ -18,8 +18,8 @@ static struct llama_context *llama_open(struct llama_model *model)
 }
 
 /* Logits of the rows that have a target, of one example. */
-static float *llama_logits(const char *path, const char *adapter,
-                           const struct example *e, int n_vocab)
+static float *llama_logits(const char *path, const char *adapter, const struct example *e,
+                           int n_vocab)
 {
     llm_begin();
     struct llama_model *model =
@@ -47,7 +47,8 @@ static float *llama_logits(const char *path, const char *adapter,
     assert_int_equal(llama_decode(ctx, batch), 0);
     float *out = mem_alloc(sizeof(float) * (size_t)(n_rows * n_vocab));
     for (int i = 0; i < n_rows; i++)
-        memcpy(out + (size_t)i * (size_t)n_vocab, llama_get_logits_ith(ctx, e->n_prompt - 1 + i),
+        memcpy(out + (size_t)i * (size_t)n_vocab,
+               llama_get_logits_ith(ctx, e->n_prompt - 1 + i),
                sizeof(float) * (size_t)n_vocab);
     llama_batch_free(batch);
     llama_free(ctx);
@@ -244,7 +245,8 @@ static void layers_computed_again_give_the_same_gradients(void **state)
 {
     (void)state;
     for (int i = 0; i < N_TINIES; i++) {
-        struct scene kept = scene_of(tinies[i].path, 0), again = scene_of(tinies[i].path, 1);
+        struct scene kept = scene_of(tinies[i].path, 0),
+                     again = scene_of(tinies[i].path, 1);
         struct example e = random_example(4, 30, 20, TINY_VOCAB);
         randomize(kept.adapter, 0.2);
         randomize(again.adapter, 0.2);
@@ -313,7 +315,8 @@ static void quantised_weights_give_nearly_the_gradients_of_their_values(void **s
         a += x * x;
         b += y * y;
     }
-    print_message("cosine %.5f, lengths %.4g and %.4g\n", dot / sqrt(a * b), sqrt(a), sqrt(b));
+    print_message("cosine %.5f, lengths %.4g and %.4g\n", dot / sqrt(a * b), sqrt(a),
+                  sqrt(b));
     assert_true(dot / sqrt(a * b) > 0.995);
     free(e.tokens);
     end(&exact);

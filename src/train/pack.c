@@ -42,8 +42,8 @@ static void add_target(struct pack *pack, struct target target)
 {
     if (pack->n_targets == pack->target_room) {
         pack->target_room = pack->target_room ? 2 * pack->target_room : 64;
-        pack->targets = mem_grow(pack->targets,
-                                 sizeof(struct target) * (size_t)pack->target_room);
+        pack->targets =
+            mem_grow(pack->targets, sizeof(struct target) * (size_t)pack->target_room);
     }
     pack->targets[pack->n_targets++] = target;
 }

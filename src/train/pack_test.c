@@ -12,8 +12,8 @@ static struct example example_of(int32_t *tokens, int n, int n_prompt)
     return (struct example){tokens, n, n_prompt};
 }
 
-static void the_last_prompt_token_and_all_answer_tokens_but_the_last_have_targets(
-    void **state)
+static void
+the_last_prompt_token_and_all_answer_tokens_but_the_last_have_targets(void **state)
 {
     (void)state;
     struct pack pack = {0};

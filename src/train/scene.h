@@ -99,16 +99,11 @@ static inline void tiny_header(struct gguf_context *gguf, const struct tiny *t)
         const char *name;
         uint32_t value;
     } numbers[] = {
-        {"block_count", TINY_LAYERS},
-        {"context_length", 512},
-        {"embedding_length", TINY_EMBD},
-        {"feed_forward_length", TINY_FF},
-        {"attention.head_count", TINY_HEADS},
-        {"attention.head_count_kv", TINY_KV},
-        {"attention.key_length", TINY_HEAD},
-        {"attention.value_length", TINY_HEAD},
-        {"rope.dimension_count", TINY_HEAD},
-        {"vocab_size", TINY_VOCAB},
+        {"block_count", TINY_LAYERS},         {"context_length", 512},
+        {"embedding_length", TINY_EMBD},      {"feed_forward_length", TINY_FF},
+        {"attention.head_count", TINY_HEADS}, {"attention.head_count_kv", TINY_KV},
+        {"attention.key_length", TINY_HEAD},  {"attention.value_length", TINY_HEAD},
+        {"rope.dimension_count", TINY_HEAD},  {"vocab_size", TINY_VOCAB},
     };
     char key[80];
     gguf_set_val_str(gguf, "general.architecture", t->arch);

@@ -142,8 +142,8 @@ static struct ggml_tensor *run(struct tape *tape, struct ggml_tensor *into,
 static struct ggml_tensor *transposed(struct tape *tape, struct ggml_tensor *x)
 {
     assert(ggml_is_contiguous(x));
-    return ggml_custom_4d(tape->ctx, GGML_TYPE_F32, x->ne[1], x->ne[0], x->ne[2], 1, &x, 1,
-                          run_transpose, GGML_N_TASKS_MAX, NULL);
+    return ggml_custom_4d(tape->ctx, GGML_TYPE_F32, x->ne[1], x->ne[0], x->ne[2], 1, &x,
+                          1, run_transpose, GGML_N_TASKS_MAX, NULL);
 }
 
 /* ---- linear layers ---- */
@@ -157,12 +157,12 @@ static void linear_back(struct tape *tape, const struct step *step,
     struct ggml_tensor *dx =
         x->wanted ? ggml_mul_mat(tape->ctx, linear->back, dy) : NULL; /* (n_in, T) */
     if (lora) {
-        struct ggml_tensor *h = step->saved[0];                      /* (rank, T) */
+        struct ggml_tensor *h = step->saved[0];                        /* (rank, T) */
         struct ggml_tensor *dh = ggml_mul_mat(tape->ctx, lora->b, dy); /* (rank, T) */
         ggml_build_forward_expand(
             tape->back, run(tape, lora->grad_a, x->is, dh, run_add_outer, lora));
-        ggml_build_forward_expand(
-            tape->back, run(tape, lora->grad_b, dy, h, run_add_outer, lora));
+        ggml_build_forward_expand(tape->back,
+                                  run(tape, lora->grad_b, dy, h, run_add_outer, lora));
         if (dx)
             dx = run(tape, dx, lora->a, dh, run_add_product, lora);
     }
@@ -270,8 +270,8 @@ static struct ggml_tensor *grouped(struct tape *tape, struct ggml_tensor *x, int
 static struct ggml_tensor *ungrouped(struct tape *tape, struct ggml_tensor *x,
                                      const struct ggml_tensor *like)
 {
-    return swapped(tape, ggml_reshape_3d(tape->ctx, x, like->ne[0], like->ne[2],
-                                         like->ne[1]));
+    return swapped(tape,
+                   ggml_reshape_3d(tape->ctx, x, like->ne[0], like->ne[2], like->ne[1]));
 }
 
 static void attend_back(struct tape *tape, const struct step *step,
@@ -328,12 +328,10 @@ static void gate_back(struct tape *tape, const struct step *step, struct ggml_te
     struct value *gate = step->in[0], *up = step->in[1];
     int64_t n_ff = dy->ne[0], n_tokens = dy->ne[1];
     struct ggml_tensor *args[] = {gate->is, up->is, dy};
-    struct ggml_tensor *both =
-        ggml_custom_4d(tape->ctx, GGML_TYPE_F32, n_ff, n_tokens, 2, 1, args, 3,
-                       run_gate_back, GGML_N_TASKS_MAX,
-                       (void *)(uintptr_t)&acts[step->act]);
-    add_grad(tape, gate,
-             ggml_view_2d(tape->ctx, both, n_ff, n_tokens, both->nb[1], 0));
+    struct ggml_tensor *both = ggml_custom_4d(tape->ctx, GGML_TYPE_F32, n_ff, n_tokens, 2,
+                                              1, args, 3, run_gate_back, GGML_N_TASKS_MAX,
+                                              (void *)(uintptr_t)&acts[step->act]);
+    add_grad(tape, gate, ggml_view_2d(tape->ctx, both, n_ff, n_tokens, both->nb[1], 0));
     add_grad(tape, up,
              ggml_view_2d(tape->ctx, both, n_ff, n_tokens, both->nb[1], both->nb[2]));
 }

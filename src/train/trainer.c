@@ -94,7 +94,8 @@ static struct batch batch_of(struct trainer *t, struct train_step *step)
 {
     struct batch batch = {.from = (int64_t)t->done * t->settings.batch};
     int64_t all = (int64_t)t->n * t->settings.epochs;
-    batch.to = batch.from + t->settings.batch < all ? batch.from + t->settings.batch : all;
+    batch.to =
+        batch.from + t->settings.batch < all ? batch.from + t->settings.batch : all;
     for (int64_t i = batch.from; i < batch.to; i++) {
         const struct example *example = example_at(t, i);
         batch.n_targets += example->n - example->n_prompt;
@@ -225,9 +226,9 @@ static bool read_state(struct trainer *t, uint64_t job, FILE *file, const char *
     if (fread(&header, sizeof(header), 1, file) != 1 ||
         memcmp(header.magic, mark.magic, sizeof(mark.magic)) != 0 || header.job != job ||
         header.n != n || header.done < 0 || header.done > t->total)
-        return error_set(err, ERROR_INVALID_ARGUMENT,
-                         "%s is the checkpoint of another job; take it away to begin anew",
-                         path);
+        return error_set(
+            err, ERROR_INVALID_ARGUMENT,
+            "%s is the checkpoint of another job; take it away to begin anew", path);
     if (fread(t->adapter->values, sizeof(float), n, file) != n ||
         fread(t->mean, sizeof(float), n, file) != n ||
         fread(t->spread, sizeof(float), n, file) != n)

@@ -19,7 +19,8 @@ static struct course course(uint64_t seed)
 {
     struct course c = {0};
     struct net_options options = {.n_threads = 2};
-    struct train_settings settings = {.epochs = 8, .batch = 4, .rate = 0.02, .seed = seed};
+    struct train_settings settings = {
+        .epochs = 8, .batch = 4, .rate = 0.02, .seed = seed};
     c.base = base_open(tinies[1].path, 2, &c.err);
     c.adapter = adapter_new(c.base, 4, 8, seed);
     c.net = net_open(c.base, c.adapter, &options, &c.err);

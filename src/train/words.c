@@ -13,8 +13,8 @@ struct words {
     struct prompter *prompter;
 };
 
-static int tokenize(struct engine *engine, struct text text, bool special, int32_t *tokens,
-                    int room)
+static int tokenize(struct engine *engine, struct text text, bool special,
+                    int32_t *tokens, int room)
 {
     return tokens_of(((struct words *)engine)->tokens, text, special, tokens, room);
 }
