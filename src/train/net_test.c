@@ -104,8 +104,24 @@ static double most_different(const float *a, const float *b, size_t n)
     return most;
 }
 
-/* The largest difference between two sets of logits. With an adapter: both apply it. */
-static double logits_differ(const char *path, bool adapted, int n, int n_learned)
+struct difference {
+    double most, rms; /* rms: as a part of that of the logits themselves */
+};
+
+static struct difference difference_of(const float *a, const float *b, size_t n)
+{
+    double differ = 0, all = 0;
+    for (size_t i = 0; i < n; i++) {
+        double d = (double)a[i] - (double)b[i];
+        differ += d * d;
+        all += (double)b[i] * (double)b[i];
+    }
+    return (struct difference){most_different(a, b, n), sqrt(differ / all)};
+}
+
+/* Between our logits and libllama's. With an adapter: both apply it. */
+static struct difference logits_differ(const char *path, bool adapted, int n,
+                                       int n_learned)
 {
     struct scene s = scene_of(path, 0);
     struct error err;
@@ -123,22 +139,22 @@ static double logits_differ(const char *path, bool adapted, int n, int n_learned
     if (!net_logits(s.net, &s.pack, ours, &err))
         fail_msg("%s", err.message);
     float *theirs = llama_logits(path, adapted ? lora : NULL, &e, n_vocab);
-    double most = most_different(ours, theirs, size);
+    struct difference difference = difference_of(ours, theirs, size);
     if (adapted)
         unlink(lora);
     free(ours);
     free(theirs);
     free(e.tokens);
     end(&s);
-    return most;
+    return difference;
 }
 
 static void logits_are_those_of_libllama_in_every_family(void **state)
 {
     (void)state;
     for (int i = 0; i < N_TINIES; i++) {
-        double plain = logits_differ(tinies[i].path, false, 20, 12),
-               adapted = logits_differ(tinies[i].path, true, 20, 12);
+        double plain = logits_differ(tinies[i].path, false, 20, 12).most,
+               adapted = logits_differ(tinies[i].path, true, 20, 12).most;
         print_message("%s: %.2g, with an adapter %.2g\n", tinies[i].arch, plain, adapted);
         /* libllama takes GELU from a table of half floats. */
         double most = strcmp(tinies[i].arch, "gemma3") == 0 ? 0.01 : 1e-4;
@@ -162,11 +178,15 @@ static void logits_of_real_models_are_those_of_libllama(void **state)
                  cache ? "" : "/.cache", files[i]);
         if (access(path, R_OK) != 0)
             continue;
-        double plain = logits_differ(path, false, 24, 4),
-               adapted = logits_differ(path, true, 24, 4);
-        print_message("%s: %.3g, with an adapter %.3g\n", files[i], plain, adapted);
-        assert_true(plain < 0.02);
-        assert_true(adapted < 0.02);
+        struct difference plain = logits_differ(path, false, 24, 4),
+                          adapted = logits_differ(path, true, 24, 4);
+        print_message("%s: most %.2g, rms %.2g %%; with an adapter %.2g, %.2g %%\n",
+                      files[i], plain.most, 100 * plain.rms, adapted.most,
+                      100 * adapted.rms);
+        /* Activations are rounded to 8 bits: what is a last bit in floats can be a step
+         * of that, in either. (libllama's two kinds of kernels differ by as much.) */
+        assert_true(plain.rms < 0.03);
+        assert_true(adapted.rms < 0.06);
     }
 }
 
