@@ -167,7 +167,7 @@ static void logits_of_real_models_are_those_of_libllama(void **state)
 {
     static const char *const files[] = {"qwen2.5-coder-0.5b-instruct-q4_k_m",
                                         "smollm2-135m-instruct-q4_1",
-                                        "gemma3-270m-q4_k_m"};
+                                        "gemma-3-270m-q4_k_m"};
     (void)state;
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     if (getenv("POLLUX_TEST_NO_MODEL"))

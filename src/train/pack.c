@@ -62,6 +62,12 @@ int pack_add(struct pack *pack, const struct example *example, float weight)
     return pack->n - n_before;
 }
 
+void pack_pad(struct pack *pack, int multiple)
+{
+    while (pack->n % multiple != 0)
+        add_row(pack, -1, 0, 0);
+}
+
 void pack_mask(const struct pack *pack, int window, float *mask)
 {
     for (int i = 0; i < pack->n; i++) {

@@ -35,6 +35,10 @@ struct pack {
 int pack_add(struct pack *pack, const struct example *example, float weight);
 int pack_cost(const struct pack *pack, const struct example *example);
 
+/* Adds rows that nobody sees and that learn nothing, until their number is a multiple:
+ * products of floats are much faster then. After the last example. */
+void pack_pad(struct pack *pack, int multiple);
+
 /* Writes n * n floats, row i behind row i - 1: 0 where row i sees row j, else -infinity.
  * A row sees at most `window` positions, itself included; 0: all. */
 void pack_mask(const struct pack *pack, int window, float *mask);

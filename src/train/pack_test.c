@@ -53,6 +53,29 @@ static void what_examples_have_in_common_at_their_beginning_is_there_once(void *
     pack_free(&pack);
 }
 
+static void padding_sees_itself_and_is_not_seen(void **state)
+{
+    (void)state;
+    struct pack pack = {0};
+    int32_t a[] = {1, 2, 3};
+    struct example e = example_of(a, 3, 1);
+    float mask[16];
+    pack_add(&pack, &e, 1);
+    pack_pad(&pack, 4);
+    assert_int_equal(pack.n, 4);
+    assert_int_equal(pack.n_targets, 2);
+    pack_pad(&pack, 4);
+    assert_int_equal(pack.n, 4);
+    pack_mask(&pack, 0, mask);
+    const char *seen = "x..."
+                       "xx.."
+                       "..x."
+                       "...x";
+    for (int i = 0; i < 16; i++)
+        assert_true(mask[i] == (seen[i] == 'x' ? 0 : -INFINITY));
+    pack_free(&pack);
+}
+
 static void a_row_sees_its_own_line_and_no_further_than_the_window(void **state)
 {
     (void)state;
@@ -80,6 +103,7 @@ int main(void)
         cmocka_unit_test(
             the_last_prompt_token_and_all_answer_tokens_but_the_last_have_targets),
         cmocka_unit_test(what_examples_have_in_common_at_their_beginning_is_there_once),
+        cmocka_unit_test(padding_sees_itself_and_is_not_seen),
         cmocka_unit_test(a_row_sees_its_own_line_and_no_further_than_the_window),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -104,9 +104,12 @@ static struct batch batch_of(struct trainer *t, struct train_step *step)
     return batch;
 }
 
+enum { PAD = 16 };
+
 static bool learn_pack(struct trainer *t, struct train_step *step, struct error *err)
 {
     double loss = 0;
+    pack_pad(&t->pack, PAD);
     bool good = net_learn(t->net, &t->pack, &loss, err);
     step->loss += loss;
     step->n_rows += t->pack.n;
