@@ -58,7 +58,7 @@ CFLAGS_kernel/panel = -O3 -march=native
 CFLAGS_train/wide = -O3 -march=native -Wno-psabi
 
 .DEFAULT_GOAL := help
-.PHONY: help build unit test run readers lint asan tsan fuzz fuzzers bench bench-files bench-mind bench-step bench-train bench-tuned soak coverage format clean \
+.PHONY: help build unit test run readers lint asan tsan fuzz fuzzers bench bench-batches bench-files bench-mind bench-step bench-train bench-tuned soak coverage format clean \
         objects tests models sanitized
 .DELETE_ON_ERROR:
 
@@ -124,6 +124,9 @@ bench-train: build ## training against PyTorch + PEFT: losses, speed, memory
 
 bench-tuned: build ## what tuning teaches: right answers on held-out examples, before and after
 	@$(PYTHON) scripts/bench_tuned.py --pollux build/pollux --peer "$$(scripts/engine.sh --peer)" $(ARGS)
+
+bench-batches: build ## what a batch costs the clients beside it (ARGS="--model NAME")
+	@$(PYTHON) scripts/bench_batches.py --pollux build/pollux $(ARGS)
 
 bench-mind: build $(B)/hold ## the same for schemas; calls that are right, by category
 	@$(PYTHON) scripts/bench_mind.py --pollux build/pollux --peer "$$(scripts/engine.sh --peer)" $(ARGS)

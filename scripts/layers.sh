@@ -18,7 +18,8 @@ BEGIN {
     may["train"]  = "base json engine kernel chat"
     may["tune"]   = "base json engine store"
     may["files"]  = "base store"
-    may["api"]    = "base json http store files model engine tool media chat tune"
+    may["batches"] = "base store files"
+    may["api"]    = "base json http store files batches model engine tool media chat tune"
     may["cli"]    = "base json http media model"
 }
 FNR == 1 {
