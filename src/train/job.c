@@ -60,7 +60,7 @@ static void tell(struct json_writer *w)
     buf_char(w->out, '\n');
     fwrite(w->out->at, 1, w->out->len, stdout);
     if (fflush(stdout) != 0)
-        exit(1); /* nobody listens any more */
+        _exit(1); /* nobody listens any more */
     buf_free(w->out);
 }
 
