@@ -18,8 +18,10 @@ BEGIN {
     may["train"]  = "base json engine kernel chat"
     may["tune"]   = "base json engine store"
     may["files"]  = "base store"
+    may["interactions"] = "base store"
     may["batches"] = "base store files"
-    may["api"]    = "base json http store files batches model engine tool media chat tune"
+    may["caches"] = "base store engine"
+    may["api"]    = "base json http store files batches caches interactions model engine tool media chat tune"
     may["cli"]    = "base json http media model"
 }
 FNR == 1 {

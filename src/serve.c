@@ -12,6 +12,7 @@
 #include "base/loop.h"
 #include "base/queue.h"
 #include "batches/batches.h"
+#include "caches/caches.h"
 #include "cli/command.h"
 #include "media/media.h"
 #include "model/catalogue.h"
@@ -33,9 +34,10 @@ enum {
     DISK_WORKERS = 4, /* they wait more than they work */
     READERS = 2,      /* media that are read at once */
     MOST_CONNECTIONS = 4096,
-    STREAM_LIMIT = 8 << 20, /* bytes that one slow reader may leave unread */
-    BATCH_MEMORY_DAYS = 30, /* for so long a batch that has ended is remembered */
-    GUARD_CTX = 4096,       /* a judge sees a few thousand bytes at a time */
+    STREAM_LIMIT = 8 << 20,       /* bytes that one slow reader may leave unread */
+    BATCH_MEMORY_DAYS = 30,       /* for so long a batch that has ended is remembered */
+    CACHES_IN_MEMORY = 512 << 20, /* bytes of rows that were read and are in use */
+    GUARD_CTX = 4096,             /* a judge sees a few thousand bytes at a time */
 };
 
 /* ---- the command line ---- */
@@ -45,10 +47,11 @@ struct settings {
     const char *embedding_model, *guard_model, *guard_script, *blocklist, *readers_dir;
     int64_t port, media_timeout, threads, ctx, parallel, queue, request_limit,
         idle_timeout;
-    int64_t file_limit, files_total, batch_hours;
+    int64_t file_limit, files_total, batch_hours, caches_total, interaction_days;
     struct option_list keys;
+    const char *webhook_secret;
     int safety, kernels, media_sandbox, log_format, log_level;
-    bool strict_names, open_files;
+    bool strict_names, open_files, webhook_private;
 };
 
 /* clang-format off */
@@ -108,8 +111,17 @@ static const struct option table[] = {
      "room for all uploaded files together", NULL},
     {"batch-hours", 0, OPTION_INT, AT(batch_hours), "168", 1, 100000, "HOURS",
      "a batch that takes longer expires; what is made of it is kept", NULL},
+    {"caches-total", 0, OPTION_INT, AT(caches_total), "10737418240", 0, 1LL << 50, "BYTES",
+     "room on the disk for the model's state of cached contents; those not used for the longest time "
+     "are computed again", NULL},
     {"open-files", 0, OPTION_SWITCH, AT(open_files), "false", 0, 0, NULL,
      "what there is to know of a file whose name one knows needs no key", NULL},
+    {"interaction-days", 0, OPTION_INT, AT(interaction_days), "55", 0, 36500, "DAYS",
+     "stored interactions are kept for so long; 0: until they are deleted", NULL},
+    {"webhook-secret", 0, OPTION_STRING, AT(webhook_secret), NULL, 0, 0, "SECRET",
+     "signs what is sent to a webhook_config's uris; without it there are no webhooks", NULL},
+    {"webhook-private", 0, OPTION_SWITCH, AT(webhook_private), "false", 0, 0, NULL,
+     "webhooks may be at private addresses, this machine's own included", NULL},
     {"idle-timeout", 0, OPTION_INT, AT(idle_timeout), "60", 1, 86400, "SECONDS",
      "a connection that sends nothing for so long is closed", NULL},
     {"log-format", 0, OPTION_CHOICE, AT(log_format), "text", 0, 0, "FORMAT",
@@ -150,11 +162,13 @@ struct server {
     struct engine *engine, *guard_engine; /* NULL: the model judges itself, if at all */
     struct blocklist *blocklist;
     struct loop *loop;
-    struct watch *signals, *work, *disk_work, *read;
-    struct workers *workers, *disk, *readers;
+    struct watch *signals, *work, *disk_work, *read, *hooked;
+    struct workers *workers, *disk, *readers, *webhooks;
     struct media *media;
     struct store *store;
+    struct caches *caches;
     struct files *files;
+    struct interactions *interactions;
     struct batches *batches;
     struct runner *runner, *guard_runner;
     struct api *api;
@@ -262,7 +276,11 @@ static int open_store(struct server *s, const char *folder)
     };
     if (s->files)
         s->batches = batches_open(s->store, s->files, &batches, &err);
-    return s->batches ? SERVE_OK : fail(SERVE_FAILED, &err);
+    if (!s->batches)
+        return fail(SERVE_FAILED, &err);
+    s->interactions =
+        interactions_open(s->store, s->settings.interaction_days * 24 * 60 * 60);
+    return SERVE_OK;
 }
 
 static int open_data_folder(struct server *s)
@@ -354,6 +372,19 @@ static int open_engine(struct server *s)
     if (status == SERVE_OK)
         log_load("load", s->engine, since);
     return status;
+}
+
+/* Their rows are of one engine's kind. */
+static int open_caches(struct server *s)
+{
+    struct error err;
+    const struct caches_options options = {
+        .key = engine_info(s->engine)->rows_key,
+        .disk_limit = s->settings.caches_total,
+        .memory_limit = CACHES_IN_MEMORY,
+    };
+    s->caches = caches_open(s->store, files_blobs(s->files), &options, &err);
+    return s->caches ? SERVE_OK : fail(SERVE_FAILED, &err);
 }
 
 static int open_guard(struct server *s)
@@ -466,7 +497,8 @@ static int open_rooms(struct server *s)
     s->loop = loop_open();
     s->workers = workers_open(WORKERS);
     s->disk = workers_open(DISK_WORKERS);
-    if (fd < 0 || !s->loop || !s->workers || !s->disk || !open_readers(s))
+    s->webhooks = workers_open(1);
+    if (fd < 0 || !s->loop || !s->workers || !s->disk || !s->webhooks || !open_readers(s))
         return command_fail(&command, SERVE_FAILED, "cannot open the loop: %s",
                             strerrordesc_np(errno));
     signal_fd = fd;
@@ -474,6 +506,8 @@ static int open_rooms(struct server *s)
     s->work = loop_watch(s->loop, workers_fd(s->workers), EPOLLIN, on_work, s->workers);
     s->disk_work = loop_watch(s->loop, workers_fd(s->disk), EPOLLIN, on_work, s->disk);
     s->read = loop_watch(s->loop, workers_fd(s->readers), EPOLLIN, on_work, s->readers);
+    s->hooked =
+        loop_watch(s->loop, workers_fd(s->webhooks), EPOLLIN, on_work, s->webhooks);
     s->runner = runner_open(s->loop, s->engine, &err);
     if (s->runner && s->guard_engine)
         s->guard_runner = runner_open(s->loop, s->guard_engine, &err);
@@ -498,8 +532,15 @@ static void open_api(struct server *s)
         .defaults = {.temperature = 1, .top_p = 0.95, .top_k = 40},
         .request_limit = settings->request_limit,
         .files = s->files,
+        .interactions = s->interactions,
+        .webhook_secret = settings->webhook_secret && *settings->webhook_secret
+                              ? settings->webhook_secret
+                              : NULL,
+        .webhook_private = settings->webhook_private,
+        .webhook_worker = s->webhooks,
         .batches = s->batches,
         .disk = s->disk,
+        .caches = s->caches,
         .open_files = settings->open_files,
         .media = s->media,
         .readers = s->readers,
@@ -604,6 +645,8 @@ static int open_all(struct server *s)
     if (status == SERVE_OK)
         status = open_engine(s);
     if (status == SERVE_OK)
+        status = open_caches(s);
+    if (status == SERVE_OK)
         status = open_embedder(s);
     if (status == SERVE_OK)
         status = open_rooms(s);
@@ -621,6 +664,7 @@ static void close_all(struct server *s)
     workers_close(s->disk);
     workers_close(s->workers);
     workers_close(s->readers);
+    workers_close(s->webhooks);
     media_close(s->media);
     if (s->api && api_busy(s->api) > 0) {
         log_line(LOG_WARN, "stop", "left=%d", api_busy(s->api));
@@ -634,7 +678,9 @@ static void close_all(struct server *s)
         engine_close(s->engine);
     if (s->guard_engine)
         engine_close(s->guard_engine);
+    interactions_close(s->interactions);
     batches_close(s->batches);
+    caches_close(s->caches);
     files_close(s->files);
     store_close(s->store);
     blocklist_close(s->blocklist);

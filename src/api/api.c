@@ -2,12 +2,17 @@
 #include "api/api.h"
 #include "api/batch_run.h"
 #include "api/batches.h"
+#include "api/cached.h"
+#include "api/caches.h"
 #include "api/embed.h"
 #include "api/files.h"
 #include "api/generate.h"
+#include "api/interact.h"
+#include "api/interact_run.h"
 #include "api/message.h"
 #include "api/models.h"
 #include "api/upload.h"
+#include "api/webhook.h"
 #include "base/log.h"
 #include <assert.h>
 #include <stdio.h>
@@ -71,6 +76,10 @@ static void set_retry_after(struct http_request *rq, int retry_ms)
 void api_error(struct call *call, const struct error *err)
 {
     struct buf body = {0};
+    if (call->slugs) {
+        interact_error(call, err);
+        return;
+    }
     api_error_text(err, call->pretty, &body);
     if (err->retry_ms > 0)
         set_retry_after(call->rq, err->retry_ms);
@@ -220,6 +229,7 @@ enum {
     FILES = 4,     /* needs a place for files */
     ARRIVES = 8,   /* handled when the header is there; its body comes in pieces */
     BATCHES = 16,  /* needs a place for batches */
+    CACHES = 32,   /* needs a place for caches */
 };
 
 /* clang-format off */
@@ -257,7 +267,17 @@ static const struct route routes[] = {
     {"POST",   "/resumable/upload/{v}/files", upload_arrive,        FILES | OPEN | ARRIVES},
     {"PUT",    "/resumable/upload/{v}/files", upload_arrive,        FILES | OPEN | ARRIVES},
     {"DELETE", "/resumable/upload/{v}/files", upload_arrive,        FILES | OPEN | ARRIVES},
+    {"POST",   "cachedContents",              caches_route_create,  CACHES},
+    {"GET",    "cachedContents",              caches_route_list,    CACHES},
+    {"GET",    "cachedContents/{}",           caches_route_get,     CACHES},
+    {"PATCH",  "cachedContents/{}",           caches_route_patch,   CACHES},
+    {"DELETE", "cachedContents/{}",           caches_route_delete,  CACHES},
     {"GET",    "/$discovery/rest",            files_route_discovery, FILES | OPEN},
+
+    {"POST",   "interactions",                interact_create, 0},
+    {"GET",    "interactions/{}",             interact_get,    0},
+    {"DELETE", "interactions/{}",             interact_delete, 0},
+    {"POST",   "interactions/{}/cancel",      interact_cancel, 0},
 };
 /* clang-format on */
 
@@ -341,6 +361,7 @@ static const struct route *find_route(struct call *call, struct buf *others)
 {
     struct text rest;
     call->version = cut_version(plain_path(call->rq), &rest);
+    call->slugs = text_is(rest, "interactions") || text_starts(rest, "interactions/");
     rest = plain_file(call, rest);
     for (const struct route *r = routes; r < routes + n_routes; r++) {
         struct text path = r->pattern[0] == '/' ? call->rq->path : rest;
@@ -380,17 +401,20 @@ static bool is_open(const struct api *api, const struct route *route)
     return route->flags & OPEN || (route->flags & OPEN_FILE && api->options.open_files);
 }
 
-static bool has_place(const struct api *api, const struct route *route)
+/* What the route needs and the server has no place for; NULL: nothing. */
+static const char *lacks(const struct api_options *options, const struct route *route)
 {
-    return !(route->flags & FILES && !api->options.files) &&
-           !(route->flags & BATCHES && !api->options.batches);
+    if (route->flags & FILES && !options->files)
+        return "files";
+    if (route->flags & BATCHES && !options->batches)
+        return "files and batches";
+    return route->flags & CACHES && !options->caches ? "caches" : NULL;
 }
 
-static void refuse_place(struct call *call)
+static void refuse_place(struct call *call, const char *things)
 {
     struct error err;
-    error_set(&err, ERROR_UNIMPLEMENTED,
-              "This server has no place for files and batches.");
+    error_set(&err, ERROR_UNIMPLEMENTED, "This server has no place for %s.", things);
     api_error(call, &err);
 }
 
@@ -398,13 +422,14 @@ static void route_call(struct call *call)
 {
     struct buf others = {0};
     struct error err = {0};
+    const char *lacking;
     const struct route *route = find_route(call, &others);
     if (!route)
         refuse_route(call, &others);
     else if (!is_open(call->api, route) && !api_let_in(call, &err))
         api_error(call, &err);
-    else if (!has_place(call->api, route))
-        refuse_place(call);
+    else if ((lacking = lacks(&call->api->options, route)))
+        refuse_place(call, lacking);
     else
         route->handle(call);
     buf_free(&others);
@@ -497,9 +522,14 @@ static void on_sweep(void *arg);
 static void run_sweep(struct work *work)
 {
     const struct api_options *options = &((struct sweep *)work)->api->options;
-    files_sweep(options->files);
+    if (options->files)
+        files_sweep(options->files);
     if (options->batches)
         batches_sweep(options->batches);
+    if (options->interactions)
+        interactions_sweep(options->interactions);
+    if (options->caches)
+        caches_sweep(options->caches);
 }
 
 static void end_sweep(struct work *work)
@@ -527,8 +557,10 @@ struct api *api_open(struct loop *loop, struct runner *runner, struct workers *w
     *api = (struct api){
         .loop = loop, .runner = runner, .workers = workers, .options = *options};
     embed_begin(api);
-    if (options->files)
+    if (options->files || options->interactions)
         api->sweep = loop_after(loop, SWEEP_MS, on_sweep, api);
+    irun_recover(api);
+    api->webhooks = webhooks_open(api);
     batch_run_open(api);
     return api;
 }
@@ -540,6 +572,7 @@ void api_close(struct api *api)
     assert(api_busy(api) == 0);
     batch_run_close(api);
     embed_end(api);
+    webhooks_close(api->webhooks);
     loop_cancel(api->loop, api->sweep);
     free(api);
 }
@@ -555,8 +588,11 @@ void api_cancel(struct api *api)
     for (struct generation *g = api->generations; g; g = generate_next(g))
         generate_cancel(g);
     embed_cancel_all(api);
+    irun_stop_all(api);
     for (struct upload_call *u = api->uploads; u; u = upload_next(u))
         upload_stop(u);
+    caches_cancel_all(api);
+    cached_cancel_all(api);
 }
 
 int api_busy(const struct api *api)
@@ -566,5 +602,6 @@ int api_busy(const struct api *api)
         n++;
     for (const struct upload_call *u = api->uploads; u; u = upload_next(u))
         n++;
-    return n + embed_count(api) + batch_run_busy(api);
+    return n + embed_count(api) + batch_run_busy(api) + irun_count(api) +
+           webhooks_busy(api->webhooks) + caches_creating(api) + cached_count(api);
 }

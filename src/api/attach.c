@@ -134,18 +134,21 @@ bool attach_read(const struct attach_from *from, struct chat *chat,
     for (int i = 0; good && i < chat->n_turns; i++) {
         for (int k = 0; good && k < chat->turns[i].n_parts; k++) {
             struct part *part = &chat->turns[i].parts[k];
-            char path[80];
+            char place[80], path[100];
             if (part->kind != PART_MEDIA)
                 continue;
-            snprintf(path, sizeof path, "contents[%d].parts[%d].%s", i, k,
+            int turn = i - (i < chat->kept_turns ? 0 : chat->kept_turns);
+            snprintf(place, sizeof place, "contents[%d].parts[%d]", turn, k);
+            snprintf(path, sizeof path, "%s.%s", place,
                      part->media->uri.len ? "file_data" : "inline_data");
             good = read_one(from, part, cancelled, arena, err);
             if (good && header.len < 4000)
-                buf_printf(&header, "%scontents[%d].parts[%d]=%s; reader=\"%.*s\"",
-                           header.len ? ", " : "", i, k, part->media->reading.type,
+                buf_printf(&header, "%s%s=%s; reader=\"%.*s\"", header.len ? ", " : "",
+                           part->media->path ? part->media->path : place,
+                           part->media->reading.type,
                            TEXT_ARG(part->media->reading.reader));
             if (!good)
-                blame(err, path);
+                blame(err, part->media->path ? part->media->path : path);
         }
     }
     attached->header = arena_text(arena, buf_view(&header));

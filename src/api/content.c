@@ -220,14 +220,14 @@ static bool read_role(const struct reader *r, struct text name, const char *path
 static bool read_contents(const struct reader *r)
 {
     const struct wire_content *contents = r->request->contents.at;
-    size_t n = r->request->contents.n;
-    if (n == 0)
+    size_t n = r->request->contents.n, kept = (size_t)r->chat->kept_turns;
+    if (n == kept && !r->rules->is_cache)
         return broken_rule(r->err, "contents", "contents is not specified");
     r->chat->turns = arena_array(r->arena, struct turn_of, n);
     r->chat->n_turns = (int)n;
     for (size_t i = 0; i < n; i++) {
         char path[40];
-        snprintf(path, sizeof path, "contents[%zu]", i);
+        snprintf(path, sizeof path, "contents[%zu]", i < kept ? i : i - kept);
         struct turn_of *turn = &r->chat->turns[i];
         if (!read_role(r, contents[i].role, path, &turn->role) ||
             !read_parts(r, &contents[i], path, turn))
@@ -330,7 +330,8 @@ static bool match_contents(const struct reader *r)
         open.more = turn->role == ROLE_MODEL;
         for (int k = 0; k < turn->n_parts; k++) {
             char path[60];
-            snprintf(path, sizeof path, "contents[%d].parts[%d]", i, k);
+            snprintf(path, sizeof path, "contents[%d].parts[%d]",
+                     i - (i < r->chat->kept_turns ? 0 : r->chat->kept_turns), k);
             if (!match_part(r, &open, turn->role, &turn->parts[k], path))
                 return false;
         }
@@ -366,8 +367,7 @@ static bool read_system(const struct reader *r)
 
 /* ---- safety ---- */
 
-/* From which level on a threshold blocks. */
-static enum level block_from(int threshold, enum level otherwise)
+enum level content_block_from(int threshold, enum level otherwise)
 {
     switch (threshold) {
     case WIRE_BLOCK_LOW:
@@ -409,7 +409,7 @@ static bool read_safety(const struct reader *r)
             return broken_rule(r->err, path, "there is another setting of this category");
         seen |= 1u << category;
         safety->block_from[category - WIRE_FIRST_CATEGORY] =
-            block_from(settings[i].threshold, r->rules->defaults.block_from);
+            content_block_from(settings[i].threshold, r->rules->defaults.block_from);
     }
     return true;
 }
@@ -539,6 +539,11 @@ static const int level_budgets[WIRE_LEVELS] = {
     [WIRE_LEVEL_HIGH] = 4096,  [WIRE_LEVEL_XHIGH] = -1,
 };
 
+int content_budget(int level)
+{
+    return level_budgets[level];
+}
+
 /* What is left out is for the model to say: one that was trained to think does, another
  * one only when it is asked to. To want to see thoughts is to ask for them. */
 static bool read_thinking(const struct reader *r, const struct wire_thinking *from)
@@ -552,7 +557,7 @@ static bool read_thinking(const struct reader *r, const struct wire_thinking *fr
         return broken_rule(r->err, THINKING ".thinking_level",
                            "You can only set one of thinking_budget and thinking_level.");
     if (from->level)
-        *thinking = (struct thinking){true, level_budgets[from->level]};
+        *thinking = (struct thinking){true, content_budget(from->level)};
     if (from->budget.set)
         *thinking = (struct thinking){from->budget.is != 0, (int)from->budget.is};
     if (shown && !thinking->on)
@@ -596,6 +601,8 @@ bool content_chat(const struct wire_generate *request, const struct content_rule
                   struct arena *arena, struct chat *chat, struct error *err)
 {
     struct reader reader = {request, rules, arena, chat, err};
+    if (request->cached.len > 0 && !chat->kept) /* never as if it were not there */
+        return not_yet(err, "cached_content", "a cache in this call");
     return read_contents(&reader) && match_contents(&reader) && read_system(&reader) &&
            tools_read(request, arena, chat, err) && read_safety(&reader) &&
            read_config(&reader);

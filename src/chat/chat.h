@@ -24,7 +24,8 @@ enum part_kind {
 
 /* Something to see, hear or read, and what it was found to be. */
 struct part_media {
-    struct text uri; /* of a file that has the source's bytes; absent: they are there */
+    const char *path; /* where the request has it; NULL: by its turn and part */
+    struct text uri;  /* of a file that has the source's bytes; absent: they are there */
     struct media_source source;
     struct media_options options;
     bool has_options;             /* they were asked for */
@@ -90,6 +91,11 @@ struct chat {
     struct text *stops;
     int n_stops;
     bool streamed; /* the reader wants it as it is said */
+    /* What a cache brought stands before what was asked; errors count from behind it. */
+    bool kept; /* there is such */
+    int kept_turns, kept_tools;
+    struct saved_rows *const *rows; /* that the prompt may begin with; not owned */
+    int n_rows;
 };
 
 #endif

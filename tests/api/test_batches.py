@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from pollux import PATIENCE, SCRIPT, Server
+from pollux import PATIENCE, SANITIZED, SCRIPT, Server
 from test_files import crash, download, is_whole, refused, upload
 
 CREATE = "/v1beta/models/gemini-2.0-flash:batchGenerateContent"
@@ -217,7 +217,7 @@ def test_ten_thousand_lines(scripted):
     lines = output_lines(server, operation)
     assert [line["key"] for line in lines] == [str(i) for i in range(10_000)]
     assert all(said(line) == "Hello there." for line in lines)
-    assert after - before < 20 * PATIENCE, (before, after)
+    assert SANITIZED or after - before < 20, (before, after)  # the file has 31 MB
 
 
 # ---- embeddings ----
@@ -351,12 +351,12 @@ def test_the_input_may_be_deleted(scripted):
 
 def test_the_higher_priority_goes_first(scripted):
     server = scripted(slots=2, replies=SLOW)
-    low = create(server, [{"request": ask("slow")} for _ in range(10)], priority=-5)
+    low = create(server, [{"request": ask("slow")} for _ in range(6)], priority=-5)
     wait(server, low, {"RUNNING"})
     high = wait(server, create(server, [{"request": ask("slow")} for _ in range(3)], priority="7"), seconds=5)
     assert state(high) == "SUCCEEDED" and high["metadata"]["priority"] == "7"
     assert state(get(server, low["name"])) == "RUNNING"
-    assert stats(wait(server, low)) == {"request": 10, "successful": 10}
+    assert stats(wait(server, low)) == {"request": 6, "successful": 6}
 
 
 def test_names_and_priorities_change(scripted):
