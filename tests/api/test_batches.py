@@ -115,6 +115,19 @@ def test_an_answer_is_what_a_call_gives(server):
     assert line == answer
 
 
+def test_a_line_may_name_a_cache_and_a_file(server):
+    cache = server.post("/v1beta/cachedContents", {
+        "model": "models/gemini-2.0-flash", "contents": [{"role": "user", "parts": [{"text": "My name is Ann"}]}]}).json
+    note = upload(server, b"Say hello", "text/plain")
+    lines = inlined(wait(server, create(server, [
+        {"request": ask("Say hello", cachedContent=cache["name"])},
+        {"request": {"contents": [{"parts": [{"fileData": {"fileUri": note["uri"]}}]}]}},
+        {"request": ask("Say hello", cachedContent="cachedContents/none")}])))
+    assert said(lines[0]) == said(lines[1]) == "Hello there."
+    assert lines[0]["response"]["usageMetadata"]["cachedContentTokenCount"] > 0
+    assert lines[2]["error"]["code"] in (5, 7), lines[2]
+
+
 BAD_REQUESTS = [
     ({"request": {}}, 3, "contents"),
     ({"request": ask("x", foo=1)}, 3, 'Unknown name "foo"'),
