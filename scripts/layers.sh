@@ -17,7 +17,8 @@ BEGIN {
     may["chat"]   = "base json engine tool media"
     may["tune"]   = "base json engine store"
     may["files"]  = "base store"
-    may["api"]    = "base json http store files model engine tool media chat tune"
+    may["fetch"]  = "base"
+    may["api"]    = "base json http store files fetch model engine tool media chat tune"
     may["cli"]    = "base json http media model"
 }
 FNR == 1 {

@@ -16,6 +16,7 @@
 #include "model/catalogue.h"
 #include "store/store.h"
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,7 @@ enum {
     WORKERS = 2,
     DISK_WORKERS = 4, /* they wait more than they work */
     READERS = 2,      /* media that are read at once */
+    GATHERERS = 8,    /* get files and URLs; they wait more than they work */
     MOST_CONNECTIONS = 4096,
     STREAM_LIMIT = 8 << 20, /* bytes that one slow reader may leave unread */
     GUARD_CTX = 4096,       /* a judge sees a few thousand bytes at a time */
@@ -41,10 +43,13 @@ enum {
 struct settings {
     const char *host, *model, *models_dir, *data_dir, *script;
     const char *embedding_model, *guard_model, *guard_script, *blocklist, *readers_dir;
+    const char *ocr_languages, *speech_command, *speech_dir;
     int64_t port, media_timeout, threads, ctx, parallel, queue, request_limit,
         idle_timeout;
     int64_t file_limit, files_total;
-    struct option_list keys;
+    int64_t fetch_limit, fetch_timeout;
+    struct option_list keys, fetch_allow;
+    int fetch;
     int safety, kernels, media_sandbox, log_format, log_level;
     bool strict_names, open_files;
 };
@@ -94,6 +99,23 @@ static const struct option table[] = {
     {"media-sandbox", 0, OPTION_CHOICE, AT(media_sandbox), "required", 0, 0, "HOW",
      "media are read by children in a sandbox; where this machine has none they are refused, "
      "unless this is off: then a broken reader has the server's own rights", "required off"},
+    {"ocr-languages", 0, OPTION_STRING, AT(ocr_languages), NULL, 0, 0, "LANGUAGES",
+     "what text in pictures is written in: tesseract's names, eng+deu; else its default", NULL},
+    {"speech-command", 0, OPTION_STRING, AT(speech_command), NULL, 0, 0, "COMMAND",
+     "a program that speaks instead of espeak-ng: reads text, writes WAV; {voice}, {gender}, "
+     "{language}, {pitch} and {rate} in it are filled in", NULL},
+    {"speech-dir", 0, OPTION_STRING, AT(speech_dir), NULL, 0, 0, "DIR",
+     "a folder that it needs; it sees /usr and this, and nothing else", NULL},
+    {"fetch", 0, OPTION_CHOICE, AT(fetch), "public", 0, 0, "WHAT",
+     "URLs that requests name are fetched from the public network, or not at all",
+     "public off"},
+    {"fetch-allow", 0, OPTION_LIST, AT(fetch_allow), NULL, 0, 0, "NET|HOST",
+     "fetch from here as well, although it is not public: 10.1.0.0/16, ::1, media.lan, .lan "
+     "(repeatable)", NULL},
+    {"fetch-limit", 0, OPTION_INT, AT(fetch_limit), "20971520", 1, 1 << 30, "BYTES",
+     "longest that all URLs of one request may be together", NULL},
+    {"fetch-timeout", 0, OPTION_INT, AT(fetch_timeout), "30", 1, 3600, "SECONDS",
+     "a URL that takes longer to arrive is refused", NULL},
     {"api-key", 'k', OPTION_LIST, AT(keys), NULL, 0, 0, "KEY",
      "let in only callers with this key (repeatable); without any, everyone", NULL},
     {"strict-names", 0, OPTION_SWITCH, AT(strict_names), "false", 0, 0, NULL,
@@ -146,9 +168,12 @@ struct server {
     struct engine *engine, *guard_engine; /* NULL: the model judges itself, if at all */
     struct blocklist *blocklist;
     struct loop *loop;
-    struct watch *signals, *work, *disk_work, *read;
-    struct workers *workers, *disk, *readers;
+    struct watch *signals, *work, *disk_work, *read, *gathered;
+    struct workers *workers, *disk, *readers, *gatherers;
+    struct fetcher *fetcher;
     struct media *media;
+    struct speech *speech;
+    char speech_dir[PATH_MAX];
     struct store *store;
     struct files *files;
     struct runner *runner, *guard_runner;
@@ -418,7 +443,23 @@ static void on_work(void *arg, uint32_t events)
     workers_finish(arg);
 }
 
-/* The loop, and all that lives on it but the port. */
+static int open_fetcher(struct server *s)
+{
+    struct error err;
+    const struct settings *settings = &s->settings;
+    const struct fetch_config config = {
+        .off = settings->fetch != 0,
+        .allow = settings->fetch_allow.at,
+        .n_allow = settings->fetch_allow.n,
+    };
+    s->fetcher = fetch_open(&config, &err);
+    if (!s->fetcher)
+        return command_fail(&command, SERVE_USAGE, "--fetch-allow: %s", err.message);
+    if (settings->ocr_languages && !media_has_languages(settings->ocr_languages, &err))
+        return command_fail(&command, SERVE_USAGE, "--ocr-languages: %s", err.message);
+    return SERVE_OK;
+}
+
 static bool open_readers(struct server *s)
 {
     struct buf folder = {0}, lacks = {0};
@@ -432,10 +473,12 @@ static bool open_readers(struct server *s)
         .folder = arena_text(s->arena, buf_view(&folder)).at,
         .mode = s->settings.media_sandbox ? SANDBOX_BARE : SANDBOX_REQUIRED,
         .deadline_s = (int)s->settings.media_timeout,
+        .ocr_languages = s->settings.ocr_languages,
     };
     buf_free(&folder);
     s->media = media_open(&config);
     s->readers = workers_open(READERS);
+    s->gatherers = workers_open(GATHERERS);
     int n_lacks = media_lacks(config.folder, &lacks);
     if (!media_safe(s->media, &err))
         log_line(LOG_WARN, "media", "read=text sandbox=none why=\"%s\"", err.message);
@@ -444,7 +487,27 @@ static bool open_readers(struct server *s)
                  "sandbox=%s lacks=\"%s\"", s->settings.media_sandbox ? "off" : "on",
                  lacks.at ? lacks.at : "");
     buf_free(&lacks);
-    return s->readers != NULL;
+    return s->readers && s->gatherers;
+}
+
+/* The loop, and all that lives on it but the port. */
+static int open_speech(struct server *s)
+{
+    struct error err;
+    const struct settings *settings = &s->settings;
+    const char *folder = settings->speech_dir;
+    const struct speech_config config = {
+        .media = s->media,
+        .command = settings->speech_command,
+        .folder = folder && *folder ? realpath(folder, s->speech_dir) : NULL,
+    };
+    if (folder && *folder && !config.folder)
+        return command_fail(&command, SERVE_USAGE, "--speech-dir: there is no folder %s",
+                            folder);
+    s->speech = speech_open(&config, &err);
+    if (!s->speech)
+        return command_fail(&command, SERVE_USAGE, "--speech-command: %s", err.message);
+    return SERVE_OK;
 }
 
 static int open_rooms(struct server *s)
@@ -462,6 +525,8 @@ static int open_rooms(struct server *s)
     s->work = loop_watch(s->loop, workers_fd(s->workers), EPOLLIN, on_work, s->workers);
     s->disk_work = loop_watch(s->loop, workers_fd(s->disk), EPOLLIN, on_work, s->disk);
     s->read = loop_watch(s->loop, workers_fd(s->readers), EPOLLIN, on_work, s->readers);
+    s->gathered =
+        loop_watch(s->loop, workers_fd(s->gatherers), EPOLLIN, on_work, s->gatherers);
     s->runner = runner_open(s->loop, s->engine, &err);
     if (s->runner && s->guard_engine)
         s->guard_runner = runner_open(s->loop, s->guard_engine, &err);
@@ -490,6 +555,11 @@ static void open_api(struct server *s)
         .open_files = settings->open_files,
         .media = s->media,
         .readers = s->readers,
+        .gatherers = s->gatherers,
+        .speech = s->speech,
+        .fetcher = s->fetcher,
+        .fetch_limit = settings->fetch_limit,
+        .fetch_timeout_s = (int)settings->fetch_timeout,
     };
     if (s->entry) {
         options.aliases = s->entry->aliases;
@@ -585,7 +655,9 @@ static int open_all(struct server *s)
     catch_signals();
     raise_file_limit();
     s->arena = arena_open();
-    int status = open_data_folder(s);
+    int status = open_fetcher(s);
+    if (status == SERVE_OK)
+        status = open_data_folder(s);
     if (status == SERVE_OK)
         status = open_guard(s);
     if (status == SERVE_OK)
@@ -594,6 +666,8 @@ static int open_all(struct server *s)
         status = open_embedder(s);
     if (status == SERVE_OK)
         status = open_rooms(s);
+    if (status == SERVE_OK)
+        status = open_speech(s);
     if (status != SERVE_OK)
         return status;
     open_api(s);
@@ -607,8 +681,11 @@ static void close_all(struct server *s)
     http_server_close(s->http);
     workers_close(s->disk);
     workers_close(s->workers);
+    workers_close(s->gatherers); /* may hand on to the readers */
     workers_close(s->readers);
+    speech_close(s->speech);
     media_close(s->media);
+    fetch_close(s->fetcher);
     if (s->api && api_busy(s->api) > 0) {
         log_line(LOG_WARN, "stop", "left=%d", api_busy(s->api));
         _exit(SERVE_OK);

@@ -16,18 +16,21 @@
  * of what was thought. It carries no thoughts and nothing looks at one that comes back.
  */
 #include "api/answer.h"
+#include "api/aloud.h"
 #include "api/message.h"
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
-struct voice {
+struct saying {
     struct arena *arena; /* NULL: nothing said */
     struct wire_part *parts;
     size_t n_parts, room_parts;
     bool open; /* the last part's text is `text`, not complete yet */
     struct buf text;
+    bool sounds; /* the last part's sound is `sound`, not complete yet */
+    struct buf sound;
     struct wire_logprob *chosen; /* one per token */
     struct wire_top_logprobs *top;
     size_t n_steps, room_steps;
@@ -35,6 +38,7 @@ struct voice {
     struct part *last_call; /* held back: not among the parts yet; NULL: none */
 
     int n_output, n_thought; /* from here on: of the whole turn */
+    size_t n_sound;          /* bytes */
     int n_calls;
     uint64_t thought; /* fingerprint of what was thought */
     bool unsigned_thought;
@@ -58,7 +62,7 @@ struct answer {
     struct verdict verdict; /* of the prompt */
     bool feedback_written;
     int end; /* enum wire_finish of the candidate that ended last */
-    struct voice voices[];
+    struct saying voices[];
 };
 
 /* ---- opening ---- */
@@ -77,13 +81,13 @@ static struct text random_id(struct arena *arena)
     return arena_text(arena, (struct text){id, sizeof id});
 }
 
-static void clear_voice(struct voice *v)
+static void clear_voice(struct saying *v)
 {
     arena_close(v->arena);
     v->arena = NULL;
     v->parts = NULL;
     v->n_parts = v->room_parts = 0;
-    v->open = false;
+    v->open = v->sounds = false;
     v->chosen = NULL;
     v->top = NULL;
     v->n_steps = v->room_steps = 0;
@@ -95,6 +99,7 @@ static void close_answer(void *arg)
     for (int i = 0; i < answer->options.n_candidates; i++) {
         clear_voice(&answer->voices[i]);
         buf_free(&answer->voices[i].text);
+        buf_free(&answer->voices[i].sound);
     }
 }
 
@@ -137,7 +142,7 @@ static uint64_t mixed(uint64_t x)
     return x ^ x >> 31;
 }
 
-static struct text call_id(struct answer *answer, const struct voice *v,
+static struct text call_id(struct answer *answer, const struct saying *v,
                            const struct part *call)
 {
     static const char letters[] =
@@ -156,7 +161,7 @@ static struct text call_id(struct answer *answer, const struct voice *v,
 }
 
 /* Behind what was thought; `call` may be NULL. */
-static struct text signature(struct voice *v, const struct part *call)
+static struct text signature(struct saying *v, const struct part *call)
 {
     uint64_t prints[2] = {mixed(v->thought), v->thought};
     prints[1] = mixed(call ? print_of_call(v->thought, call) : ~v->thought);
@@ -175,7 +180,7 @@ static void *grown(struct arena *arena, const void *old, size_t n, size_t room,
     return more;
 }
 
-static struct wire_part *new_part(struct voice *v)
+static struct wire_part *new_part(struct saying *v)
 {
     if (v->n_parts == v->room_parts) {
         v->room_parts = v->room_parts ? v->room_parts * 2 : 1;
@@ -185,8 +190,21 @@ static struct wire_part *new_part(struct voice *v)
     return &v->parts[v->n_parts++];
 }
 
-static void end_text(struct voice *v)
+static void end_sound(struct saying *v)
 {
+    struct wire_blob *blob = arena_new(v->arena, struct wire_blob);
+    blob->mime_type = TEXT("audio/L16;codec=pcm;rate=24000");
+    blob->data = arena_text(v->arena, buf_view(&v->sound));
+    v->parts[v->n_parts - 1].blob = blob;
+    v->sounds = false;
+    buf_free(&v->sound); /* it was large */
+    v->sound = (struct buf){0};
+}
+
+static void end_text(struct saying *v)
+{
+    if (v->sounds)
+        end_sound(v);
     if (!v->open)
         return;
     v->parts[v->n_parts - 1].text = arena_text(v->arena, buf_view(&v->text));
@@ -194,7 +212,7 @@ static void end_text(struct voice *v)
     buf_clear(&v->text);
 }
 
-static void add_text(struct voice *v, struct text text, bool thought)
+static void add_text(struct saying *v, struct text text, bool thought)
 {
     if (text.len == 0)
         return;
@@ -209,8 +227,20 @@ static void add_text(struct voice *v, struct text text, bool thought)
     buf_text(&v->text, text);
 }
 
+/* All of a plain answer is one part; clients play the first. */
+static void add_sound(struct saying *v, struct text sound)
+{
+    if (!v->sounds) {
+        end_text(v);
+        new_part(v);
+        v->sounds = true;
+    }
+    v->n_sound += sound.len;
+    buf_text(&v->sound, sound);
+}
+
 /* chat/ vouches for the arguments' being an object. */
-static void add_call(struct answer *answer, struct voice *v, const struct part *from)
+static void add_call(struct answer *answer, struct saying *v, const struct part *from)
 {
     struct error err;
     struct wire_call *call = arena_new(v->arena, struct wire_call);
@@ -225,7 +255,7 @@ static void add_call(struct answer *answer, struct voice *v, const struct part *
     v->n_calls++;
 }
 
-static void free_call(struct answer *answer, struct voice *v)
+static void free_call(struct answer *answer, struct saying *v)
 {
     if (!v->last_call)
         return;
@@ -235,7 +265,7 @@ static void free_call(struct answer *answer, struct voice *v)
     v->last_call = NULL;
 }
 
-static void hold_call(struct answer *answer, struct voice *v, const struct part *call)
+static void hold_call(struct answer *answer, struct saying *v, const struct part *call)
 {
     v->last_call = arena_new(answer->arena, struct part);
     *v->last_call = (struct part){
@@ -246,10 +276,12 @@ static void hold_call(struct answer *answer, struct voice *v, const struct part 
     };
 }
 
-static void add_part(struct answer *answer, struct voice *v, const struct part *part)
+static void add_part(struct answer *answer, struct saying *v, const struct part *part)
 {
     free_call(answer, v);
-    if (part->kind != PART_CALL)
+    if (part->kind == PART_SOUND)
+        add_sound(v, part->text);
+    else if (part->kind != PART_CALL)
         add_text(v, part->text, part->kind == PART_THOUGHT);
     else if (answer->options.holds_back && !answer->released)
         hold_call(answer, v, part);
@@ -268,7 +300,7 @@ static struct wire_logprob logprob_of(struct arena *arena, const struct token_pr
     };
 }
 
-static void add_step(struct voice *v, const struct token_step *step)
+static void add_step(struct saying *v, const struct token_step *step)
 {
     if (v->n_steps == v->room_steps) {
         size_t room = v->room_steps ? v->room_steps * 2 : 4;
@@ -314,7 +346,7 @@ static int finish_of(const struct turn_event *event)
 
 void answer_add(struct answer *answer, const struct turn_event *event)
 {
-    struct voice *v = &answer->voices[event->candidate];
+    struct saying *v = &answer->voices[event->candidate];
     bool thought = event->kind == TURN_PART && event->part->kind == PART_THOUGHT;
     bool shown = !thought || answer->options.thoughts;
     answer->n_prompt = event->n_prompt;
@@ -345,7 +377,7 @@ void answer_add(struct answer *answer, const struct turn_event *event)
 }
 
 /* How many bytes of the text under way stay back: its last character. */
-static size_t held_back(const struct answer *answer, const struct voice *v)
+static size_t held_back(const struct answer *answer, const struct saying *v)
 {
     if (!answer->options.holds_back || answer->released || v->finish || !v->open)
         return 0;
@@ -357,7 +389,7 @@ static size_t held_back(const struct answer *answer, const struct voice *v)
 
 bool answer_has(const struct answer *answer, int candidate)
 {
-    const struct voice *v = &answer->voices[candidate];
+    const struct saying *v = &answer->voices[candidate];
     if (v->finish)
         return !v->end_written;
     return v->n_parts > 1 ||
@@ -373,9 +405,9 @@ void answer_release(struct answer *answer)
 
 /* ---- writing ---- */
 
-static struct json_list one_modality(struct wire_modality_count *count, int n)
+static struct json_list one_modality(struct wire_modality_count *count, int modality, int n)
 {
-    *count = (struct wire_modality_count){WIRE_MODALITY_TEXT, {true, n}};
+    *count = (struct wire_modality_count){modality, {true, n}};
     return (struct json_list){count, n > 0};
 }
 
@@ -404,12 +436,21 @@ static struct json_int count_of(int n)
     return (struct json_int){n > 0, n};
 }
 
+/* What is heard costs what it takes to hear it. */
+static int sound_tokens(size_t n_bytes)
+{
+    enum { TOKEN = SPEECH_RATE / ALOUD_TOKENS_S * 2 };
+    return (int)((n_bytes + TOKEN - 1) / TOKEN);
+}
+
 static void fill_usage(const struct answer *answer, struct usage *u)
 {
     int n_output = 0, n_thought = 0;
+    bool aloud = answer->options.aloud;
     for (int i = 0; i < answer->options.n_candidates; i++) {
-        n_thought += answer->voices[i].n_thought;
-        n_output += answer->voices[i].n_output - answer->voices[i].n_thought;
+        const struct saying *v = &answer->voices[i];
+        n_thought += v->n_thought;
+        n_output += aloud ? sound_tokens(v->n_sound) : v->n_output - v->n_thought;
     }
     u->wire = (struct wire_usage){
         .prompt = count_of(answer->n_prompt),
@@ -420,8 +461,10 @@ static void fill_usage(const struct answer *answer, struct usage *u)
         .prompt_details =
             answer_modalities(answer->options.n_media, answer->n_prompt, u->prompt),
         .cached_details = /* of whose tokens the cached ones are is not known */
-        one_modality(&u->cached, answer->options.n_media ? 0 : answer->n_cached),
-        .output_details = one_modality(&u->output, n_output),
+        one_modality(&u->cached, WIRE_MODALITY_TEXT,
+                     answer->options.n_media ? 0 : answer->n_cached),
+        .output_details = one_modality(
+            &u->output, aloud ? WIRE_MODALITY_AUDIO : WIRE_MODALITY_TEXT, n_output),
     };
 }
 
@@ -441,13 +484,13 @@ static struct json_list ratings_of(const struct answer *answer,
     return (struct json_list){ratings, n};
 }
 
-static bool is_withheld(const struct voice *v)
+static bool is_withheld(const struct saying *v)
 {
     return v->finish && v->finish != WIRE_FINISH_STOP &&
            v->finish != WIRE_FINISH_MAX_TOKENS;
 }
 
-static struct wire_content *content_of(const struct answer *answer, struct voice *v)
+static struct wire_content *content_of(const struct answer *answer, struct saying *v)
 {
     if (v->n_parts == 0 && is_withheld(v))
         return NULL;
@@ -459,7 +502,7 @@ static struct wire_content *content_of(const struct answer *answer, struct voice
     return content;
 }
 
-static struct wire_logprobs *logprobs_of(struct voice *v)
+static struct wire_logprobs *logprobs_of(struct saying *v)
 {
     if (v->n_steps == 0)
         return NULL;
@@ -473,7 +516,7 @@ static struct wire_logprobs *logprobs_of(struct voice *v)
 
 static struct wire_candidate candidate_of(struct answer *answer, int i)
 {
-    struct voice *v = &answer->voices[i];
+    struct saying *v = &answer->voices[i];
     if (!v->arena)
         v->arena = arena_open();
     end_text(v);
@@ -498,7 +541,7 @@ struct rest {
     bool thought;
 };
 
-static struct rest take_rest(const struct answer *answer, struct voice *v)
+static struct rest take_rest(const struct answer *answer, struct saying *v)
 {
     struct rest rest = {.len = held_back(answer, v)};
     if (rest.len == 0 || rest.len > sizeof rest.bytes)
@@ -514,7 +557,7 @@ static struct rest take_rest(const struct answer *answer, struct voice *v)
     return rest;
 }
 
-static void keep_rest(struct voice *v, struct rest rest)
+static void keep_rest(struct saying *v, struct rest rest)
 {
     clear_voice(v);
     if (rest.len == 0)

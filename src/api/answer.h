@@ -23,6 +23,7 @@ struct answer_options {
                            * aside; NULL: it is all text */
     bool thoughts;        /* they are shown, not only counted */
     bool streamed;
+    bool aloud;      /* it is spoken: what is counted is its sound */
     bool holds_back; /* the last character of a text, or a call that comes last, stays
                       * until there is more, or the end */
 };

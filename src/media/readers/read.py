@@ -9,8 +9,8 @@ The answer is one object on standard output (src/media/reading.c takes it):
      "notes": ["Only the first 20 scanned pages were read."]}
 or  {"error": "the image is cut short"}
 
-OPTIONS is JSON: start and end in seconds, fps, charset; absent or null where not asked for. Everything
-is bounded here as well as by the sandbox; what was left out is said in a note.
+OPTIONS is JSON: start and end in seconds, fps, charset, ocr (tesseract's languages); absent or null where not
+asked for. Everything is bounded here as well as by the sandbox; what was left out is said in a note.
 """
 import json
 import os
@@ -25,6 +25,7 @@ MOST_SCANS = 20
 MOST_FRAMES = 120
 MOST_SOUND_S = 1800
 WHISPER = "/opt/readers/whisper"
+OCR = []  # tesseract's options
 COLOURS = {
     "black": (0, 0, 0), "white": (255, 255, 255), "grey": (128, 128, 128), "red": (220, 30, 30),
     "orange": (245, 140, 20), "yellow": (250, 230, 40), "green": (40, 160, 60), "cyan": (60, 210, 220),
@@ -233,7 +234,7 @@ def image_text(image):
         image = image.resize((max(1, int(width * scale)), max(1, int(height * scale))))
     image.convert("L").save("/tmp/page.png", compress_level=1)
     for mode in ("3", "11"):  # a page; else words that stand anywhere
-        table = run("tesseract", "/tmp/page.png", "-", "--psm", mode, "tsv")
+        table = run("tesseract", "/tmp/page.png", "-", *OCR, "--psm", mode, "tsv")
         lines = {}
         for row in table.decode(errors="replace").splitlines()[1:]:
             cells = row.split("\t")
@@ -462,7 +463,10 @@ def bounded(answer):
 def main():
     what, kind, path, options = sys.argv[1:5]
     try:
-        answer = bounded(READERS[what](path, kind, json.loads(options)))
+        options = json.loads(options)
+        if options.get("ocr"):
+            OCR.extend(["-l", options["ocr"]])
+        answer = bounded(READERS[what](path, kind, options))
     except Bad as e:
         answer = {"error": str(e)}
     except MemoryError:
