@@ -490,7 +490,6 @@ static bool open_readers(struct server *s)
     return s->readers && s->gatherers;
 }
 
-/* The loop, and all that lives on it but the port. */
 static int open_speech(struct server *s)
 {
     struct error err;
@@ -510,6 +509,7 @@ static int open_speech(struct server *s)
     return SERVE_OK;
 }
 
+/* The loop, and all that lives on it but the port. */
 static int open_rooms(struct server *s)
 {
     struct error err;

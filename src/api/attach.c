@@ -240,10 +240,6 @@ static struct text header_of(const struct chat *chat, struct arena *arena)
 static bool run_errand(struct errand *e, struct chat *chat, bool quickly,
                        struct attached *attached)
 {
-    for (int i = 0; i < chat->n_turns; i++) /* of an errand before this one */
-        for (int k = 0; k < chat->turns[i].n_parts; k++)
-            if (chat->turns[i].parts[k].media && chat->turns[i].parts[k].media->gathered)
-                e->n_fetched += (int64_t)chat->turns[i].parts[k].media->source.bytes.len;
     if (!read_parts(e, chat, quickly))
         return false;
     if (attach_find(chat) == 0)

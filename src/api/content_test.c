@@ -510,8 +510,8 @@ static void no_engine_takes_files_or_built_in_tools(void **state)
          "contents[0].parts[1].file_data", NULL},
         {"{" SAY ",\"tools\":[{\"googleSearch\":{}}]}", "tools[0].google_search", NULL},
         {"{" SAY ",\"cachedContent\":\"cachedContents/c\"}", "cached_content", NULL},
-        {with_config("\"speechConfig\":{\"languageCode\":\"de\"}"),
-         "generation_config.speech_config", NULL},
+        {with_config("\"speechConfig\":{\"languageCode\":\"tlh\"}"),
+         "generation_config.speech_config.language_code", "not spoken"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         assert_refused(&rows[i]);

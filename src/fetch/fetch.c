@@ -175,7 +175,7 @@ static bool check_url(struct trip *t, struct text url)
     bool sane = url.len <= MOST_URL && !memchr(url.at, '\0', url.len);
     CURLUcode code =
         sane ? curl_url_set(parsed, CURLUPART_URL, arena_text(t->arena, url).at,
-                            CURLU_DISALLOW_USER)
+                            CURLU_DISALLOW_USER | CURLU_NON_SUPPORT_SCHEME)
              : CURLUE_MALFORMED_INPUT;
     struct text scheme = url_part(t, parsed, CURLUPART_SCHEME);
     t->host = url_part(t, parsed, CURLUPART_HOST);
@@ -183,11 +183,13 @@ static bool check_url(struct trip *t, struct text url)
     if (code == CURLUE_USER_NOT_ALLOWED)
         return error_set(t->err, ERROR_INVALID_ARGUMENT,
                          CANNOT "it must not carry a name and a password.");
-    if (code != CURLUE_OK || t->host.len == 0)
+    if (code != CURLUE_OK)
         return error_set(t->err, ERROR_INVALID_ARGUMENT, CANNOT "it is not a sound URL.");
     if (!text_is(scheme, "http") && !text_is(scheme, "https"))
         return error_set(t->err, ERROR_INVALID_ARGUMENT,
                          CANNOT "only http and https are fetched.");
+    if (t->host.len == 0)
+        return error_set(t->err, ERROR_INVALID_ARGUMENT, CANNOT "it names no host.");
     t->named = is_named(t);
     return true;
 }
