@@ -23,7 +23,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-struct saying {
+struct voice {
     struct arena *arena; /* NULL: nothing said */
     struct wire_part *parts;
     size_t n_parts, room_parts;
@@ -62,7 +62,7 @@ struct answer {
     struct verdict verdict; /* of the prompt */
     bool feedback_written;
     int end; /* enum wire_finish of the candidate that ended last */
-    struct saying voices[];
+    struct voice voices[];
 };
 
 /* ---- opening ---- */
@@ -81,7 +81,7 @@ static struct text random_id(struct arena *arena)
     return arena_text(arena, (struct text){id, sizeof id});
 }
 
-static void clear_voice(struct saying *v)
+static void clear_voice(struct voice *v)
 {
     arena_close(v->arena);
     v->arena = NULL;
@@ -142,7 +142,7 @@ static uint64_t mixed(uint64_t x)
     return x ^ x >> 31;
 }
 
-static struct text call_id(struct answer *answer, const struct saying *v,
+static struct text call_id(struct answer *answer, const struct voice *v,
                            const struct part *call)
 {
     static const char letters[] =
@@ -161,7 +161,7 @@ static struct text call_id(struct answer *answer, const struct saying *v,
 }
 
 /* Behind what was thought; `call` may be NULL. */
-static struct text signature(struct saying *v, const struct part *call)
+static struct text signature(struct voice *v, const struct part *call)
 {
     uint64_t prints[2] = {mixed(v->thought), v->thought};
     prints[1] = mixed(call ? print_of_call(v->thought, call) : ~v->thought);
@@ -180,7 +180,7 @@ static void *grown(struct arena *arena, const void *old, size_t n, size_t room,
     return more;
 }
 
-static struct wire_part *new_part(struct saying *v)
+static struct wire_part *new_part(struct voice *v)
 {
     if (v->n_parts == v->room_parts) {
         v->room_parts = v->room_parts ? v->room_parts * 2 : 1;
@@ -190,7 +190,7 @@ static struct wire_part *new_part(struct saying *v)
     return &v->parts[v->n_parts++];
 }
 
-static void end_sound(struct saying *v)
+static void end_sound(struct voice *v)
 {
     struct wire_blob *blob = arena_new(v->arena, struct wire_blob);
     blob->mime_type = TEXT("audio/L16;codec=pcm;rate=24000");
@@ -201,7 +201,7 @@ static void end_sound(struct saying *v)
     v->sound = (struct buf){0};
 }
 
-static void end_text(struct saying *v)
+static void end_text(struct voice *v)
 {
     if (v->sounds)
         end_sound(v);
@@ -212,7 +212,7 @@ static void end_text(struct saying *v)
     buf_clear(&v->text);
 }
 
-static void add_text(struct saying *v, struct text text, bool thought)
+static void add_text(struct voice *v, struct text text, bool thought)
 {
     if (text.len == 0)
         return;
@@ -228,7 +228,7 @@ static void add_text(struct saying *v, struct text text, bool thought)
 }
 
 /* All of a plain answer is one part; clients play the first. */
-static void add_sound(struct saying *v, struct text sound)
+static void add_sound(struct voice *v, struct text sound)
 {
     if (!v->sounds) {
         end_text(v);
@@ -240,7 +240,7 @@ static void add_sound(struct saying *v, struct text sound)
 }
 
 /* chat/ vouches for the arguments' being an object. */
-static void add_call(struct answer *answer, struct saying *v, const struct part *from)
+static void add_call(struct answer *answer, struct voice *v, const struct part *from)
 {
     struct error err;
     struct wire_call *call = arena_new(v->arena, struct wire_call);
@@ -255,7 +255,7 @@ static void add_call(struct answer *answer, struct saying *v, const struct part 
     v->n_calls++;
 }
 
-static void free_call(struct answer *answer, struct saying *v)
+static void free_call(struct answer *answer, struct voice *v)
 {
     if (!v->last_call)
         return;
@@ -265,7 +265,7 @@ static void free_call(struct answer *answer, struct saying *v)
     v->last_call = NULL;
 }
 
-static void hold_call(struct answer *answer, struct saying *v, const struct part *call)
+static void hold_call(struct answer *answer, struct voice *v, const struct part *call)
 {
     v->last_call = arena_new(answer->arena, struct part);
     *v->last_call = (struct part){
@@ -276,7 +276,7 @@ static void hold_call(struct answer *answer, struct saying *v, const struct part
     };
 }
 
-static void add_part(struct answer *answer, struct saying *v, const struct part *part)
+static void add_part(struct answer *answer, struct voice *v, const struct part *part)
 {
     free_call(answer, v);
     if (part->kind == PART_SOUND)
@@ -300,7 +300,7 @@ static struct wire_logprob logprob_of(struct arena *arena, const struct token_pr
     };
 }
 
-static void add_step(struct saying *v, const struct token_step *step)
+static void add_step(struct voice *v, const struct token_step *step)
 {
     if (v->n_steps == v->room_steps) {
         size_t room = v->room_steps ? v->room_steps * 2 : 4;
@@ -346,7 +346,7 @@ static int finish_of(const struct turn_event *event)
 
 void answer_add(struct answer *answer, const struct turn_event *event)
 {
-    struct saying *v = &answer->voices[event->candidate];
+    struct voice *v = &answer->voices[event->candidate];
     bool thought = event->kind == TURN_PART && event->part->kind == PART_THOUGHT;
     bool shown = !thought || answer->options.thoughts;
     answer->n_prompt = event->n_prompt;
@@ -377,7 +377,7 @@ void answer_add(struct answer *answer, const struct turn_event *event)
 }
 
 /* How many bytes of the text under way stay back: its last character. */
-static size_t held_back(const struct answer *answer, const struct saying *v)
+static size_t held_back(const struct answer *answer, const struct voice *v)
 {
     if (!answer->options.holds_back || answer->released || v->finish || !v->open)
         return 0;
@@ -389,7 +389,7 @@ static size_t held_back(const struct answer *answer, const struct saying *v)
 
 bool answer_has(const struct answer *answer, int candidate)
 {
-    const struct saying *v = &answer->voices[candidate];
+    const struct voice *v = &answer->voices[candidate];
     if (v->finish)
         return !v->end_written;
     return v->n_parts > 1 ||
@@ -448,7 +448,7 @@ static void fill_usage(const struct answer *answer, struct usage *u)
     int n_output = 0, n_thought = 0;
     bool aloud = answer->options.aloud;
     for (int i = 0; i < answer->options.n_candidates; i++) {
-        const struct saying *v = &answer->voices[i];
+        const struct voice *v = &answer->voices[i];
         n_thought += v->n_thought;
         n_output += aloud ? sound_tokens(v->n_sound) : v->n_output - v->n_thought;
     }
@@ -484,13 +484,13 @@ static struct json_list ratings_of(const struct answer *answer,
     return (struct json_list){ratings, n};
 }
 
-static bool is_withheld(const struct saying *v)
+static bool is_withheld(const struct voice *v)
 {
     return v->finish && v->finish != WIRE_FINISH_STOP &&
            v->finish != WIRE_FINISH_MAX_TOKENS;
 }
 
-static struct wire_content *content_of(const struct answer *answer, struct saying *v)
+static struct wire_content *content_of(const struct answer *answer, struct voice *v)
 {
     if (v->n_parts == 0 && is_withheld(v))
         return NULL;
@@ -502,7 +502,7 @@ static struct wire_content *content_of(const struct answer *answer, struct sayin
     return content;
 }
 
-static struct wire_logprobs *logprobs_of(struct saying *v)
+static struct wire_logprobs *logprobs_of(struct voice *v)
 {
     if (v->n_steps == 0)
         return NULL;
@@ -516,7 +516,7 @@ static struct wire_logprobs *logprobs_of(struct saying *v)
 
 static struct wire_candidate candidate_of(struct answer *answer, int i)
 {
-    struct saying *v = &answer->voices[i];
+    struct voice *v = &answer->voices[i];
     if (!v->arena)
         v->arena = arena_open();
     end_text(v);
@@ -541,7 +541,7 @@ struct rest {
     bool thought;
 };
 
-static struct rest take_rest(const struct answer *answer, struct saying *v)
+static struct rest take_rest(const struct answer *answer, struct voice *v)
 {
     struct rest rest = {.len = held_back(answer, v)};
     if (rest.len == 0 || rest.len > sizeof rest.bytes)
@@ -557,7 +557,7 @@ static struct rest take_rest(const struct answer *answer, struct saying *v)
     return rest;
 }
 
-static void keep_rest(struct saying *v, struct rest rest)
+static void keep_rest(struct voice *v, struct rest rest)
 {
     clear_voice(v);
     if (rest.len == 0)

@@ -521,7 +521,7 @@ static bool read_shape(const struct reader *r, const struct wire_config *config)
 #define SPEECH CONFIG "speech_config"
 
 static bool read_voice(const struct reader *r, const struct wire_voice *from,
-                       const char *path, const struct voice **voice)
+                       const char *path, const struct speech_voice **voice)
 {
     struct buf names = {0};
     struct text name = from && from->prebuilt ? from->prebuilt->name : TEXT("");

@@ -67,14 +67,14 @@ struct thinking {
 /* How the answer is to be spoken. */
 struct speaker {
     const char *name;
-    const struct voice *voice;
+    const struct speech_voice *voice;
 };
 
 enum { SPEAKERS = 2 };
 
 struct speaking {
     bool on; /* else it is text */
-    const struct voice *voice;
+    const struct speech_voice *voice;
     const char *language; /* espeak-ng's name; NULL: what the text is in */
     struct speaker speakers[SPEAKERS];
     int n_speakers; /* 0: one voice says all */

@@ -33,7 +33,7 @@ void speech_close(struct speech *speech); /* NULL is fine */
 bool speech_can(const struct speech *speech, struct error *err);
 
 struct speech_line {
-    const struct voice *voice;
+    const struct speech_voice *voice;
     const char *language; /* espeak-ng's name; NULL: what the text seems to be in */
     struct text text;     /* a few sentences at most */
 };

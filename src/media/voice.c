@@ -7,7 +7,7 @@
 /* clang-format off */
 
 /* The API says of each in a word how it sounds; pitch and speed follow that. */
-static const struct voice voices[] = {
+static const struct speech_voice voices[] = {
     {"Achernar",      'f', "f3", 62, 158}, /* soft */
     {"Achird",        'm', "m3", 52, 172}, /* friendly */
     {"Algenib",       'm', "m6", 25, 160}, /* gravelly */
@@ -86,7 +86,7 @@ static const struct { const char *name, *words; } words[] = {
 
 /* clang-format on */
 
-const struct voice *voice_named(struct text name)
+const struct speech_voice *voice_named(struct text name)
 {
     for (size_t i = 0; i < sizeof voices / sizeof voices[0]; i++)
         if (text_is_nocase(name, voices[i].name))
@@ -94,7 +94,7 @@ const struct voice *voice_named(struct text name)
     return NULL;
 }
 
-const struct voice *voice_default(void)
+const struct speech_voice *voice_default(void)
 {
     return voice_named(TEXT("Kore"));
 }

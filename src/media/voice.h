@@ -8,7 +8,7 @@
 
 #include "base/buf.h"
 
-struct voice {
+struct speech_voice {
     const char *name;    /* "Kore" */
     char gender;         /* 'f', 'm' */
     const char *variant; /* "f1" */
@@ -16,8 +16,8 @@ struct voice {
     int words_a_minute;
 };
 
-const struct voice *voice_named(struct text name); /* whatever its case; NULL: none */
-const struct voice *voice_default(void);
+const struct speech_voice *voice_named(struct text name); /* whatever its case; NULL: none */
+const struct speech_voice *voice_default(void);
 void voice_names(struct buf *out); /* "Achernar, Achird, ..." */
 
 /* espeak-ng's name of a language: "de-DE" gives "de", "es-MX" "es-419". NULL: it is not

@@ -11,7 +11,7 @@ static void voices_are_found_in_any_case_and_no_two_are_the_same(void **state)
 {
     (void)state;
     struct buf names = {0};
-    const struct voice *all[40];
+    const struct speech_voice *all[40];
     int n = 0;
     voice_names(&names);
     for (struct text rest = buf_view(&names); rest.at;) {
