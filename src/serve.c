@@ -32,7 +32,9 @@ enum {
     WORKERS = 2,
     DISK_WORKERS = 4, /* they wait more than they work */
     READERS = 2,      /* media that are read at once */
-    GATHERERS = 8,    /* get files and URLs; they wait more than they work */
+    GATHERERS = 4,    /* get files, and read what takes no time */
+    FETCHERS = 8,     /* get URLs; they wait for others' servers */
+    SPEAKING = 4,     /* pieces of answers that are spoken at once */
     MOST_CONNECTIONS = 4096,
     STREAM_LIMIT = 8 << 20, /* bytes that one slow reader may leave unread */
     GUARD_CTX = 4096,       /* a judge sees a few thousand bytes at a time */
@@ -168,8 +170,8 @@ struct server {
     struct engine *engine, *guard_engine; /* NULL: the model judges itself, if at all */
     struct blocklist *blocklist;
     struct loop *loop;
-    struct watch *signals, *work, *disk_work, *read, *gathered;
-    struct workers *workers, *disk, *readers, *gatherers;
+    struct watch *signals, *work, *disk_work, *read, *gathered, *fetched, *spoken;
+    struct workers *workers, *disk, *readers, *gatherers, *fetchers, *speakers;
     struct fetcher *fetcher;
     struct media *media;
     struct speech *speech;
@@ -479,6 +481,8 @@ static bool open_readers(struct server *s)
     s->media = media_open(&config);
     s->readers = workers_open(READERS);
     s->gatherers = workers_open(GATHERERS);
+    s->fetchers = workers_open(FETCHERS);
+    s->speakers = workers_open(SPEAKING);
     int n_lacks = media_lacks(config.folder, &lacks);
     if (!media_safe(s->media, &err))
         log_line(LOG_WARN, "media", "read=text sandbox=none why=\"%s\"", err.message);
@@ -487,7 +491,7 @@ static bool open_readers(struct server *s)
                  "sandbox=%s lacks=\"%s\"", s->settings.media_sandbox ? "off" : "on",
                  lacks.at ? lacks.at : "");
     buf_free(&lacks);
-    return s->readers && s->gatherers;
+    return s->readers && s->gatherers && s->fetchers && s->speakers;
 }
 
 static int open_speech(struct server *s)
@@ -527,6 +531,10 @@ static int open_rooms(struct server *s)
     s->read = loop_watch(s->loop, workers_fd(s->readers), EPOLLIN, on_work, s->readers);
     s->gathered =
         loop_watch(s->loop, workers_fd(s->gatherers), EPOLLIN, on_work, s->gatherers);
+    s->fetched =
+        loop_watch(s->loop, workers_fd(s->fetchers), EPOLLIN, on_work, s->fetchers);
+    s->spoken =
+        loop_watch(s->loop, workers_fd(s->speakers), EPOLLIN, on_work, s->speakers);
     s->runner = runner_open(s->loop, s->engine, &err);
     if (s->runner && s->guard_engine)
         s->guard_runner = runner_open(s->loop, s->guard_engine, &err);
@@ -556,6 +564,8 @@ static void open_api(struct server *s)
         .media = s->media,
         .readers = s->readers,
         .gatherers = s->gatherers,
+        .fetchers = s->fetchers,
+        .speakers = s->speakers,
         .speech = s->speech,
         .fetcher = s->fetcher,
         .fetch_limit = settings->fetch_limit,
@@ -681,7 +691,9 @@ static void close_all(struct server *s)
     http_server_close(s->http);
     workers_close(s->disk);
     workers_close(s->workers);
-    workers_close(s->gatherers); /* may hand on to the readers */
+    workers_close(s->speakers);
+    workers_close(s->fetchers); /* these two may hand on to the readers */
+    workers_close(s->gatherers);
     workers_close(s->readers);
     speech_close(s->speech);
     media_close(s->media);

@@ -27,7 +27,8 @@ struct api_defaults {
 struct api_options {
     struct media *media;     /* what reads media; NULL: nothing does */
     struct workers *readers; /* who waits for it; with `media` */
-    struct workers *gatherers;     /* who gets what is elsewhere; NULL: the api's workers */
+    /* Who gets files, who gets URLs, who speaks; NULL: the api's workers. */
+    struct workers *gatherers, *fetchers, *speakers;
     struct speech *speech;         /* NULL: nothing is spoken. Not owned */
     const struct fetcher *fetcher; /* of URLs; NULL: none is fetched. Not owned */
     int64_t fetch_limit;           /* bytes, of all URLs of one request together */

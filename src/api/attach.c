@@ -34,6 +34,20 @@ int attach_find(const struct chat *chat)
     return n;
 }
 
+bool attach_has_urls(const struct chat *chat)
+{
+    struct text id;
+    for (int i = 0; i < chat->n_turns; i++) {
+        for (int k = 0; k < chat->turns[i].n_parts; k++) {
+            const struct part *part = &chat->turns[i].parts[k];
+            if (part->kind == PART_MEDIA && part->media->uri.len &&
+                !files_is_ours(part->media->uri, &id))
+                return true;
+        }
+    }
+    return false;
+}
+
 /* The public API lets it stand beside a film only; here sound has times, too. */
 static bool may_have_options(const struct part_media *media, struct error *err)
 {

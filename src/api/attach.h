@@ -18,6 +18,8 @@ struct attached {
 
 int attach_find(const struct chat *chat); /* how many are not read yet */
 
+bool attach_has_urls(const struct chat *chat); /* that are to be fetched */
+
 /* NULL: there are no readers, no files here; nothing is fetched. */
 struct attach_from {
     struct media *media;

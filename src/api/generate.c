@@ -348,7 +348,7 @@ static void begin_speaking(struct generation *g)
         .n_candidates = g->chat.n_candidates,
         .speech = g->api->options.speech,
         .workers =
-            g->api->options.gatherers ? g->api->options.gatherers : g->api->workers,
+            g->api->options.speakers ? g->api->options.speakers : g->api->workers,
         .streamed = g->form != FORM_WHOLE,
         .on = on_spoken,
         .failed = on_speechless,
@@ -671,7 +671,9 @@ static void begin_reading(struct generation *g)
     api->n_reading++;
     g->at_work = true;
     g->work = (struct work){.run = gather_run, .done = gather_done};
-    workers_push(api->options.gatherers ? api->options.gatherers : api->workers, &g->work);
+    struct workers *who = attach_has_urls(&g->chat) ? api->options.fetchers
+                                                    : api->options.gatherers;
+    workers_push(who ? who : api->workers, &g->work);
 }
 
 static void on_deadline(void *arg)

@@ -262,7 +262,7 @@ def test_a_slow_body_is_not_waited_for(fetching, web):
 
 def test_slow_urls_hold_up_neither_readers_nor_texts(fetching, web):
     web.pages["/slow"] = lambda h: endless(h, b"x", 0.1)
-    slow = [threading.Thread(target=ask, args=(fetching, file_at(web.url + "/slow"))) for _ in range(4)]
+    slow = [threading.Thread(target=ask, args=(fetching, file_at(web.url + "/slow"))) for _ in range(12)]
     for t in slow:
         t.start()
     time.sleep(0.2)
