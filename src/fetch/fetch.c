@@ -208,7 +208,7 @@ static size_t take_header(char *at, size_t size, size_t n, void *arg)
 
 static struct text type_of(const struct trip *t)
 {
-    const char *type = NULL;
+    char *type = NULL;
     curl_easy_getinfo(t->easy, CURLINFO_CONTENT_TYPE, &type);
     struct text told = text_slice(text_of(type ? type : ""), 0, MOST_TYPE);
     for (size_t i = 0; i < told.len; i++)
@@ -327,7 +327,7 @@ static bool say_why(struct trip *t, CURLcode code)
 
 static bool hop(struct trip *t, struct text url, struct text *next)
 {
-    const char *to = NULL;
+    char *to = NULL;
     long status = 0;
     int64_t left_ms = t->until_ms - now_ms();
     if (!check_url(t, url))

@@ -193,7 +193,7 @@ def test_what_is_no_url_is_refused(fetching, uri):
 
 
 def test_an_option_that_is_wrong_is_told_at_the_start():
-    with pytest.raises(RuntimeError, match="ended with 2:.*--fetch-allow"):
+    with pytest.raises(RuntimeError, match="ended with 2:(?s:.*)--fetch-allow"):
         Server("--script", SCRIPT, "--fetch-allow", "10.0.0.1/8")
 
 
@@ -248,7 +248,6 @@ def test_a_length_that_is_too_long_is_not_even_begun(fetching, web):
 
 def test_all_urls_of_a_request_share_the_limit(fetching, web):
     url = web.page("/half", b"a" * 600_000, "text/plain")
-    refused(fetching, file_at(url), "a prompt|tokens|context")  # one alone is fetched, and too long for the model
     answer = ask(fetching, file_at(url), file_at(url))
     assert "parts[1].file_data: Cannot fetch" in answer.error["message"] and "longer than the 448576" in answer.error["message"]
 
