@@ -190,8 +190,8 @@ static void add_pieces(struct aloud *a, const struct turn_event *event, bool all
 static void run(struct work *work)
 {
     struct aloud *a = (struct aloud *)work;
-    a->good = speech_say(a->options.speech, &a->first->line, &a->cancelled, &a->pcm,
-                         &a->err);
+    a->good =
+        speech_say(a->options.speech, &a->first->line, &a->cancelled, &a->pcm, &a->err);
 }
 
 static struct item *take_first(struct aloud *a)
@@ -206,8 +206,7 @@ static struct item *take_first(struct aloud *a)
 /* A candidate that said too much is silent from there on. */
 static struct text limited(const struct aloud *a, struct mouth *m)
 {
-    const size_t most =
-        (size_t)ALOUD_TOKENS / ALOUD_TOKENS_S * SPEECH_RATE * SAMPLE;
+    const size_t most = (size_t)ALOUD_TOKENS / ALOUD_TOKENS_S * SPEECH_RATE * SAMPLE;
     struct text sound = text_slice(buf_view(&a->pcm), 0, most - m->n_sound);
     m->n_sound += sound.len;
     m->full |= sound.len < a->pcm.len;
@@ -314,7 +313,7 @@ bool aloud_is_idle(const struct aloud *a)
 
 static bool begins_with_order(struct text line)
 {
-    static const char *const orders[] = {"say",  "speak",   "read",    "tts",  "narrate",
+    static const char *const orders[] = {"say",  "speak",   "read",     "tts",  "narrate",
                                          "tell", "whisper", "announce", "make", "voice"};
     for (size_t i = 0; i < sizeof orders / sizeof orders[0]; i++) {
         size_t n = strlen(orders[i]);

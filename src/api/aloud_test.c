@@ -1,4 +1,5 @@
-/* Scripts of models that only speak. What comes out of a turn is tests/api/test_speech.py's. */
+/* Scripts of models that only speak. What comes out of a turn is
+ * tests/api/test_speech.py's. */
 #include "api/aloud.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +13,8 @@ static const struct speaking alone = {.on = true};
 static const struct speaking two = {
     .on = true, .speakers = {{"Joe", NULL}, {"Dr. Ann", NULL}}, .n_speakers = 2};
 
-static void assert_script(const struct speaking *how, const char *prompt, const char *want)
+static void assert_script(const struct speaking *how, const char *prompt,
+                          const char *want)
 {
     struct text got = aloud_script(how, text_of(prompt));
     if (!text_is(got, want))
@@ -41,7 +43,8 @@ static void what_is_no_direction_is_said(void **state)
 static void speakers_begin_with_the_first_line_that_is_ones(void **state)
 {
     (void)state;
-    assert_script(&two, "TTS this: now\nJoe: Hi\nDr. Ann: Hello", "Joe: Hi\nDr. Ann: Hello");
+    assert_script(&two, "TTS this: now\nJoe: Hi\nDr. Ann: Hello",
+                  "Joe: Hi\nDr. Ann: Hello");
     assert_script(&two, "Read:\n**dr. ann: Hello", "**dr. ann: Hello");
     assert_script(&two, "Nobody: speaks", "Nobody: speaks");
     assert_script(&two, "Joes: not him\nJoe: him", "Joe: him");

@@ -405,7 +405,8 @@ void answer_release(struct answer *answer)
 
 /* ---- writing ---- */
 
-static struct json_list one_modality(struct wire_modality_count *count, int modality, int n)
+static struct json_list one_modality(struct wire_modality_count *count, int modality,
+                                     int n)
 {
     *count = (struct wire_modality_count){modality, {true, n}};
     return (struct json_list){count, n > 0};

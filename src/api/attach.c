@@ -184,8 +184,7 @@ static bool gather_one(struct errand *e, struct part_media *of)
         return error_set(e->err, ERROR_INVALID_ARGUMENT,
                          "There are no media readers here.");
     of->gathered = true;
-    if (of->uri.len &&
-        !(files_is_ours(of->uri, &id) ? find_file(e, of) : get_url(e, of)))
+    if (of->uri.len && !(files_is_ours(of->uri, &id) ? find_file(e, of) : get_url(e, of)))
         return false;
     if (!of->source.hash.len && of->source.bytes.len)
         of->source.hash = media_hash(of->source.bytes, e->arena);

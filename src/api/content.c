@@ -547,8 +547,8 @@ static bool read_speakers(const struct reader *r, const struct wire_speakers *fr
         char path[120];
         snprintf(path, sizeof path,
                  SPEECH ".multi_speaker_voice_config.speaker_voice_configs[%d]", i);
-        if (speakers[i].name.len == 0 || memchr(speakers[i].name.at, '\0',
-                                                speakers[i].name.len) ||
+        if (speakers[i].name.len == 0 ||
+            memchr(speakers[i].name.at, '\0', speakers[i].name.len) ||
             (i > 0 && text_same(speakers[i].name, speakers[0].name)))
             return broken_rule(r->err, path, "each speaker needs a name of its own");
         speaking->speakers[i].name = arena_text(r->arena, speakers[i].name).at;
@@ -568,7 +568,8 @@ static bool read_speech(const struct reader *r, const struct wire_speech *from)
         return broken_rule(r->err, SPEECH,
                            "only one of voice_config and multi_speaker_voice_config may "
                            "be set");
-    if (from->language.len > 0 && !(speaking->language = voice_language(from->language))) {
+    if (from->language.len > 0 &&
+        !(speaking->language = voice_language(from->language))) {
         struct buf names = {0};
         voice_languages(&names);
         error_at(r->err, SPEECH ".language_code",

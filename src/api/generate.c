@@ -269,8 +269,7 @@ static void hold(struct generation *g, int ms)
 static void stream_event(struct generation *g, const struct turn_event *event)
 {
     int i = event->candidate;
-    if (event->kind == TURN_PART && g->scripted && !g->aloud &&
-        answer_has(g->answer, i))
+    if (event->kind == TURN_PART && g->scripted && !g->aloud && answer_has(g->answer, i))
         write_candidates(g, i, i + 1);
     answer_add(g->answer, event);
     if (g->silent || !answer_has(g->answer, i))
@@ -347,8 +346,7 @@ static void begin_speaking(struct generation *g)
         .how = &g->chat.speaking,
         .n_candidates = g->chat.n_candidates,
         .speech = g->api->options.speech,
-        .workers =
-            g->api->options.speakers ? g->api->options.speakers : g->api->workers,
+        .workers = g->api->options.speakers ? g->api->options.speakers : g->api->workers,
         .streamed = g->form != FORM_WHOLE,
         .on = on_spoken,
         .failed = on_speechless,
@@ -390,8 +388,8 @@ static void recite(struct generation *g, const struct turn_event *end)
 static void speak(struct generation *g, const struct turn_event *event)
 {
     bool ends = event->kind == TURN_END;
-    if (!g->recites || (ends && event->finish != FINISH_STOP &&
-                        event->finish != FINISH_MAX_TOKENS))
+    if (!g->recites ||
+        (ends && event->finish != FINISH_STOP && event->finish != FINISH_MAX_TOKENS))
         aloud_take(g->aloud, event);
     else if (ends)
         recite(g, event);
@@ -536,10 +534,9 @@ static void decode(struct generation *g)
         .defaults = g->api->options.defaults,
     };
     g->chat.model = g->name;
-    g->good =
-        read_request(g) &&
-        content_chat(&g->request, &rules, g->arena, &g->chat, &g->err) &&
-        prepare_speech(g);
+    g->good = read_request(g) &&
+              content_chat(&g->request, &rules, g->arena, &g->chat, &g->err) &&
+              prepare_speech(g);
     g->attached.n = g->good ? attach_find(&g->chat) : 0;
     g->decoded = true;
 }
@@ -565,8 +562,8 @@ static void prepare_media(struct generation *g, bool quickly)
     const struct api_options *options = &g->api->options;
     const struct attach_from from = {options->media, options->files, options->fetcher,
                                      options->fetch_limit, options->fetch_timeout_s};
-    g->good = (quickly ? attach_gather : attach_read)(
-        &from, &g->chat, &g->cancelled, g->arena, &g->attached, &g->err);
+    g->good = (quickly ? attach_gather : attach_read)(&from, &g->chat, &g->cancelled,
+                                                      g->arena, &g->attached, &g->err);
     if (!g->good || attach_find(&g->chat) > 0)
         return;
     make_prompt(g);
@@ -671,8 +668,8 @@ static void begin_reading(struct generation *g)
     api->n_reading++;
     g->at_work = true;
     g->work = (struct work){.run = gather_run, .done = gather_done};
-    struct workers *who = attach_has_urls(&g->chat) ? api->options.fetchers
-                                                    : api->options.gatherers;
+    struct workers *who =
+        attach_has_urls(&g->chat) ? api->options.fetchers : api->options.gatherers;
     workers_push(who ? who : api->workers, &g->work);
 }
 

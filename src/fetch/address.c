@@ -12,29 +12,29 @@
 enum { V4_BITS = 96 }; /* of ::ffff:0:0, where IPv4 lies */
 
 static const char *const not_public[] = {
-    "0.0.0.0/8",       /* this network */
-    "10.0.0.0/8",      /* private */
-    "100.64.0.0/10",   /* behind a provider's NAT */
-    "127.0.0.0/8",     /* loopback */
-    "169.254.0.0/16",  /* link-local, and what clouds tell their machines there */
-    "172.16.0.0/12",   /* private */
-    "192.0.0.0/24",    /* protocols */
-    "192.0.2.0/24",    /* documentation */
-    "192.31.196.0/24", /* AS112 */
-    "192.52.193.0/24", /* AMT */
-    "192.88.99.0/24",  /* 6to4 relays */
-    "192.168.0.0/16",  /* private */
-    "192.175.48.0/24", /* AS112 */
-    "198.18.0.0/15",   /* benchmarks */
-    "198.51.100.0/24", /* documentation */
-    "203.0.113.0/24",  /* documentation */
-    "224.0.0.0/4",     /* multicast */
-    "240.0.0.0/4",     /* kept; broadcast */
-    "2001::/23",       /* protocols, Teredo */
-    "2001:db8::/32",   /* documentation */
-    "2002::/16",       /* 6to4 */
+    "0.0.0.0/8",         /* this network */
+    "10.0.0.0/8",        /* private */
+    "100.64.0.0/10",     /* behind a provider's NAT */
+    "127.0.0.0/8",       /* loopback */
+    "169.254.0.0/16",    /* link-local, and what clouds tell their machines there */
+    "172.16.0.0/12",     /* private */
+    "192.0.0.0/24",      /* protocols */
+    "192.0.2.0/24",      /* documentation */
+    "192.31.196.0/24",   /* AS112 */
+    "192.52.193.0/24",   /* AMT */
+    "192.88.99.0/24",    /* 6to4 relays */
+    "192.168.0.0/16",    /* private */
+    "192.175.48.0/24",   /* AS112 */
+    "198.18.0.0/15",     /* benchmarks */
+    "198.51.100.0/24",   /* documentation */
+    "203.0.113.0/24",    /* documentation */
+    "224.0.0.0/4",       /* multicast */
+    "240.0.0.0/4",       /* kept; broadcast */
+    "2001::/23",         /* protocols, Teredo */
+    "2001:db8::/32",     /* documentation */
+    "2002::/16",         /* 6to4 */
     "2620:4f:8000::/48", /* AS112 */
-    "3fff::/20",       /* documentation */
+    "3fff::/20",         /* documentation */
 };
 
 /* ---- nets ---- */

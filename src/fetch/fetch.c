@@ -73,10 +73,11 @@ static bool read_allowed(const char *text, struct allowed *allowed, struct error
         return true;
     allowed->host = text;
     return (is_host(text) && strspn(text, "0123456789.") < strlen(text)) ||
-           error_set(err, ERROR_INVALID_ARGUMENT,
-                     "'%s' is no address, no net (10.0.0.0/8, with zeros behind its bits) "
-                     "and no name of a host.",
-                     text);
+           error_set(
+               err, ERROR_INVALID_ARGUMENT,
+               "'%s' is no address, no net (10.0.0.0/8, with zeros behind its bits) "
+               "and no name of a host.",
+               text);
 }
 
 struct fetcher *fetch_open(const struct fetch_config *config, struct error *err)
@@ -149,7 +150,8 @@ static bool may_connect(const struct trip *t, const struct sockaddr *to)
            address_is_public(&address) && !address_is_own(&address);
 }
 
-static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *to)
+static curl_socket_t open_socket(void *arg, curlsocktype purpose,
+                                 struct curl_sockaddr *to)
 {
     struct trip *t = arg;
     if (purpose != CURLSOCKTYPE_IPCXN || !may_connect(t, &to->addr)) {
@@ -249,7 +251,8 @@ static void set_up(struct trip *t, const char *url, long left_ms)
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
     curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-    curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* its address would be checked, not theirs */
+    curl_easy_setopt(easy, CURLOPT_PROXY,
+                     ""); /* its address would be checked, not theirs */
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "Pollux/" POLLUX_VERSION);
@@ -315,7 +318,8 @@ static bool say_why(struct trip *t, CURLcode code)
                          (long long)t->request->most);
     if (t->forbidden)
         return error_set(err, ERROR_INVALID_ARGUMENT,
-                         CANNOT "'%.*s' is not on the public network, or on a port that is "
+                         CANNOT
+                         "'%.*s' is not on the public network, or on a port that is "
                          "not asked. The server's owner can allow it (--fetch-allow).",
                          TEXT_ARG(text_slice(t->host, 0, 200)));
     if (code == CURLE_OPERATION_TIMEDOUT)
@@ -352,7 +356,7 @@ static bool hop(struct trip *t, struct text url, struct text *next)
 static bool follow(struct trip *t)
 {
     int most = t->request->post.at ? 0 : t->request->redirects;
-    struct text url = t->request->url, next;
+    struct text url = t->request->url, next = TEXT("");
     for (int n = 0; hop(t, url, &next); n++) {
         if (next.len == 0)
             return true;

@@ -18,8 +18,8 @@
 
 struct fetch_config {
     bool off; /* nothing is fetched */
-    /* What is fetched although it is not public: "10.0.0.0/8", "::1", "media.lan" (whatever
-     * its address), ".lan" (and all names below). */
+    /* What is fetched although it is not public: "10.0.0.0/8", "::1", "media.lan"
+     * (whatever its address), ".lan" (and all names below). */
     const char *const *allow;
     int n_allow;
     /* For tests: "name:port:address" that stand for the DNS's answers; ends with NULL. */
@@ -42,9 +42,10 @@ struct fetch_request {
     int timeout_ms;             /* for all of it, redirects included */
     int redirects;              /* followed at most; never with `post` */
     struct text post;           /* body of a POST; absent: a GET */
-    const char *const *headers; /* "Accept: text/*"; ends with NULL, may be NULL */
-    bool (*takes)(struct text type); /* whether a body of that type is wanted; NULL: all */
-    const atomic_bool *cancelled;    /* or NULL */
+    const char *const *headers; /* "Accept: text/html"; ends with NULL, may be NULL */
+    bool (*takes)(
+        struct text type);        /* whether a body of that type is wanted; NULL: all */
+    const atomic_bool *cancelled; /* or NULL */
 };
 
 struct fetched {

@@ -1,11 +1,12 @@
-/* A server on the loopback, and what must not reach it. Names are resolved by the test. */
-#include "fetch/fetch.h"
+/* A server on the loopback, and what must not reach it. Names are resolved by the test.
+ */
 #include "base/loop.h"
+#include "fetch/fetch.h"
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <pthread.h>
-#include <signal.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -160,8 +161,9 @@ static void nothing_reaches_this_machine_otherwise(void **state)
 {
     (void)state;
     static const char *const hosts[] = {
-        "127.0.0.1", "localhost", "127.1", "2130706433", "0x7f000001", "0.0.0.0",
-        "[::1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "017700000001",
+        "127.0.0.1",       "localhost",    "127.1", "2130706433",
+        "0x7f000001",      "0.0.0.0",      "[::1]", "[::ffff:127.0.0.1]",
+        "[::ffff:7f00:1]", "017700000001",
     };
     for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++)
         assert_refused(NULL, url(hosts[i], "/"), "not on the public network");
@@ -183,10 +185,14 @@ static void what_is_no_url_of_ours_is_refused(void **state)
 {
     (void)state;
     static const char *const rows[][2] = {
-        {"ftp://media.lan/", "only http"},     {"file:///etc/passwd", ""},
-        {"gopher://media.lan/", "only http"},  {"http://", "sound URL"},
-        {"http://me@media.lan/", "password"},  {"http://me:it@media.lan/", "password"},
-        {"http://media.lan:99999/", "sound"},  {"http://a b/", "sound"},
+        {"ftp://media.lan/", "only http"},
+        {"file:///etc/passwd", ""},
+        {"gopher://media.lan/", "only http"},
+        {"http://", "sound URL"},
+        {"http://me@media.lan/", "password"},
+        {"http://me:it@media.lan/", "password"},
+        {"http://media.lan:99999/", "sound"},
+        {"http://a b/", "sound"},
         {"media.lan", ""},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
@@ -283,9 +289,9 @@ static void an_owner_can_turn_it_off(void **state)
 static void what_is_allowed_must_be_a_net_or_a_name(void **state)
 {
     (void)state;
-    static const char *const rows[] = {"",         "10.0.0.0/33", "10.0.0.1/8", "10.0.0",
-                                       "a b",      "http://a",    "a/b",        "999",
-                                       "1.2.3.4.5"};
+    static const char *const rows[] = {"",       "10.0.0.0/33", "10.0.0.1/8",
+                                       "10.0.0", "a b",         "http://a",
+                                       "a/b",    "999",         "1.2.3.4.5"};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const struct fetch_config config = {.allow = &rows[i], .n_allow = 1};
         if (fetch_open(&config, &err))

@@ -1,8 +1,8 @@
 /* media.c - which reader for what, what it needs, how long and how much it may take. */
 #include "media/media.h"
 #include "base/log.h"
-#include "json/write.h"
 #include "media/recall.h"
+#include "json/write.h"
 #include <fcntl.h>
 #include <glob.h>
 #include <limits.h>
@@ -152,9 +152,9 @@ void media_close(struct media *m)
 
 static bool has_language(struct text name)
 {
-    static const char *const folders[] = {
-        "/usr/share/tesseract-ocr/*/tessdata", "/usr/share/tesseract-ocr/tessdata",
-        "/usr/share/tessdata"};
+    static const char *const folders[] = {"/usr/share/tesseract-ocr/*/tessdata",
+                                          "/usr/share/tesseract-ocr/tessdata",
+                                          "/usr/share/tessdata"};
     bool found = false;
     for (size_t i = 0; i < sizeof folders / sizeof folders[0] && !found; i++) {
         char pattern[200];
@@ -182,9 +182,10 @@ bool media_has_languages(const char *ocr_languages, struct error *err)
     for (struct text rest = text_of(ocr_languages); rest.at;) {
         struct text name = text_cut(rest, '+', &rest);
         if (!is_language(name))
-            return error_set(err, ERROR_INVALID_ARGUMENT,
-                             "'%.*s' is no language of tesseract's; eng+deu would be two.",
-                             TEXT_ARG(text_slice(name, 0, 60)));
+            return error_set(
+                err, ERROR_INVALID_ARGUMENT,
+                "'%.*s' is no language of tesseract's; eng+deu would be two.",
+                TEXT_ARG(text_slice(name, 0, 60)));
         if (!has_language(name))
             return error_set(err, ERROR_INVALID_ARGUMENT,
                              "tesseract has no data of '%.*s' on this machine (Debian: "

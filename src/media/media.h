@@ -31,7 +31,7 @@ struct media_options {
 struct media_config {
     const char *folder; /* of scripts/readers.sh: venv/, whisper/, base; NULL: none */
     enum sandbox_mode mode;
-    int deadline_s; /* of one piece of media, however long it is */
+    int deadline_s;            /* of one piece of media, however long it is */
     const char *ocr_languages; /* tesseract's names, "eng+deu"; NULL: its default */
 };
 
@@ -66,8 +66,8 @@ bool media_read(struct media *media, const struct media_source *source,
 /* The hash of bytes. */
 struct text media_hash(struct text bytes, struct arena *arena);
 
-/* Whether media_read() will be done at once, or nearly: it is text, was read before, or is
- * refused without a reader's help. */
+/* Whether media_read() will be done at once, or nearly: it is text, was read before, or
+ * is refused without a reader's help. */
 bool media_is_quick(struct media *media, const struct media_source *source,
                     const struct media_options *options);
 

@@ -10,9 +10,9 @@
 
 enum { MB = 1 << 20, MOST_WORDS = 32 };
 
-static const char *const espeak[] = {ESPEAK, "-v",        "{language}+{variant}",
-                                     "-p",   "{pitch}",   "-s",
-                                     "{rate}", "-b",      "1",
+static const char *const espeak[] = {ESPEAK,    "-v",       "{language}+{variant}",
+                                     "-p",      "{pitch}",  "-s",
+                                     "{rate}",  "-b",       "1",
                                      "--stdin", "--stdout", NULL};
 
 struct speech {
@@ -40,9 +40,8 @@ static bool split(struct speech *s, struct error *err)
             return error_set(err, ERROR_INVALID_ARGUMENT, "it has more than %d words.",
                              MOST_WORDS);
         bool bare = n == 0 && !memchr(word.at, '/', word.len);
-        s->words[n++] = arena_printf(s->arena, "%s%.*s", bare ? "/usr/bin/" : "",
-                                     TEXT_ARG(word))
-                            .at;
+        s->words[n++] =
+            arena_printf(s->arena, "%s%.*s", bare ? "/usr/bin/" : "", TEXT_ARG(word)).at;
     }
     if (n == 0 || s->words[0][0] != '/' || access(s->words[0], X_OK) != 0)
         return error_set(err, ERROR_INVALID_ARGUMENT,

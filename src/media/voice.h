@@ -16,7 +16,8 @@ struct speech_voice {
     int words_a_minute;
 };
 
-const struct speech_voice *voice_named(struct text name); /* whatever its case; NULL: none */
+const struct speech_voice *
+voice_named(struct text name); /* whatever its case; NULL: none */
 const struct speech_voice *voice_default(void);
 void voice_names(struct buf *out); /* "Achernar, Achird, ..." */
 

@@ -37,9 +37,9 @@ static void languages_by_their_codes(void **state)
 {
     (void)state;
     static const char *const rows[][2] = {
-        {"en-US", "en-us"}, {"EN", "en-us"}, {"en-GB", "en-gb"}, {"de-DE", "de"},
-        {"de-AT", "de"},    {"es-MX", "es-419"}, {"es-ES", "es"}, {"pt-BR", "pt-br"},
-        {"cmn-CN", "cmn"},  {"zh", "cmn"},   {"ja-JP", "ja"},    {"nb-NO", "nb"},
+        {"en-US", "en-us"}, {"EN", "en-us"},     {"en-GB", "en-gb"}, {"de-DE", "de"},
+        {"de-AT", "de"},    {"es-MX", "es-419"}, {"es-ES", "es"},    {"pt-BR", "pt-br"},
+        {"cmn-CN", "cmn"},  {"zh", "cmn"},       {"ja-JP", "ja"},    {"nb-NO", "nb"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         assert_string_equal(voice_language(text_of(rows[i][0])), rows[i][1]);

@@ -12,7 +12,7 @@
 enum {
     LEAST_RATE = 4000,
     MOST_RATE = 48000,
-    HALF = 16,           /* samples of the input on either side, at the lower rate */
+    HALF = 16, /* samples of the input on either side, at the lower rate */
 };
 
 static const double PI = 3.14159265358979323846;
@@ -75,9 +75,9 @@ bool wav_parse(struct text bytes, struct wav *wav, struct error *err)
 struct resampler {
     const struct wav *wav;
     int64_t n_in;
-    int up, down;     /* the new rate to the old one, in lowest terms */
-    int n_half;       /* samples of the input on either side */
-    float *filter;    /* of each phase, 2 * n_half */
+    int up, down;  /* the new rate to the old one, in lowest terms */
+    int n_half;    /* samples of the input on either side */
+    float *filter; /* of each phase, 2 * n_half */
 };
 
 static int common(int a, int b)
@@ -155,8 +155,7 @@ void wav_resample(const struct wav *wav, int rate, struct buf *out)
     buf_reserve(out, (size_t)n_out * 2);
     for (int64_t i = 0; i < n_out; i++) {
         int64_t first = i * r.down / r.up - r.n_half + 1;
-        const float *taps =
-            r.filter + (size_t)(i * r.down % r.up) * 2 * (size_t)r.n_half;
+        const float *taps = r.filter + (size_t)(i * r.down % r.up) * 2 * (size_t)r.n_half;
         float sum = 0;
         for (int k = 0; k < 2 * r.n_half; k++)
             sum += taps[k] * sample(&r, first + k);

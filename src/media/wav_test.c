@@ -41,7 +41,8 @@ static void put_tone(struct buf *wav, int rate, int n_channels, double hz, int n
 {
     for (int i = 0; i < n; i++)
         for (int k = 0; k < n_channels; k++)
-            put_number(wav, (unsigned)(int)(10000 * sin(2 * 3.14159265358979 * hz * i / rate)),
+            put_number(wav,
+                       (unsigned)(int)(10000 * sin(2 * 3.14159265358979 * hz * i / rate)),
                        2);
 }
 
@@ -124,7 +125,8 @@ static void what_is_no_wav_is_refused(void **state)
     struct wav wav;
     static const struct {
         int rate, n_channels, bits;
-    } rows[] = {{22050, 1, 8}, {22050, 3, 16}, {22050, 0, 16}, {100, 1, 16}, {1 << 20, 1, 16}};
+    } rows[] = {
+        {22050, 1, 8}, {22050, 3, 16}, {22050, 0, 16}, {100, 1, 16}, {1 << 20, 1, 16}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct buf bytes = header(rows[i].rate, rows[i].n_channels, rows[i].bits, 0);
         assert_false(wav_parse(buf_view(&bytes), &wav, &err));
