@@ -92,6 +92,8 @@ bool speech_can(const struct speech *s, struct error *err)
 static bool put_plain(struct text text, struct buf *out)
 {
     bool any = false;
+    while (text.len > 0 && (unsigned char)text.at[text.len - 1] <= ' ')
+        text.len--; /* an empty line would be a pause */
     for (size_t i = 0; i < text.len; i++) {
         unsigned char c = (unsigned char)text.at[i];
         if (c == '*' || c == '`' || c == '#')

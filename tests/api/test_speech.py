@@ -9,6 +9,7 @@ import re
 import stat
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,12 @@ VOICES = ("Zephyr Puck Charon Kore Fenrir Leda Orus Aoede Callirrhoe Autonoe Enc
           "Erinome Algenib Rasalgethi Laomedeia Achernar Alnilam Schedar Gacrux Pulcherrima Achird Zubenelgenubi "
           "Vindemiatrix Sadachbia Sadaltager Sulafat").split()
 STORY = "This is the first sentence of it. Here is the second one, a little longer. And that was all of it."
+
+
+def children(server):
+    pid = server.process.pid
+    return sum(len(Path(f"/proc/{pid}/task/{task}/children").read_text().split())
+               for task in os.listdir(f"/proc/{pid}/task"))
 
 
 def voice(name):
@@ -153,7 +160,7 @@ def test_other_modalities_are_refused_with_the_models_name(server, modalities):
     """proves: G089 G090"""
     answer = server.generate("Say hello", {"responseModalities": modalities}, model="gemini-2.0-flash-exp")
     refused(answer, "generation_config.response_modalities",
-            r"combination of response modalities \(.*\) is not supported.*models/gemini-2.0-flash-exp accepts.*TEXT\n\* AUDIO")
+            r"(?s)combination of response modalities \(.*\) is not supported.*models/gemini-2.0-flash-exp accepts.*TEXT\n\* AUDIO")
 
 
 @pytest.mark.parametrize("modalities", [[], ["TEXT"], "text", ["MODALITY_UNSPECIFIED"], ["TEXT", "TEXT"]])
@@ -184,8 +191,7 @@ def test_a_blocked_or_failing_answer_is_what_it_is_without_sound(server):
     assert ask(server, "block the prompt").json["promptFeedback"]["blockReason"] == "SAFETY"
     assert ask(server, "fault UNAVAILABLE").status == 503
     assert ask(server, "block the candidate").json["candidates"][0]["finishReason"] == "SAFETY"
-    answer = ask(server, "fails midway", verb="streamGenerateContent?alt=sse")
-    assert "error" in answer.events[-1]
+    assert ask(server, "fails midway", verb="streamGenerateContent?alt=sse").status == 503  # within its first sentence
 
 
 @pytest.mark.parametrize("words", ["<speak>Hello <break time='9s'/> there.</speak>", "[[h@l'oU]]", "-f /etc/passwd",
@@ -223,7 +229,8 @@ def test_a_conversation_is_read_by_its_speakers(server):
 
 def test_what_takes_too_long_to_hear_ends(server):
     """As in the public API: 16384 tokens, 25 of them a second."""
-    answer = ask(server, "It was a dark and stormy night, and the rain fell in torrents for ever and ever. " * 200)
+    answer = ask(server, "It was a dark and stormy night, and the rain fell in torrents for ever and ever. " * 200,
+                 model="gemini-2.5-flash-preview-tts")
     assert answer.status == 200 and answer.json["candidates"][0]["finishReason"] == "MAX_TOKENS"
     assert answer.json["usageMetadata"]["candidatesTokenCount"] == 16384 - 16384 % 25
 
@@ -314,11 +321,12 @@ def test_a_client_that_leaves_is_not_spoken_to(scripted, shown):
     c = http.client.HTTPConnection("127.0.0.1", server.port)
     c.request("POST", "/v1beta/models/gemini-2.0-flash:generateContent", body)
     time.sleep(0.5)
+    assert children(server) > 0
     c.close()
-    time.sleep(0.3)
-    since = time.monotonic()
-    server.stop()
-    assert time.monotonic() - since < 5 * PATIENCE
+    until = time.monotonic() + 5 * PATIENCE
+    while children(server) > 0 and time.monotonic() < until:
+        time.sleep(0.05)
+    assert children(server) == 0
 
 
 def test_a_slow_reader_gets_all_of_it(server):
@@ -331,7 +339,7 @@ def test_a_slow_reader_gets_all_of_it(server):
     time.sleep(3)
     events = got.read().decode().split("\r\n\r\n")
     last = json.loads(events[-2][6:])
-    assert last["candidates"][0]["finishReason"] == "STOP" and len(events) > 100
+    assert last["candidates"][0]["finishReason"] == "STOP" and len(events) > 60
     assert sum(map(len, events)) > 9 << 20
 
 
