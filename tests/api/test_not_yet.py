@@ -14,8 +14,8 @@ TOOL = [
     "computerUse", "mcpServers", "code_execution", "google_search",
 ]
 CONFIG = [
-    # proves: G087 G089 G090
-    {"imageConfig": {"aspectRatio": "1:1"}}, {"responseModalities": ["TEXT", "IMAGE"]},
+    # proves: G087
+    {"imageConfig": {"aspectRatio": "1:1"}},
 ]
 TAKEN = [
     # proves: G033 G069 G080 G082 G085 G086 G089 G091

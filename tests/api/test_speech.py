@@ -334,9 +334,9 @@ def test_a_slow_reader_gets_all_of_it(server):
     words = STORY * 40
     body = json.dumps({"contents": [{"parts": [{"text": words}]}], "generationConfig": {"responseModalities": ["AUDIO"]}})
     c = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
-    c.request("POST", "/v1beta/models/gemini-2.0-flash:streamGenerateContent?alt=sse", body)
+    c.request("POST", "/v1beta/models/gemini-2.5-flash-preview-tts:streamGenerateContent?alt=sse", body)
     got = c.getresponse()
-    time.sleep(3)
+    time.sleep(2)
     events = got.read().decode().split("\r\n\r\n")
     last = json.loads(events[-2][6:])
     assert last["candidates"][0]["finishReason"] == "STOP" and len(events) > 60
