@@ -74,6 +74,8 @@ def go_samples(page):
 SNIPPET = """import os
 from pathlib import Path
 import google.generativeai as genai
+from google.generativeai import client as inside
+inside.GENAI_API_DISCOVERY_URL = os.environ["BASE"] + "/$discovery/rest"  # a constant of the client's
 genai.configure(api_key="k", transport="rest", client_options={{"api_endpoint": os.environ["BASE"]}})
 media = Path(os.environ["MEDIA"])
 {}
