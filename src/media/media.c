@@ -232,6 +232,13 @@ static bool read_beginning(const struct media_source *source, char *room, size_t
     return n >= 0 || error_set(err, ERROR_INTERNAL, "A file cannot be read.");
 }
 
+/* Has NULs in a text, as nothing else has. */
+static bool is_wide(struct text charset)
+{
+    return text_is_nocase(text_slice(charset, 0, 6), "utf-16") ||
+           text_is_nocase(text_slice(charset, 0, 6), "utf-32");
+}
+
 static bool find_type(struct reading_job *job, struct error *err)
 {
     char room[4096];
@@ -244,6 +251,8 @@ static bool find_type(struct reading_job *job, struct error *err)
     if (!read_beginning(job->source, room, sizeof room, &beginning, err))
         return false;
     const struct media_type *found = media_sniff(beginning);
+    if (!found && label->kind == MEDIA_TEXT && is_wide(media_charset(mime)))
+        found = label; /* without a mark at its beginning nothing else tells */
     if (beginning.len == 0)
         return error_set(err, ERROR_INVALID_ARGUMENT, "The data is empty.");
     if (!found || !media_may_be(found, label))

@@ -75,6 +75,8 @@ static void files_are_read_where_they_lie(void **state)
     (void)state;
     assert_true(read_file(TEXT("gr\xfc\xdf"), "text/plain; charset=iso-8859-1"));
     assert_non_null(strstr(reading.text.at, "grüß"));
+    assert_true(read_file((struct text){"\0g\0o", 4}, "text/plain; charset=utf-16be"));
+    assert_non_null(strstr(reading.text.at, "go"));
     assert_true(read_file(TEXT("<title>T</title><p>Page</p>"), "text/html"));
     assert_non_null(strstr(reading.text.at, "(title: T)"));
     assert_false(read_file(TEXT("%PDF-1.4 and no more"), "application/pdf"));

@@ -496,7 +496,8 @@ def test_a_text_file_in_a_prompt(server, host):
     (b"Say hello", "application/json"),
 ])
 def test_charsets(server, data, mime):
-    assert ask_with(server, upload(server, data, mime)["uri"], None).said == "Hello there."
+    answer = ask_with(server, upload(server, data, mime)["uri"], None)
+    assert answer.said == "Hello there.", answer
 
 
 def test_files_that_a_prompt_cannot_have(server):

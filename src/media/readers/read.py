@@ -67,6 +67,7 @@ def clock(seconds):
 CHARSETS = {  # those that are taken; Python's names on the right
     "utf-8": "utf-8", "utf8": "utf-8", "us-ascii": "ascii", "ascii": "ascii", "utf-16": "utf-16",
     "utf-16le": "utf-16-le", "utf-16be": "utf-16-be", "utf-32": "utf-32", "iso-8859-1": "cp1252",
+    "utf-32le": "utf-32-le", "utf-32be": "utf-32-be",
     "latin1": "cp1252", "iso-8859-2": "iso8859-2", "iso-8859-5": "iso8859-5", "iso-8859-7": "iso8859-7",
     "iso-8859-9": "cp1254", "iso-8859-15": "iso8859-15", "windows-1250": "cp1250", "windows-1251": "cp1251",
     "windows-1252": "cp1252", "windows-1253": "cp1253", "windows-1254": "cp1254", "windows-1255": "cp1255",
