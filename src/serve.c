@@ -45,7 +45,7 @@ enum {
 struct settings {
     const char *host, *model, *models_dir, *data_dir, *script;
     const char *embedding_model, *guard_model, *guard_script, *blocklist, *readers_dir;
-    const char *ocr_languages, *speech_command, *speech_dir;
+    const char *mmproj, *ocr_languages, *speech_command, *speech_dir;
     int64_t port, media_timeout, threads, ctx, parallel, queue, request_limit,
         idle_timeout;
     int64_t file_limit, files_total;
@@ -65,6 +65,8 @@ static const struct option table[] = {
      "port to listen on; 0 takes any free one", NULL},
     {"model", 'm', OPTION_STRING, AT(model), NULL, 0, 0, "NAME|FILE",
      "a model of `pollux models`, or a GGUF file; else the default model", NULL},
+    {"mmproj", 0, OPTION_STRING, AT(mmproj), NULL, 0, 0, "FILE",
+     "the model's projector, a GGUF: pictures are seen by the model and not put into words", NULL},
     {"embedding-model", 0, OPTION_STRING, AT(embedding_model), NULL, 0, 0, "NAME|FILE",
      "the model that makes embeddings, loaded when first asked; else the default one", NULL},
     {"models-dir", 0, OPTION_STRING, AT(models_dir), NULL, 0, 0, "DIR",
@@ -332,6 +334,9 @@ static int open_model(struct server *s, const char *name, int n_ctx,
                             TEXT_ARG(file.name));
     struct local_options options = {
         .path = file.path.at,
+        .projector = entry == &s->entry && settings->mmproj && *settings->mmproj
+                         ? settings->mmproj
+                         : NULL,
         .name = arena_text(s->arena, file.name).at,
         .n_threads = (int)settings->threads,
         .plain_kernels = settings->kernels != 0,

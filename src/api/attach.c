@@ -191,16 +191,51 @@ static bool gather_one(struct errand *e, struct part_media *of)
     return true;
 }
 
+struct held {
+    struct engine *engine;
+    struct view *view;
+};
+
+static void let_go(void *arg)
+{
+    const struct held *held = arg;
+    engine_view_release(held->engine, held->view);
+}
+
+/* For a model that sees, the part's text is the mark of what it is to look at. */
+static bool show(const struct errand *e, struct part_media *of)
+{
+    struct media_reading *reading = &of->reading;
+    const struct picture picture = {
+        .width = reading->width,
+        .height = reading->height,
+        .rgb = (const unsigned char *)reading->pixels.at,
+        .hash = of->source.hash,
+        .n_most = of->n_most,
+    };
+    if (reading->pixels.len == 0)
+        return true;
+    struct view *view = engine_view(e->from->engine, &picture, e->err);
+    if (!view)
+        return false;
+    struct held *held = arena_new(e->arena, struct held);
+    *held = (struct held){e->from->engine, view};
+    arena_defer(e->arena, let_go, held);
+    reading->text = arena_text(e->arena, engine_view_marker(view));
+    return true;
+}
+
 static bool read_one(struct errand *e, struct part *part, bool quickly)
 {
     struct part_media *of = part->media;
     if (!gather_one(e, of))
         return false;
+    of->options.pixels = e->from->engine && engine_info(e->from->engine)->sees;
     if (quickly && !media_is_quick(e->from->media, &of->source, &of->options))
         return true;
     if (!media_read(e->from->media, &of->source, &of->options, e->cancelled, e->arena,
                     &of->reading, e->err) ||
-        !may_have_options(of, e->err))
+        !may_have_options(of, e->err) || !show(e, of))
         return false;
     part->kind = PART_TEXT;
     part->text = of->reading.text;

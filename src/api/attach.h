@@ -22,6 +22,7 @@ bool attach_has_urls(const struct chat *chat); /* that are to be fetched */
 
 /* NULL: there are no readers, no files here; nothing is fetched. */
 struct attach_from {
+    struct engine *engine; /* of the model that is to see the pictures, if it does */
     struct media *media;
     struct files *files;
     const struct fetcher *fetcher;

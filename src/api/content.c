@@ -95,6 +95,20 @@ static bool read_video(const struct reader *r, const struct wire_video *from,
     return true;
 }
 
+/* Tokens of a picture, where the model lets them be chosen; the others are its own. */
+static const int resolution_tokens[] = {[1] = 64, [2] = 256};
+
+static int most_tokens(const struct reader *r, const struct wire_resolution *part)
+{
+    enum { N = sizeof resolution_tokens / sizeof resolution_tokens[0] };
+    int level = r->request->config ? r->request->config->media_resolution : 0;
+    if (part && part->n_tokens.set)
+        return (int)part->n_tokens.is;
+    if (part && part->level)
+        level = part->level;
+    return level > 0 && level < N ? resolution_tokens[level] : 0;
+}
+
 /* It becomes text when it was read (attach.h). */
 static bool read_blob(const struct reader *r, const struct wire_part *from,
                       const char *path, struct part *part)
@@ -102,6 +116,7 @@ static bool read_blob(const struct reader *r, const struct wire_part *from,
     const struct wire_blob *blob = blob_of(from);
     struct part_media *media = arena_new(r->arena, struct part_media);
     media->source = (struct media_source){.bytes = blob->data, .mime = blob->mime_type};
+    media->n_most = most_tokens(r, from->resolution);
     *part = (struct part){.kind = PART_MEDIA, .media = media};
     return read_video(r, from->video, path, media);
 }
@@ -118,6 +133,7 @@ static bool read_file(const struct reader *r, const struct wire_part *from,
                         path, TEXT_ARG(text_slice(uri, 0, 200)));
     media->uri = uri;
     media->source.mime = from->file->mime_type;
+    media->n_most = most_tokens(r, from->resolution);
     *part = (struct part){.kind = PART_MEDIA, .media = media};
     return read_video(r, from->video, path, media);
 }

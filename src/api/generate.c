@@ -560,8 +560,14 @@ static void prepare(struct generation *g)
 static void prepare_media(struct generation *g, bool quickly)
 {
     const struct api_options *options = &g->api->options;
-    const struct attach_from from = {options->media, options->files, options->fetcher,
-                                     options->fetch_limit, options->fetch_timeout_s};
+    const struct attach_from from = {
+        .engine = runner_engine(g->api->runner),
+        .media = options->media,
+        .files = options->files,
+        .fetcher = options->fetcher,
+        .fetch_limit = options->fetch_limit,
+        .fetch_timeout_s = options->fetch_timeout_s,
+    };
     g->good = (quickly ? attach_gather : attach_read)(&from, &g->chat, &g->cancelled,
                                                       g->arena, &g->attached, &g->err);
     if (!g->good || attach_find(&g->chat) > 0)

@@ -30,6 +30,7 @@ struct part_media {
     struct media_source source;
     struct media_options options;
     bool has_options;             /* they were asked for */
+    int n_most;                   /* tokens, for a model that sees; 0: its own */
     bool gathered;                /* what the uri names is in `source` */
     struct media_reading reading; /* once the part is TEXT */
     int n_tokens;                 /* of the reading */

@@ -34,6 +34,7 @@ struct engine_info {
     int n_vocab;
     const char *kernels; /* whose products: "panels", "libllama"; NULL: no model */
     bool add_bos;        /* a prompt begins with bos (prompt.c puts it there) */
+    bool sees;           /* engine_view() */
     bool scripted; /* replays a file: takes tools, thoughts, faults as they are written */
 };
 
@@ -47,6 +48,16 @@ struct sampling {
     uint64_t seed;      /* else random */
     int n_top; /* logprobs: -1 none, 0 chosen only, n: the n likeliest too (<= 20) */
 };
+
+/* A picture for a model that sees. */
+struct picture {
+    int width, height;
+    const unsigned char *rgb; /* width * height * 3, row by row from the top */
+    struct text hash;         /* of what it was made of */
+    int n_most;               /* tokens, where the model allows it; 0: the model's own */
+};
+
+struct view; /* a picture in a prompt (sight.h) */
 
 struct job_spec {
     const int32_t *tokens; /* the prompt; at least one, fewer than n_ctx */
@@ -126,6 +137,14 @@ void engine_release(struct job *job);
 int engine_tokenize(struct engine *engine, struct text text, bool special,
                     int32_t *tokens, int room);
 
+/* Looks at a picture; any thread; only where info says that the engine sees. Its marker,
+ * in a text that is tokenised while the view is held, becomes the picture. A job holds
+ * the views of its tokens itself. NULL and err: INVALID_ARGUMENT. */
+struct view *engine_view(struct engine *engine, const struct picture *picture,
+                         struct error *err);
+struct text engine_view_marker(const struct view *view);
+void engine_view_release(struct engine *engine, struct view *view);
+
 /* Has answers hold the names of these control tokens, which are no text otherwise: some
  * models write their marks so. Before the first job. */
 void engine_show(struct engine *engine, const struct text *names, int n);
@@ -148,6 +167,7 @@ void engine_close(struct engine *engine); /* cancels what runs, joins the thread
 /* How the two are opened. */
 struct local_options {
     const char *path; /* GGUF */
+    const char *projector; /* GGUF; NULL: it does not see */
     const char *name;
     int n_threads;      /* 0: one per core */
     bool plain_kernels; /* libllama's products even where ours (kernel/) would do */
@@ -174,6 +194,8 @@ struct engine_ops {
     struct grammar *(*grammar)(struct engine *, struct text, struct error *);
     void (*grammar_release)(struct engine *, struct grammar *);
     void (*show)(struct engine *, const struct text *, int); /* NULL: all are text */
+    struct view *(*view)(struct engine *, const struct picture *, struct error *);
+    void (*view_release)(struct engine *, struct view *); /* both NULL: it does not see */
     void (*close)(struct engine *);
 };
 

@@ -44,6 +44,8 @@ void job_unhold(struct local_job *job)
     if (atomic_fetch_sub(&job->holders, 1) > 1)
         return;
     free(job->logits);
+    for (int i = 0; i < job->n_views; i++)
+        engine_view_release(job->job.engine, job->views[i]);
     engine_grammar_release(job->job.engine, job->spec.grammar);
     arena_close(job->arena);
 }

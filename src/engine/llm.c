@@ -1,5 +1,6 @@
 #include "engine/llm.h"
 #include "base/log.h"
+#include "engine/sight.h"
 #include "kernel/plug.h"
 #include <inttypes.h>
 #include <limits.h>
@@ -25,6 +26,7 @@ struct llm {
     char piece[1024];
     int32_t shown[LLM_SHOWN]; /* control tokens that have their names as text */
     int n_shown;
+    struct sight *sight; /* NULL: it does not see */
 };
 
 static void on_log(enum ggml_log_level level, const char *text, void *arg)
@@ -264,6 +266,17 @@ struct llm *llm_open(const struct llm_options *options, struct error *err)
         llm_close(llm);
         return NULL;
     }
+    const struct sight_options sight = {
+        .path = options->projector,
+        .model = llm->model,
+        .n_threads = options->n_threads > 0 ? options->n_threads
+                                            : (int)sysconf(_SC_NPROCESSORS_ONLN),
+        .n_batch = LLM_BATCH_MAX,
+    };
+    if (options->projector && !(llm->sight = sight_open(&sight, err))) {
+        llm_close(llm);
+        return NULL;
+    }
     read_vocab(llm);
     llm->batch = llama_batch_init(LLM_BATCH_MAX, 0, 1);
     return llm;
@@ -275,6 +288,7 @@ void llm_close(struct llm *llm)
         return;
     if (llm->batch.token)
         llama_batch_free(llm->batch);
+    sight_close(llm->sight);
     if (llm->ctx)
         llama_free(llm->ctx);
     if (llm->model)
@@ -368,6 +382,40 @@ enum llm_result llm_decode(struct llm *llm, const struct llm_row *rows, int n,
     if (result != 0)
         log_line(LOG_ERROR, "decode", "rows=%d result=%d", n, result);
     return result == 0 ? LLM_OK : LLM_FAILED;
+}
+
+enum llm_result llm_decode_vectors(struct llm *llm, const float *vectors, int n, int pos,
+                                   int slot, bool causal, bool last,
+                                   const atomic_bool *stop)
+{
+    struct llama_batch batch = llm->batch;
+    batch.token = NULL;
+    batch.embd = (float *)(uintptr_t)vectors;
+    for (int i = 0; i < n; i++) {
+        batch.pos[i] = pos + i;
+        batch.n_seq_id[i] = 1;
+        batch.seq_id[i][0] = slot;
+        batch.logits[i] = last && i == n - 1;
+    }
+    batch.n_tokens = n;
+    llm->stop = stop;
+    llama_set_causal_attn(llm->ctx, causal);
+    int result = llama_decode(llm->ctx, batch);
+    llama_set_causal_attn(llm->ctx, true);
+    llm->stop = NULL;
+    if (result != 0 && result != 2)
+        log_line(LOG_ERROR, "decode", "vectors=%d result=%d", n, result);
+    return result == 2 ? LLM_STOPPED : result == 0 ? LLM_OK : LLM_FAILED;
+}
+
+int llm_width(const struct llm *llm)
+{
+    return llama_model_n_embd_inp(llm->model);
+}
+
+struct sight *llm_sight(const struct llm *llm)
+{
+    return llm->sight;
 }
 
 float *llm_logits(struct llm *llm, int row)

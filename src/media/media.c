@@ -346,6 +346,11 @@ static bool ended_badly(const struct reading_job *job,
     }
 }
 
+static bool wants_pixels(const struct reading_job *job)
+{
+    return job->options->pixels && job->type->reader == READ_IMAGE;
+}
+
 static bool run_reader(const struct reading_job *job, struct media_reading *reading,
                        struct error *err)
 {
@@ -359,7 +364,7 @@ static bool run_reader(const struct reading_job *job, struct media_reading *read
         venv ? FOLDER "/venv/bin/python" : "/usr/bin/python3",
         "-I",
         PROGRAM,
-        readers[i].name,
+        wants_pixels(job) ? "pixels" : readers[i].name,
         job->type->name,
         job->source->bytes.at ? "/dev/stdin" : FILE_HERE,
         write_options(job).at,
@@ -389,7 +394,7 @@ static bool run_reader(const struct reading_job *job, struct media_reading *read
                 .memory = (int64_t)readers[i].memory_mb * MB,
                 .address = (int64_t)readers[i].address_mb * MB,
                 .scratch = (int64_t)readers[i].scratch_mb * MB,
-                .output = (size_t)4 * MB,
+                .output = (size_t)(wants_pixels(job) ? 16 : 4) * MB,
                 .n_processes = 128,
             },
         .cancelled = job->cancelled,
@@ -423,7 +428,8 @@ static struct text key_of(const struct reading_job *job)
 {
     const struct media_options *options = job->options;
     struct text charset = media_charset(job->source->mime), hash = job->source->hash;
-    if (hash.len == 0 || !job->type || job->type->reader == READ_TEXT)
+    if (hash.len == 0 || !job->type || job->type->reader == READ_TEXT ||
+        wants_pixels(job))
         return (struct text){0};
     struct text rest =
         arena_printf(job->arena, " %s %.17g %.17g %.17g %.*s", job->type->name,

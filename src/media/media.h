@@ -26,6 +26,7 @@ struct media_source {
 struct media_options {
     double start_s, end_s; /* end_s <= 0: to the end */
     double fps;            /* <= 0: one a second */
+    bool pixels;           /* of an image its pixels, for a model that sees */
 };
 
 struct media_config {

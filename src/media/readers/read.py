@@ -20,6 +20,7 @@ import sys
 
 MOST_TEXT = 400_000  # characters in all
 MOST_PIXELS = 50_000_000
+MOST_SIDE = 1536  # of pixels for a model that sees
 MOST_PAGES = 1000
 MOST_SCANS = 20
 MOST_FRAMES = 120
@@ -271,6 +272,16 @@ def read_image(path, kind, options):
             "found": [{"at": "", "text": text}] if text else [], "notes": notes}
 
 
+def read_pixels(path, kind, options):
+    """For a model that sees: the picture itself, no larger than such models look at."""
+    import base64
+    import PIL
+    image = flat(open_image(path, kind)).convert("RGB")
+    image.thumbnail((MOST_SIDE, MOST_SIDE))
+    return {"kind": "IMAGE", "reader": f"Pillow {PIL.__version__}", "facts": [], "found": [], "width": image.width,
+            "height": image.height, "pixels": base64.b64encode(image.tobytes()).decode()}
+
+
 # ---- PDF ----
 
 def read_pdf(path, kind, options):
@@ -446,7 +457,7 @@ def read_video(path, kind, options):
     return {"kind": "VIDEO", "reader": reader, "facts": facts, "found": [s for _, s in seen] + heard, "notes": notes}
 
 
-READERS = {"text": read_text, "html": read_html, "image": read_image, "pdf": read_pdf, "sound": read_sound,
+READERS = {"text": read_text, "html": read_html, "image": read_image, "pixels": read_pixels, "pdf": read_pdf, "sound": read_sound,
            "video": read_video}
 
 
