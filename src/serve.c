@@ -368,6 +368,9 @@ static int open_engine(struct server *s)
 {
     const struct settings *settings = &s->settings;
     int64_t since = now_ms();
+    if (settings->script && settings->mmproj && *settings->mmproj)
+        return command_fail(&command, SERVE_USAGE,
+                            "--mmproj goes with a model, not with --script");
     int status = settings->script ? open_script(settings->script, &s->engine)
                                   : open_model(s, settings->model, (int)settings->ctx,
                                                &s->entry, &s->engine);

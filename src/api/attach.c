@@ -222,6 +222,7 @@ static bool show(const struct errand *e, struct part_media *of)
     *held = (struct held){e->from->engine, view};
     arena_defer(e->arena, let_go, held);
     reading->text = arena_text(e->arena, engine_view_marker(view));
+    reading->reader = arena_printf(e->arena, "%.*s, libmtmd", TEXT_ARG(reading->reader));
     return true;
 }
 

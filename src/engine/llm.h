@@ -19,8 +19,8 @@ struct llm;
 struct llm_options {
     const char *path;
     const char *projector; /* NULL: the model does not see */
-    int n_threads;      /* 0: one per core */
-    bool plain_kernels; /* never kernel/'s */
+    int n_threads;         /* 0: one per core */
+    bool plain_kernels;    /* never kernel/'s */
     int n_ctx; /* tokens a slot holds; 0: the model's own, at most LLM_CTX_DEFAULT */
     int n_slots;
     bool only_vocab; /* nothing can be decoded: for tests of what needs words alone */

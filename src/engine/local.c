@@ -182,8 +182,7 @@ static int prefill_picture(struct local *local, struct slot *slot)
     for (int i = 0; i < job->n_views && n == 0; i++) {
         n = view_run(job->views[i], token);
         if (n > 0)
-            vectors =
-                sight_vectors(llm_sight(local->llm), job->views[i], token, &causal);
+            vectors = sight_vectors(llm_sight(local->llm), job->views[i], token, &causal);
     }
     enum llm_result result = vectors ? LLM_OK : LLM_FAILED;
     for (int at = 0; at < n && result == LLM_OK; at += last_row + 1) {
@@ -428,15 +427,17 @@ static int local_tokenize(struct engine *engine, struct text text, bool special,
     struct local *local = (struct local *)engine;
     struct sight *sight = llm_sight(local->llm);
     size_t from, to;
-    const int32_t *seen;
-    int n_seen, n = 0;
-    while (sight && sight_find(sight, text, &from, &to, &seen, &n_seen)) {
+    int32_t *seen = NULL;
+    int n_seen = 0, n = 0;
+    while (sight && sight_find(sight, text, &from, &to, NULL, 0, &n_seen)) {
         int left = room > n ? room - n : 0;
         n += tokens_of(local->tokens, text_slice(text, 0, from), special,
                        tokens + (room - left), left);
-        for (int i = 0; i < n_seen; i++, n++)
-            if (n < room)
-                tokens[n] = seen[i];
+        left = room > n ? room - n : 0;
+        seen = left > 0 ? tokens + n : NULL;
+        if (!sight_find(sight, text, &from, &to, seen, left, &n_seen))
+            break; /* it went away meanwhile: somebody else's */
+        n += n_seen;
         text = text_slice(text, to, text.len);
     }
     int left = room > n ? room - n : 0;

@@ -3,7 +3,11 @@
  * libmtmd cuts and scales pictures as the model was trained to see them, and says how
  * many rows that takes. Where that depends on the picture's size, a picture that may take
  * only so many is made smaller until it does; where it does not, the number is the
- * model's. */
+ * model's.
+ *
+ * Two requests with the same picture share a view. Whoever writes its marker into a text
+ * must have its hash, and so had the picture; and it means something only while somebody
+ * shows that picture. */
 #include "engine/sight.h"
 #include "base/arena.h"
 #include "base/buf.h"
@@ -14,10 +18,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
-enum { MOST_RUNS = 64, SMALLEST = 28 /* pixels of a side */ };
+#define MARK "<pollux-view-"
+
+enum {
+    MOST_RUNS = 64,
+    SMALLEST = 28, /* pixels of a side */
+    HASH = 32,     /* bytes of a picture's hash that count */
+    MARKER = sizeof MARK + 2 * HASH + 16,
+};
 
 struct run {
     int32_t first; /* its first token */
@@ -28,7 +38,7 @@ struct run {
 struct view {
     struct view *next;
     int holders;
-    char marker[64];
+    char marker[MARKER];
     mtmd_input_chunks *chunks;
     int32_t *tokens;
     int n_tokens;
@@ -41,7 +51,6 @@ struct sight {
     int n_batch;
     pthread_mutex_t lock; /* of the views' list and holders */
     struct view *views;
-    uint64_t secret, n_views;
 };
 
 /* ---- opening ---- */
@@ -86,9 +95,7 @@ struct sight *sight_open(const struct sight_options *options, struct error *err)
                   "%s is no projector of this model (not a GGUF file, cut short, of an "
                   "unknown kind, or made for another model)",
                   options->path);
-    if (!sight->mtmd || !is_usable(sight, options->path, err) ||
-        getrandom(&sight->secret, sizeof sight->secret, 0) !=
-            (ssize_t)sizeof sight->secret) {
+    if (!sight->mtmd || !is_usable(sight, options->path, err)) {
         sight_close(sight);
         return NULL;
     }
@@ -116,8 +123,8 @@ static mtmd_input_chunks *chunks_of(struct sight *sight, const struct pixels *pi
 {
     const char *marker = mtmd_get_marker(sight->mtmd);
     const struct mtmd_input_text text = {marker, strlen(marker), false, true};
-    mtmd_bitmap *bitmap = mtmd_bitmap_init((uint32_t)pixels->width,
-                                           (uint32_t)pixels->height, pixels->rgb);
+    mtmd_bitmap *bitmap =
+        mtmd_bitmap_init((uint32_t)pixels->width, (uint32_t)pixels->height, pixels->rgb);
     const mtmd_bitmap *const bitmaps[] = {bitmap};
     mtmd_input_chunks *chunks = mtmd_input_chunks_init();
     int result = mtmd_tokenize(sight->mtmd, chunks, &text, bitmaps, 1);
@@ -172,8 +179,9 @@ static void shrink(const struct picture *from, struct pixels *to)
             for (int v = y0; v < (y1 > y0 ? y1 : y0 + 1); v++)
                 for (int u = x0; u < (x1 > x0 ? x1 : x0 + 1); u++, n++)
                     for (int k = 0; k < 3; k++)
-                        sums[k] += from->rgb[((size_t)v * (size_t)from->width +
-                                              (size_t)u) * 3 + (size_t)k];
+                        sums[k] +=
+                            from->rgb[((size_t)v * (size_t)from->width + (size_t)u) * 3 +
+                                      (size_t)k];
             for (int k = 0; k < 3; k++)
                 to->rgb[((size_t)y * (size_t)to->width + (size_t)x) * 3 + (size_t)k] =
                     (unsigned char)(sums[k] / n);
@@ -268,24 +276,60 @@ static void free_view(struct view *view)
     free(view);
 }
 
+static void write_marker(const struct picture *picture, char *marker)
+{
+    int n = snprintf(marker, MARKER, MARK);
+    for (size_t i = 0; i < picture->hash.len && i < HASH; i++)
+        n += snprintf(marker + n, (size_t)(MARKER - n), "%02x",
+                      (unsigned)(unsigned char)picture->hash.at[i]);
+    snprintf(marker + n, (size_t)(MARKER - n), "-%d>", picture->n_most);
+}
+
+/* With the lock. Holds it once more. */
+static struct view *find_marker(struct sight *sight, const char *marker)
+{
+    for (struct view *view = sight->views; view; view = view->next)
+        if (strcmp(view->marker, marker) == 0) {
+            view->holders++;
+            return view;
+        }
+    return NULL;
+}
+
+/* Somebody may have been faster. */
+static struct view *enlist(struct sight *sight, struct view *view)
+{
+    pthread_mutex_lock(&sight->lock);
+    struct view *other = find_marker(sight, view->marker);
+    if (!other) {
+        view->holders = 1;
+        view->next = sight->views;
+        sight->views = view;
+    }
+    pthread_mutex_unlock(&sight->lock);
+    if (other)
+        free_view(view);
+    return other ? other : view;
+}
+
 struct view *sight_view(struct sight *sight, const struct picture *picture,
                         struct error *err)
 {
     struct view *view = mem_alloc(sizeof *view);
-    view->chunks = look(sight, picture);
-    if (!view->chunks || !fill_tokens(view, print_of(picture)) || !fits(sight, view)) {
-        free_view(view);
-        error_set(err, ERROR_INVALID_ARGUMENT, "The model cannot look at this picture.");
-        return NULL;
-    }
-    view->holders = 1;
+    write_marker(picture, view->marker);
     pthread_mutex_lock(&sight->lock);
-    snprintf(view->marker, sizeof view->marker, "<pollux-view-%016llx-%llu>",
-             (unsigned long long)sight->secret, (unsigned long long)++sight->n_views);
-    view->next = sight->views;
-    sight->views = view;
+    struct view *other = find_marker(sight, view->marker);
     pthread_mutex_unlock(&sight->lock);
-    return view;
+    if (other) {
+        free(view);
+        return other;
+    }
+    view->chunks = look(sight, picture);
+    if (view->chunks && fill_tokens(view, print_of(picture)) && fits(sight, view))
+        return enlist(sight, view);
+    free_view(view);
+    error_set(err, ERROR_INVALID_ARGUMENT, "The model cannot look at this picture.");
+    return NULL;
 }
 
 struct text engine_view_marker(const struct view *view)
@@ -310,27 +354,26 @@ void sight_release(struct sight *sight, struct view *view)
 /* ---- finding ---- */
 
 bool sight_find(struct sight *sight, struct text text, size_t *from, size_t *to,
-                const int32_t **tokens, int *n)
+                int32_t *tokens, int room, int *n)
 {
-    char mark[48];
-    snprintf(mark, sizeof mark, "<pollux-view-%016llx-",
-             (unsigned long long)sight->secret);
-    size_t at = text_find(text, text_of(mark), 0);
-    if (at == SIZE_MAX)
-        return false;
-    struct view *found = NULL;
+    const struct view *found = NULL;
     pthread_mutex_lock(&sight->lock);
-    for (struct view *view = sight->views; view && !found; view = view->next)
-        if (text_starts(text_slice(text, at, text.len), view->marker))
-            found = view;
+    for (size_t at = 0; !found && (at = text_find(text, TEXT(MARK), at)) != SIZE_MAX;
+         at++) {
+        const struct view *view = sight->views;
+        while (view && !text_starts(text_slice(text, at, text.len), view->marker))
+            view = view->next;
+        found = view;
+        *from = at;
+    }
+    if (found) {
+        *to = *from + strlen(found->marker);
+        *n = found->n_tokens;
+        for (int i = 0; i < *n && i < room; i++)
+            tokens[i] = found->tokens[i];
+    }
     pthread_mutex_unlock(&sight->lock);
-    if (!found)
-        return false;
-    *from = at;
-    *to = at + strlen(found->marker);
-    *tokens = found->tokens;
-    *n = found->n_tokens;
-    return true;
+    return found != NULL;
 }
 
 int view_run(const struct view *view, int32_t token)

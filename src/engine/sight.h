@@ -2,11 +2,11 @@
  *
  * A model that sees has a second one, its projector, which makes of a picture what the
  * model takes in the place of tokens: a run of vectors. Here a picture that is part of a
- * prompt is a *view*. In the prompt's text stands its marker, which nobody can guess; in
- * its tokens the marker becomes the view's: ordinary tokens that frame pictures in this
- * model, and for each vector a negative number made of the picture's hash. So prompts,
- * the prefix cache and counts stay arrays of tokens, and the same picture is the same
- * tokens. Vectors are made when their rows are wanted (sight_vectors).
+ * prompt is a *view*. In the prompt's text stands its marker, made of the picture's hash;
+ * in its tokens the marker becomes the view's: ordinary tokens that frame pictures in
+ * this model, and for each vector a negative number made of the picture's hash. So
+ * prompts, the prefix cache and counts stay arrays of tokens, and the same picture is the
+ * same tokens. Vectors are made when their rows are wanted (sight_vectors).
  *
  * Views may be opened, used and released by any thread; vectors are the engine's. */
 #ifndef POLLUX_ENGINE_SIGHT_H
@@ -32,10 +32,10 @@ struct view *sight_view(struct sight *sight, const struct picture *picture,
                         struct error *err);
 void sight_release(struct sight *sight, struct view *view);
 
-/* The first marker in the text: where it begins and ends, and the tokens that it stands
- * for, which live as long as the view. False: there is none. */
+/* The first marker of a view in the text: where it begins and ends; its tokens, as many
+ * as there is room for, and how many they are. False: there is none. */
 bool sight_find(struct sight *sight, struct text text, size_t *from, size_t *to,
-                const int32_t **tokens, int *n);
+                int32_t *tokens, int room, int *n);
 
 /* Another hold on the view that has a run beginning with this token; NULL: none has. */
 struct view *sight_hold(struct sight *sight, int32_t token);
