@@ -51,8 +51,8 @@ FNR == 1 {
         bad = 1
     }
 }
-/^[ \t]*#[ \t]*include[ \t]*<(llama|ggml[a-z-]*)\.h>/ && FILENAME !~ /^src\/(engine\/(embed_llm|llm|sight)|kernel\/[a-z_]*test)\./ {
-    printf "%s:%d: only src/engine/llm.c, embed_llm.c and kernel/ include libllama\n", FILENAME, FNR
+/^[ \t]*#[ \t]*include[ \t]*<(llama|mtmd|ggml[a-z-]*)\.h>/ && FILENAME !~ /^src\/(engine\/(embed_llm|llm|sight)|kernel\/[a-z_]*test)\./ {
+    printf "%s:%d: only src/engine/llm.c, embed_llm.c, sight.c and kernel/ include libllama\n", FILENAME, FNR
     bad = 1
 }
 END { exit bad }
