@@ -59,7 +59,7 @@ CFLAGS_engine/sample = -march=native -Wno-psabi
 CFLAGS_kernel/panel = -O3 -march=native
 
 .DEFAULT_GOAL := help
-.PHONY: help build unit test run readers lint asan tsan fuzz fuzzers bench bench-files bench-mind bench-step soak coverage format clean \
+.PHONY: help build unit test run readers lint asan tsan fuzz fuzzers bench bench-batches bench-files bench-mind bench-step soak coverage format clean \
         objects tests models sanitized
 .DELETE_ON_ERROR:
 
@@ -119,6 +119,9 @@ bench: build ## Pollux and llama-server, interleaved, as ratios
 
 bench-files: build ## uploads against a plain copy (ARGS="--mb 512 --rounds 5")
 	@$(PYTHON) scripts/bench_files.py --pollux build/pollux $(ARGS)
+
+bench-batches: build ## what a batch costs the clients beside it (ARGS="--model NAME")
+	@$(PYTHON) scripts/bench_batches.py --pollux build/pollux $(ARGS)
 
 bench-mind: build $(B)/hold ## the same for schemas; calls that are right, by category
 	@$(PYTHON) scripts/bench_mind.py --pollux build/pollux --peer "$$(scripts/engine.sh --peer)" $(ARGS)

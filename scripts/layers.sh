@@ -18,7 +18,8 @@ BEGIN {
     may["tune"]   = "base json engine store"
     may["files"]  = "base store"
     may["fetch"]  = "base"
-    may["api"]    = "base json http store files fetch model engine tool media chat tune"
+    may["batches"] = "base store files"
+    may["api"]    = "base json http store files fetch batches model engine tool media chat tune"
     may["cli"]    = "base json http media model"
 }
 FNR == 1 {

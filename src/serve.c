@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/queue.h"
+#include "batches/batches.h"
 #include "cli/command.h"
 #include "media/media.h"
 #include "model/catalogue.h"
@@ -37,6 +38,7 @@ enum {
     SPEAKING = 4,     /* pieces of answers that are spoken at once */
     MOST_CONNECTIONS = 4096,
     STREAM_LIMIT = 8 << 20, /* bytes that one slow reader may leave unread */
+    BATCH_MEMORY_DAYS = 30, /* for so long a batch that has ended is remembered */
     GUARD_CTX = 4096,       /* a judge sees a few thousand bytes at a time */
 };
 
@@ -48,7 +50,7 @@ struct settings {
     const char *mmproj, *ocr_languages, *speech_command, *speech_dir;
     int64_t port, media_timeout, threads, ctx, parallel, queue, request_limit,
         idle_timeout;
-    int64_t file_limit, files_total;
+    int64_t file_limit, files_total, batch_hours;
     int64_t fetch_limit, fetch_timeout;
     struct option_list keys, fetch_allow;
     int fetch;
@@ -130,6 +132,8 @@ static const struct option table[] = {
      "longest file that may be uploaded", NULL},
     {"files-total", 0, OPTION_INT, AT(files_total), "21474836480", 1, 1LL << 50, "BYTES",
      "room for all uploaded files together", NULL},
+    {"batch-hours", 0, OPTION_INT, AT(batch_hours), "168", 1, 100000, "HOURS",
+     "a batch that takes longer expires; what is made of it is kept", NULL},
     {"open-files", 0, OPTION_SWITCH, AT(open_files), "false", 0, 0, NULL,
      "what there is to know of a file whose name one knows needs no key", NULL},
     {"idle-timeout", 0, OPTION_INT, AT(idle_timeout), "60", 1, 86400, "SECONDS",
@@ -180,6 +184,7 @@ struct server {
     char speech_dir[PATH_MAX];
     struct store *store;
     struct files *files;
+    struct batches *batches;
     struct runner *runner, *guard_runner;
     struct api *api;
     struct http_server *http;
@@ -279,7 +284,14 @@ static int open_store(struct server *s, const char *folder)
     s->store = store_open(folder, &err);
     if (s->store)
         s->files = files_open(s->store, &options, &err);
-    return s->files ? SERVE_OK : fail(SERVE_FAILED, &err);
+    const struct batches_options batches = {
+        .life = s->settings.batch_hours * 3600 * INT64_C(1000000000),
+        .memory = BATCH_MEMORY_DAYS * 86400 * INT64_C(1000000000),
+        .line_most = (size_t)s->settings.request_limit,
+    };
+    if (s->files)
+        s->batches = batches_open(s->store, s->files, &batches, &err);
+    return s->batches ? SERVE_OK : fail(SERVE_FAILED, &err);
 }
 
 static int open_data_folder(struct server *s)
@@ -567,6 +579,7 @@ static void open_api(struct server *s)
         .defaults = {.temperature = 1, .top_p = 0.95, .top_k = 40},
         .request_limit = settings->request_limit,
         .files = s->files,
+        .batches = s->batches,
         .disk = s->disk,
         .open_files = settings->open_files,
         .media = s->media,
@@ -718,6 +731,7 @@ static void close_all(struct server *s)
         engine_close(s->engine);
     if (s->guard_engine)
         engine_close(s->guard_engine);
+    batches_close(s->batches);
     files_close(s->files);
     store_close(s->store);
     blocklist_close(s->blocklist);

@@ -235,10 +235,10 @@ static void done(struct work *work)
     else if (!a->stopped)
         pass_sound(a);
     buf_clear(&a->pcm);
-    if (a->stopped)
-        a->options.idle(a->options.arg);
-    else
+    if (!a->stopped)
         go_on(a);
+    if (a->stopped && !a->at_work) /* the last of it may be gone afterwards */
+        a->options.idle(a->options.arg);
 }
 
 static bool is_to_be_said(const struct item *item)

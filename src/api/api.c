@@ -1,5 +1,7 @@
 /* api.c - routes, keys, error replies. */
 #include "api/api.h"
+#include "api/batch_run.h"
+#include "api/batches.h"
 #include "api/embed.h"
 #include "api/files.h"
 #include "api/generate.h"
@@ -217,6 +219,7 @@ enum {
     OPEN_FILE = 2, /* likewise, where the owner wants it (--open-files) */
     FILES = 4,     /* needs a place for files */
     ARRIVES = 8,   /* handled when the header is there; its body comes in pieces */
+    BATCHES = 16,  /* needs a place for batches */
 };
 
 /* clang-format off */
@@ -226,6 +229,8 @@ static const struct route routes[] = {
     {"POST", "models/{}:countTokens",                generate_count,  false},
     {"POST", "models/{}:embedContent",               embed_one,       false},
     {"POST", "models/{}:batchEmbedContents",         embed_batch,     false},
+    {"POST", "models/{}:batchGenerateContent",       batches_route_generate, BATCHES},
+    {"POST", "models/{}:asyncBatchEmbedContent",     batches_route_embed,    BATCHES},
     {"POST", "tunedModels/{}:generateContent",       generate_tuned,  false},
     {"POST", "tunedModels/{}:streamGenerateContent", generate_tuned,  false},
     {"POST", "tunedModels/{}:countTokens",           generate_tuned,  false},
@@ -233,6 +238,13 @@ static const struct route routes[] = {
     {"GET",  "models/{}",                            models_get,      false},
     {"GET",  "/healthz",                             health,          true},
     {"GET",  "/",                                    welcome,         true},
+
+    {"GET",    "batches",                     batches_route_list,   BATCHES},
+    {"GET",    "batches/{}",                  batches_route_get,    BATCHES},
+    {"DELETE", "batches/{}",                  batches_route_delete, BATCHES},
+    {"PATCH",  "batches/{}:updateGenerateContentBatch", batches_route_change_generate, BATCHES},
+    {"PATCH",  "batches/{}:updateEmbedContentBatch",    batches_route_change_embed,    BATCHES},
+    {"POST",   "batches/{}:cancel",           batches_route_cancel, BATCHES},
 
     {"GET",    "files",                       files_route_list,     FILES},
     {"POST",   "files:register",              files_route_register, FILES},
@@ -309,6 +321,14 @@ static struct text plain_file(const struct call *call, struct text rest)
     return arena_printf(call->rq->arena, "files/%.*s", TEXT_ARG(files_plain_id(rest)));
 }
 
+/* The documentation's shell sample downloads from /download/v1beta/files/abc:download. */
+static struct text plain_path(const struct http_request *rq)
+{
+    bool is_download =
+        text_starts(rq->path, "/download/") && text_ends(rq->path, ":download");
+    return text_slice(rq->path, is_download ? strlen("/download") : 0, rq->path.len);
+}
+
 static bool is_for(const struct route *route, struct text method)
 {
     return text_is(method, route->method) ||
@@ -320,7 +340,7 @@ static bool is_for(const struct route *route, struct text method)
 static const struct route *find_route(struct call *call, struct buf *others)
 {
     struct text rest;
-    call->version = cut_version(call->rq->path, &rest);
+    call->version = cut_version(plain_path(call->rq), &rest);
     rest = plain_file(call, rest);
     for (const struct route *r = routes; r < routes + n_routes; r++) {
         struct text path = r->pattern[0] == '/' ? call->rq->path : rest;
@@ -360,10 +380,17 @@ static bool is_open(const struct api *api, const struct route *route)
     return route->flags & OPEN || (route->flags & OPEN_FILE && api->options.open_files);
 }
 
-static void refuse_files(struct call *call)
+static bool has_place(const struct api *api, const struct route *route)
+{
+    return !(route->flags & FILES && !api->options.files) &&
+           !(route->flags & BATCHES && !api->options.batches);
+}
+
+static void refuse_place(struct call *call)
 {
     struct error err;
-    error_set(&err, ERROR_UNIMPLEMENTED, "This server has no place for files.");
+    error_set(&err, ERROR_UNIMPLEMENTED,
+              "This server has no place for files and batches.");
     api_error(call, &err);
 }
 
@@ -376,8 +403,8 @@ static void route_call(struct call *call)
         refuse_route(call, &others);
     else if (!is_open(call->api, route) && !api_let_in(call, &err))
         api_error(call, &err);
-    else if (route->flags & FILES && !call->api->options.files)
-        refuse_files(call);
+    else if (!has_place(call->api, route))
+        refuse_place(call);
     else
         route->handle(call);
     buf_free(&others);
@@ -469,13 +496,17 @@ static void on_sweep(void *arg);
 
 static void run_sweep(struct work *work)
 {
-    files_sweep(((struct sweep *)work)->api->options.files);
+    const struct api_options *options = &((struct sweep *)work)->api->options;
+    files_sweep(options->files);
+    if (options->batches)
+        batches_sweep(options->batches);
 }
 
 static void end_sweep(struct work *work)
 {
     struct api *api = ((struct sweep *)work)->api;
     free(work);
+    batch_run_look(api);
     if (!api->stopping)
         api->sweep = loop_after(api->loop, SWEEP_MS, on_sweep, api);
 }
@@ -498,6 +529,7 @@ struct api *api_open(struct loop *loop, struct runner *runner, struct workers *w
     embed_begin(api);
     if (options->files)
         api->sweep = loop_after(loop, SWEEP_MS, on_sweep, api);
+    batch_run_open(api);
     return api;
 }
 
@@ -506,6 +538,7 @@ void api_close(struct api *api)
     if (!api)
         return;
     assert(api_busy(api) == 0);
+    batch_run_close(api);
     embed_end(api);
     loop_cancel(api->loop, api->sweep);
     free(api);
@@ -514,6 +547,7 @@ void api_close(struct api *api)
 void api_stop(struct api *api)
 {
     api->stopping = true;
+    batch_run_stop(api);
 }
 
 void api_cancel(struct api *api)
@@ -532,5 +566,5 @@ int api_busy(const struct api *api)
         n++;
     for (const struct upload_call *u = api->uploads; u; u = upload_next(u))
         n++;
-    return n + embed_count(api);
+    return n + embed_count(api) + batch_run_busy(api);
 }

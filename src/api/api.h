@@ -48,9 +48,10 @@ struct api_options {
     struct text embed_display_name, embed_description; /* may be absent */
     struct embed_facts embed_facts; /* before it is loaded: what the catalogue says */
 
-    struct files *files;  /* NULL: files are not served; not owned */
-    struct workers *disk; /* does what waits for the disk; not owned */
-    bool open_files;      /* what there is to know of a file needs no key */
+    struct files *files;     /* NULL: files are not served; not owned */
+    struct batches *batches; /* with `files` and `disk`; NULL: none are served */
+    struct workers *disk;    /* does what waits for the disk; not owned */
+    bool open_files;         /* what there is to know of a file needs no key */
 };
 
 #define API_JSON "application/json; charset=UTF-8"
@@ -64,6 +65,7 @@ struct api {
     struct embedding *embeddings;   /* embed.c's, that are not over */
     struct queue *embedded;         /* the embedder's answers; NULL: no embedder */
     struct watch *embedded_watch;
+    struct batch_run *batch_run; /* NULL: there are no batches */
     struct upload_call *uploads; /* whose bytes are arriving */
     struct timer *sweep;         /* of what expired */
     int n_calls;                 /* requests that are not done */
@@ -101,6 +103,14 @@ void api_cancel(struct api *api);    /* all turns; they are over soon */
 int api_busy(const struct api *api); /* requests and turns that are not over */
 
 /* ---- for the handlers of this room ---- */
+
+/* Whoever asks for an answer without a call. told() is called once, later: with the
+ * answer, JSON on one line that is valid during the call, or with what a call would be
+ * refused with. */
+struct aside {
+    void (*told)(void *arg, const struct error *err, struct text json);
+    void *arg;
+};
 
 /* Answers 200 with the message. */
 void api_reply(struct call *call, const struct json_type *type, const void *message);

@@ -9,6 +9,9 @@
  * Media are read in between (attach.h), on threads of their own, for it takes seconds:
  * the chat is there, and its prompt is made when they have become words.
  *
+ * An answer may also be asked for without a call, aside (struct aside in api.h): a batch
+ * does so for each of its requests. It is whole, and decoded on a worker always.
+ *
  * A generation outlives its call: when the client leaves, the turn goes on until the
  * engine has let go of it, and a worker may still be reading. So it has an arena of its
  * own, and is over when the call is closed, the turn is over and no worker has it. From
@@ -45,7 +48,9 @@ struct generation {
     struct work work; /* first: a worker's message is the generation */
     struct arena *arena;
     struct api *api;
-    struct call *call; /* NULL: closed */
+    struct call *call;  /* NULL: closed, or there was none */
+    struct aside aside; /* told: whoever asked without a call still waits */
+    int64_t since_us;
     enum form form;
     bool at_work, running; /* a worker has it; its turn is not over */
     bool silent;
@@ -54,7 +59,7 @@ struct generation {
     struct attached attached;
     bool begun; /* a stream's first bytes are written */
 
-    struct text body, version, name;
+    struct text body, name;
     bool decoded; /* the chat is there */
     bool good;    /* so far; else err says why not */
     struct error err;
@@ -80,7 +85,8 @@ struct generation {
 
 static void release(struct generation *g)
 {
-    if (g->call || g->running || g->at_work || (g->aloud && !aloud_is_idle(g->aloud)))
+    if (g->call || g->aside.told || g->running || g->at_work ||
+        (g->aloud && !aloud_is_idle(g->aloud)))
         return;
     *g->at = g->next;
     if (g->next)
@@ -91,7 +97,7 @@ static void release(struct generation *g)
 static void log_turn(const struct generation *g, const char *end)
 {
     struct answer_facts facts = answer_facts(g->answer);
-    int64_t since = g->call->rq->since_us;
+    int64_t since = g->since_us;
     double first_ms = g->first_us ? (double)(g->first_us - since) / 1000 : 0;
     log_line(LOG_INFO, "turn",
              "id=%.*s model=%.*s in=%d reused=%d out=%d ms=%.3f first_ms=%.3f "
@@ -133,21 +139,29 @@ static void on_closed(struct call *call)
     release(g);
 }
 
-static struct generation *open_generation(struct call *call, enum form form)
+static struct generation *link_generation(struct api *api, enum form form,
+                                          struct text name)
 {
     struct arena *arena = arena_open();
     struct generation *g = arena_new(arena, struct generation);
     g->arena = arena;
-    g->api = call->api;
-    g->call = call;
+    g->api = api;
     g->form = form;
-    g->version = arena_text(arena, call->version);
-    g->name = arena_text(arena, call->name);
-    g->at = &call->api->generations;
+    g->name = arena_text(arena, name);
+    g->since_us = now_us();
+    g->at = &api->generations;
     g->next = *g->at;
     if (g->next)
         g->next->at = &g->next;
     *g->at = g;
+    return g;
+}
+
+static struct generation *open_generation(struct call *call, enum form form)
+{
+    struct generation *g = link_generation(call->api, form, call->name);
+    g->call = call;
+    g->since_us = call->rq->since_us;
     call->generation = g;
     call->gone = on_gone;
     call->closed = on_closed;
@@ -160,6 +174,14 @@ struct generation *generate_next(const struct generation *g)
 }
 
 /* ---- writing ---- */
+
+/* The asker may ask anew within it. */
+static void tell(struct generation *g, const struct error *err, struct text json)
+{
+    struct aside to = g->aside;
+    g->aside.told = NULL;
+    to.told(to.arg, err, json);
+}
 
 /* What stands round the chunks of each form of stream. */
 static const struct {
@@ -221,10 +243,14 @@ static void write_held(struct generation *g)
 static void write_whole(struct generation *g)
 {
     struct buf json = {0};
-    answer_write(g->answer, 0, g->chat.n_candidates, g->call->pretty, &json);
-    if (g->call->pretty)
+    bool pretty = g->call && g->call->pretty;
+    answer_write(g->answer, 0, g->chat.n_candidates, pretty, &json);
+    if (pretty)
         buf_char(&json, '\n');
-    http_reply(g->call->rq, 200, "application/json; charset=UTF-8", buf_view(&json));
+    if (g->call)
+        http_reply(g->call->rq, 200, "application/json; charset=UTF-8", buf_view(&json));
+    else
+        tell(g, NULL, buf_view(&json));
     buf_free(&json);
 }
 
@@ -235,7 +261,9 @@ static void fail(struct generation *g, const struct error *err)
     if (g->silent)
         return;
     write_held(g);
-    if (g->begun) {
+    if (!g->call) {
+        tell(g, err, TEXT(""));
+    } else if (g->begun) {
         struct buf json = {0};
         api_error_text(err, false, &json);
         write_chunk(g, &json);
@@ -395,6 +423,19 @@ static void speak(struct generation *g, const struct turn_event *event)
         recite(g, event);
 }
 
+static void drop(struct generation *g)
+{
+    struct error err;
+    error_set(&err, ERROR_UNAVAILABLE, "The answer broke off.");
+    if (!g->call) {
+        fail(g, &err);
+        return;
+    }
+    write_held(g);
+    http_drop(g->call->rq);
+    conclude(g, "DROP");
+}
+
 static void handle(struct generation *g, const struct turn_event *event)
 {
     if (!g->first_us)
@@ -405,9 +446,7 @@ static void handle(struct generation *g, const struct turn_event *event)
         end_badly(g, event);
         break;
     case FINISH_DROP:
-        write_held(g);
-        http_drop(g->call->rq);
-        conclude(g, "DROP");
+        drop(g);
         break;
     case FINISH_BLOCKED:
         block(g, event);
@@ -457,9 +496,9 @@ static void start_turn(struct generation *g)
     g->running = true;
     g->turn =
         turn_start(g->api->runner, &g->chat, &g->prompt, g->arena, on_event, g, &g->err);
-    if (g->turn) {
+    if (g->turn && g->call)
         g->call->logged = true;
-    } else {
+    if (!g->turn) {
         g->running = false;
         g->answer = NULL;
         fail(g, &g->err);
@@ -599,22 +638,27 @@ static void answer_count(struct generation *g)
 
 static void begin_reading(struct generation *g);
 
-static void go_on(struct generation *g)
+static void proceed(struct generation *g)
 {
-    if (!g->silent && g->good && g->attached.n > 0 && !g->reading) {
+    if (g->good && g->attached.n > 0 && !g->reading) {
         begin_reading(g);
         return;
     }
-    if (!g->silent && g->good && g->attached.n > 0)
+    if (g->good && g->attached.n > 0 && g->call)
         http_set(g->call->rq, "x-pollux-media", g->attached.header.at);
-    if (g->silent)
-        release(g);
-    else if (!g->good)
+    if (!g->good)
         fail(g, &g->err);
     else if (g->form == FORM_COUNT)
         answer_count(g);
     else
         start_turn(g);
+}
+
+static void go_on(struct generation *g)
+{
+    if (!g->silent)
+        proceed(g);
+    release(g);
 }
 
 static void work_run(struct work *work)
@@ -698,6 +742,13 @@ static void set_deadline(struct generation *g)
             loop_after(g->api->loop, (int64_t)g->deadline_s * 1000, on_deadline, g);
 }
 
+static void begin_work(struct generation *g)
+{
+    g->at_work = true;
+    g->work = (struct work){.run = work_run, .done = work_done};
+    workers_push(g->api->workers, &g->work);
+}
+
 static void begin(struct call *call, enum form form, const char *method)
 {
     struct error err;
@@ -715,9 +766,24 @@ static void begin(struct call *call, enum form form, const char *method)
         go_on(g);
         return;
     }
-    g->at_work = true;
-    g->work = (struct work){.run = work_run, .done = work_done};
-    workers_push(call->api->workers, &g->work);
+    begin_work(g);
+}
+
+struct generation *generate_aside(struct api *api, struct text model, struct text body,
+                                  const struct aside *aside)
+{
+    struct generation *g = link_generation(api, FORM_WHOLE, model);
+    g->aside = *aside;
+    g->body = arena_text(g->arena, body);
+    begin_work(g);
+    return g;
+}
+
+void generate_leave(struct generation *g)
+{
+    g->aside.told = NULL;
+    conclude(g, "GONE");
+    release(g);
 }
 
 void generate_unary(struct call *call)

@@ -348,6 +348,11 @@ bool files_set_state(struct files *files, struct text id, enum file_state state,
 
 /* ---- its bytes ---- */
 
+struct blobs *files_blobs(struct files *files)
+{
+    return files->blobs;
+}
+
 static void close_fd(void *fd)
 {
     close(*(int *)fd);

@@ -15,7 +15,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-enum { STATEMENTS = 64, BUSY_MS = 10000 };
+enum { STATEMENTS = 256, BUSY_MS = 10000 };
 
 struct rows {
     struct store *store;
@@ -60,6 +60,26 @@ static const char *const migrations[] = {
     ") WITHOUT ROWID;"
     "CREATE INDEX uploads_by_file ON uploads (file_id);"
     "CREATE INDEX uploads_by_touch ON uploads (touched);",
+    /* 2 */
+    "",
+    /* 3: batches, and the answers to their lines (batches/batches.h has the states). The
+     * input is a blob of lines that the batch counts a reference of until it has ended. */
+    "CREATE TABLE batches ("
+    "  id TEXT PRIMARY KEY, kind INTEGER NOT NULL, model TEXT NOT NULL, display_name TEXT,"
+    "  priority INTEGER NOT NULL, input BLOB REFERENCES blobs (hash), input_file TEXT,"
+    "  n_lines INTEGER NOT NULL, n_good INTEGER NOT NULL, n_bad INTEGER NOT NULL,"
+    "  bytes INTEGER NOT NULL, created INTEGER NOT NULL, updated INTEGER NOT NULL,"
+    "  ended INTEGER NOT NULL, state INTEGER NOT NULL, ending INTEGER NOT NULL,"
+    "  output_file TEXT, error TEXT"
+    ") WITHOUT ROWID;"
+    "CREATE INDEX batches_by_creation ON batches (created, id);"
+    "CREATE INDEX batches_open ON batches (kind, priority DESC, created, id)"
+    "  WHERE ended = 0;"
+    "CREATE INDEX batches_by_end ON batches (ended) WHERE ended > 0;"
+    "CREATE TABLE batch_answers ("
+    "  batch TEXT NOT NULL, line INTEGER NOT NULL, json TEXT NOT NULL,"
+    "  PRIMARY KEY (batch, line)"
+    ");",
 };
 /* clang-format on */
 
