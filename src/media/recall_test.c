@@ -26,7 +26,10 @@ static int close_arena(void **state)
 
 static void keep(struct recall *recall, const char *key, const char *text)
 {
-    struct media_reading reading = {MEDIA_IMAGE, "image/png", TEXT("r"), text_of(text)};
+    struct media_reading reading = {.kind = MEDIA_IMAGE,
+                                    .type = "image/png",
+                                    .reader = TEXT("r"),
+                                    .text = text_of(text)};
     recall_keep(recall, text_of(key), &reading);
 }
 
