@@ -351,3 +351,12 @@ def test_many_at_once(server):
     for t in threads:
         t.join()
     assert len(answers) == 16 and len(set(answers)) == 1
+
+
+def test_a_batch_speaks_as_well(server):
+    """Nobody holds a line for it: its answers are told when the last sound is there."""
+    from test_batches import create, state, wait
+    ask_aloud = {"contents": [{"parts": [{"text": "Say hello"}]}], "generationConfig": {"responseModalities": ["AUDIO"]}}
+    done = wait(server, create(server, [{"request": ask_aloud}] * 3))
+    assert state(done) == "SUCCEEDED", done
+    assert json.dumps(done).count(f'"mimeType": "{MIME}"') == 3
