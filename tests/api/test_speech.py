@@ -359,4 +359,4 @@ def test_a_batch_speaks_as_well(server):
     ask_aloud = {"contents": [{"parts": [{"text": "Say hello"}]}], "generationConfig": {"responseModalities": ["AUDIO"]}}
     done = wait(server, create(server, [{"request": ask_aloud}] * 3))
     assert state(done) == "SUCCEEDED", done
-    assert json.dumps(done).count(f'"mimeType": "{MIME}"') == 3
+    assert json.dumps(done["response"]).count(f'"mimeType": "{MIME}"') == 3
