@@ -55,11 +55,12 @@ comma := ,
 # Flags of one file. The sampler's loops over the vocabulary are as wide as this CPU's registers
 # (libllama is built for this CPU as well).
 CFLAGS_cli/version = -DPOLLUX_ENGINE='"libllama $(notdir $(ENGINE))"'
+CFLAGS_engine/llm = $(CFLAGS_cli/version)
 CFLAGS_engine/sample = -march=native -Wno-psabi
 CFLAGS_kernel/panel = -O3 -march=native
 
 .DEFAULT_GOAL := help
-.PHONY: help build unit test run readers lint asan tsan fuzz fuzzers bench bench-batches bench-files bench-mind bench-step soak coverage format clean \
+.PHONY: help build unit test run readers lint asan tsan fuzz fuzzers bench bench-batches bench-caches bench-files bench-mind bench-step soak coverage format clean \
         objects tests models sanitized
 .DELETE_ON_ERROR:
 
@@ -116,6 +117,10 @@ fuzz: ## run every fuzz target (FUZZ_SECONDS=60 each; F=json/schema for one)
 bench: build ## Pollux and llama-server, interleaved, as ratios
 	@$(PYTHON) scripts/bench.py --pollux build/pollux --peer "$$(scripts/engine.sh --peer)" $(ARGS)
 	@$(if $(ARGS),,$(PYTHON) scripts/bench_files.py --pollux build/pollux)
+	@$(if $(ARGS),,$(PYTHON) scripts/bench_caches.py --pollux build/pollux --model $(MODEL))
+
+bench-caches: build ## first token with a cache: cold, warm, after a restart (ARGS="--tokens 4096 --rounds 3")
+	@$(PYTHON) scripts/bench_caches.py --pollux build/pollux --model $(MODEL) $(ARGS)
 
 bench-files: build ## uploads against a plain copy (ARGS="--mb 512 --rounds 5")
 	@$(PYTHON) scripts/bench_files.py --pollux build/pollux $(ARGS)

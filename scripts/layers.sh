@@ -19,7 +19,8 @@ BEGIN {
     may["files"]  = "base store"
     may["fetch"]  = "base"
     may["batches"] = "base store files"
-    may["api"]    = "base json http store files fetch batches model engine tool media chat tune"
+    may["caches"] = "base store engine"
+    may["api"]    = "base json http store files fetch batches caches model engine tool media chat tune"
     may["cli"]    = "base json http media model"
 }
 FNR == 1 {

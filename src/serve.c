@@ -12,6 +12,7 @@
 #include "base/loop.h"
 #include "base/queue.h"
 #include "batches/batches.h"
+#include "caches/caches.h"
 #include "cli/command.h"
 #include "media/media.h"
 #include "model/catalogue.h"
@@ -37,9 +38,10 @@ enum {
     FETCHERS = 8,     /* get URLs; they wait for others' servers */
     SPEAKING = 4,     /* pieces of answers that are spoken at once */
     MOST_CONNECTIONS = 4096,
-    STREAM_LIMIT = 8 << 20, /* bytes that one slow reader may leave unread */
-    BATCH_MEMORY_DAYS = 30, /* for so long a batch that has ended is remembered */
-    GUARD_CTX = 4096,       /* a judge sees a few thousand bytes at a time */
+    STREAM_LIMIT = 8 << 20,       /* bytes that one slow reader may leave unread */
+    BATCH_MEMORY_DAYS = 30,       /* for so long a batch that has ended is remembered */
+    CACHES_IN_MEMORY = 512 << 20, /* bytes of rows that were read and are in use */
+    GUARD_CTX = 4096,             /* a judge sees a few thousand bytes at a time */
 };
 
 /* ---- the command line ---- */
@@ -50,7 +52,7 @@ struct settings {
     const char *mmproj, *ocr_languages, *speech_command, *speech_dir;
     int64_t port, media_timeout, threads, ctx, parallel, queue, request_limit,
         idle_timeout;
-    int64_t file_limit, files_total, batch_hours;
+    int64_t file_limit, files_total, batch_hours, caches_total;
     int64_t fetch_limit, fetch_timeout;
     struct option_list keys, fetch_allow;
     int fetch;
@@ -134,6 +136,9 @@ static const struct option table[] = {
      "room for all uploaded files together", NULL},
     {"batch-hours", 0, OPTION_INT, AT(batch_hours), "168", 1, 100000, "HOURS",
      "a batch that takes longer expires; what is made of it is kept", NULL},
+    {"caches-total", 0, OPTION_INT, AT(caches_total), "10737418240", 0, 1LL << 50, "BYTES",
+     "room on the disk for the model's state of cached contents; those not used for the longest time "
+     "are computed again", NULL},
     {"open-files", 0, OPTION_SWITCH, AT(open_files), "false", 0, 0, NULL,
      "what there is to know of a file whose name one knows needs no key", NULL},
     {"idle-timeout", 0, OPTION_INT, AT(idle_timeout), "60", 1, 86400, "SECONDS",
@@ -183,6 +188,7 @@ struct server {
     struct speech *speech;
     char speech_dir[PATH_MAX];
     struct store *store;
+    struct caches *caches;
     struct files *files;
     struct batches *batches;
     struct runner *runner, *guard_runner;
@@ -391,6 +397,19 @@ static int open_engine(struct server *s)
     return status;
 }
 
+/* Their rows are of one engine's kind. */
+static int open_caches(struct server *s)
+{
+    struct error err;
+    const struct caches_options options = {
+        .key = engine_info(s->engine)->rows_key,
+        .disk_limit = s->settings.caches_total,
+        .memory_limit = CACHES_IN_MEMORY,
+    };
+    s->caches = caches_open(s->store, files_blobs(s->files), &options, &err);
+    return s->caches ? SERVE_OK : fail(SERVE_FAILED, &err);
+}
+
 static int open_guard(struct server *s)
 {
     struct error err;
@@ -581,6 +600,7 @@ static void open_api(struct server *s)
         .files = s->files,
         .batches = s->batches,
         .disk = s->disk,
+        .caches = s->caches,
         .open_files = settings->open_files,
         .media = s->media,
         .readers = s->readers,
@@ -694,6 +714,8 @@ static int open_all(struct server *s)
     if (status == SERVE_OK)
         status = open_engine(s);
     if (status == SERVE_OK)
+        status = open_caches(s);
+    if (status == SERVE_OK)
         status = open_embedder(s);
     if (status == SERVE_OK)
         status = open_rooms(s);
@@ -732,6 +754,7 @@ static void close_all(struct server *s)
     if (s->guard_engine)
         engine_close(s->guard_engine);
     batches_close(s->batches);
+    caches_close(s->caches);
     files_close(s->files);
     store_close(s->store);
     blocklist_close(s->blocklist);

@@ -414,7 +414,7 @@ static struct json_list one_modality(struct wire_modality_count *count, int moda
 
 struct usage {
     struct wire_usage wire;
-    struct wire_modality_count prompt[WIRE_MODALITIES], cached, output;
+    struct wire_modality_count prompt[WIRE_MODALITIES], cached[WIRE_MODALITIES], output;
 };
 
 struct json_list answer_modalities(const int *n_media, int n_prompt,
@@ -444,6 +444,18 @@ static int sound_tokens(size_t n_bytes)
     return (int)((n_bytes + TOKEN - 1) / TOKEN);
 }
 
+/* With media it is known whose the cached tokens are when they are those of a cache. */
+static struct json_list cached_details(const struct answer *answer,
+                                       struct wire_modality_count *counts)
+{
+    const struct answer_options *options = &answer->options;
+    if (!options->n_media)
+        return one_modality(counts, WIRE_MODALITY_TEXT, answer->n_cached);
+    if (options->n_kept && answer->n_cached == options->n_kept_tokens)
+        return answer_modalities(options->n_kept, answer->n_cached, counts);
+    return (struct json_list){0};
+}
+
 static void fill_usage(const struct answer *answer, struct usage *u)
 {
     int n_output = 0, n_thought = 0;
@@ -461,9 +473,7 @@ static void fill_usage(const struct answer *answer, struct usage *u)
         .total = count_of(answer->n_prompt + n_output + n_thought),
         .prompt_details =
             answer_modalities(answer->options.n_media, answer->n_prompt, u->prompt),
-        .cached_details = /* of whose tokens the cached ones are is not known */
-        one_modality(&u->cached, WIRE_MODALITY_TEXT,
-                     answer->options.n_media ? 0 : answer->n_cached),
+        .cached_details = cached_details(answer, u->cached),
         .output_details = one_modality(
             &u->output, aloud ? WIRE_MODALITY_AUDIO : WIRE_MODALITY_TEXT, n_output),
     };

@@ -2,6 +2,8 @@
 #include "api/api.h"
 #include "api/batch_run.h"
 #include "api/batches.h"
+#include "api/cached.h"
+#include "api/caches.h"
 #include "api/embed.h"
 #include "api/files.h"
 #include "api/generate.h"
@@ -220,6 +222,7 @@ enum {
     FILES = 4,     /* needs a place for files */
     ARRIVES = 8,   /* handled when the header is there; its body comes in pieces */
     BATCHES = 16,  /* needs a place for batches */
+    CACHES = 32,   /* needs a place for caches */
 };
 
 /* clang-format off */
@@ -257,6 +260,11 @@ static const struct route routes[] = {
     {"POST",   "/resumable/upload/{v}/files", upload_arrive,        FILES | OPEN | ARRIVES},
     {"PUT",    "/resumable/upload/{v}/files", upload_arrive,        FILES | OPEN | ARRIVES},
     {"DELETE", "/resumable/upload/{v}/files", upload_arrive,        FILES | OPEN | ARRIVES},
+    {"POST",   "cachedContents",              caches_route_create,  CACHES},
+    {"GET",    "cachedContents",              caches_route_list,    CACHES},
+    {"GET",    "cachedContents/{}",           caches_route_get,     CACHES},
+    {"PATCH",  "cachedContents/{}",           caches_route_patch,   CACHES},
+    {"DELETE", "cachedContents/{}",           caches_route_delete,  CACHES},
     {"GET",    "/$discovery/rest",            files_route_discovery, FILES | OPEN},
 };
 /* clang-format on */
@@ -380,17 +388,20 @@ static bool is_open(const struct api *api, const struct route *route)
     return route->flags & OPEN || (route->flags & OPEN_FILE && api->options.open_files);
 }
 
-static bool has_place(const struct api *api, const struct route *route)
+/* What the route needs and the server has no place for; NULL: nothing. */
+static const char *lacks(const struct api_options *options, const struct route *route)
 {
-    return !(route->flags & FILES && !api->options.files) &&
-           !(route->flags & BATCHES && !api->options.batches);
+    if (route->flags & FILES && !options->files)
+        return "files";
+    if (route->flags & BATCHES && !options->batches)
+        return "files and batches";
+    return route->flags & CACHES && !options->caches ? "caches" : NULL;
 }
 
-static void refuse_place(struct call *call)
+static void refuse_place(struct call *call, const char *things)
 {
     struct error err;
-    error_set(&err, ERROR_UNIMPLEMENTED,
-              "This server has no place for files and batches.");
+    error_set(&err, ERROR_UNIMPLEMENTED, "This server has no place for %s.", things);
     api_error(call, &err);
 }
 
@@ -398,13 +409,14 @@ static void route_call(struct call *call)
 {
     struct buf others = {0};
     struct error err = {0};
+    const char *lacking;
     const struct route *route = find_route(call, &others);
     if (!route)
         refuse_route(call, &others);
     else if (!is_open(call->api, route) && !api_let_in(call, &err))
         api_error(call, &err);
-    else if (!has_place(call->api, route))
-        refuse_place(call);
+    else if ((lacking = lacks(&call->api->options, route)))
+        refuse_place(call, lacking);
     else
         route->handle(call);
     buf_free(&others);
@@ -500,6 +512,8 @@ static void run_sweep(struct work *work)
     files_sweep(options->files);
     if (options->batches)
         batches_sweep(options->batches);
+    if (options->caches)
+        caches_sweep(options->caches);
 }
 
 static void end_sweep(struct work *work)
@@ -557,6 +571,8 @@ void api_cancel(struct api *api)
     embed_cancel_all(api);
     for (struct upload_call *u = api->uploads; u; u = upload_next(u))
         upload_stop(u);
+    caches_cancel_all(api);
+    cached_cancel_all(api);
 }
 
 int api_busy(const struct api *api)
@@ -566,5 +582,6 @@ int api_busy(const struct api *api)
         n++;
     for (const struct upload_call *u = api->uploads; u; u = upload_next(u))
         n++;
-    return n + embed_count(api) + batch_run_busy(api);
+    return n + embed_count(api) + batch_run_busy(api) + caches_creating(api) +
+           cached_count(api);
 }

@@ -9,6 +9,7 @@
 #ifndef POLLUX_API_API_H
 #define POLLUX_API_API_H
 
+#include "caches/caches.h"
 #include "chat/turn.h"
 #include "engine/embed.h"
 #include "fetch/fetch.h"
@@ -51,6 +52,7 @@ struct api_options {
     struct files *files;     /* NULL: files are not served; not owned */
     struct batches *batches; /* with `files` and `disk`; NULL: none are served */
     struct workers *disk;    /* does what waits for the disk; not owned */
+    struct caches *caches;   /* NULL: nothing is cached by name; not owned; with `disk` */
     bool open_files;         /* what there is to know of a file needs no key */
 };
 
@@ -67,6 +69,8 @@ struct api {
     struct watch *embedded_watch;
     struct batch_run *batch_run; /* NULL: there are no batches */
     struct upload_call *uploads; /* whose bytes are arriving */
+    struct creation *creations;  /* of caches; cache_create.c's */
+    struct making *makings;      /* of rows that caches lack; cached.c's */
     struct timer *sweep;         /* of what expired */
     int n_calls;                 /* requests that are not done */
     int n_reading;               /* whose media are being read, or wait for it */

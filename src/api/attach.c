@@ -252,6 +252,12 @@ static void blame(struct error *err, const char *path)
     error_at(err, path, "%s: %s", path, message);
 }
 
+/* Turns of a cache stand before those that the caller sent now. */
+static int turn_of_caller(const struct chat *chat, int i)
+{
+    return i - (i < chat->kept_turns ? 0 : chat->kept_turns);
+}
+
 static bool read_parts(struct errand *e, struct chat *chat, bool quickly)
 {
     for (int i = 0; i < chat->n_turns; i++) {
@@ -260,8 +266,8 @@ static bool read_parts(struct errand *e, struct chat *chat, bool quickly)
             char path[80];
             if (part->kind != PART_MEDIA || read_one(e, part, quickly))
                 continue;
-            snprintf(path, sizeof path, "contents[%d].parts[%d].%s", i, k,
-                     part->media->uri.len ? "file_data" : "inline_data");
+            snprintf(path, sizeof path, "contents[%d].parts[%d].%s", turn_of_caller(chat, i),
+                     k, part->media->uri.len ? "file_data" : "inline_data");
             blame(e->err, path);
             return false;
         }
@@ -277,7 +283,7 @@ static struct text header_of(const struct chat *chat, struct arena *arena)
             const struct part_media *media = chat->turns[i].parts[k].media;
             if (media && header.len < 4000)
                 buf_printf(&header, "%scontents[%d].parts[%d]=%s; reader=\"%.*s\"",
-                           header.len ? ", " : "", i, k, media->reading.type,
+                           header.len ? ", " : "", turn_of_caller(chat, i), k, media->reading.type,
                            TEXT_ARG(media->reading.reader));
         }
     }

@@ -18,6 +18,11 @@ struct reader {
     struct error *err;
 };
 
+static bool not_yet(struct error *err, const char *path, const char *what)
+{
+    return error_at(err, path, "'%s' is not supported by Pollux yet: %s", path, what);
+}
+
 static bool broken_rule(struct error *err, const char *path, const char *rule)
 {
     return error_at(err, path, "* GenerateContentRequest.%s: %s\n", path, rule);
@@ -231,14 +236,14 @@ static bool read_role(const struct reader *r, struct text name, const char *path
 static bool read_contents(const struct reader *r)
 {
     const struct wire_content *contents = r->request->contents.at;
-    size_t n = r->request->contents.n;
-    if (n == 0)
+    size_t n = r->request->contents.n, kept = (size_t)r->chat->kept_turns;
+    if (n == kept && !r->rules->is_cache)
         return broken_rule(r->err, "contents", "contents is not specified");
     r->chat->turns = arena_array(r->arena, struct turn_of, n);
     r->chat->n_turns = (int)n;
     for (size_t i = 0; i < n; i++) {
         char path[40];
-        snprintf(path, sizeof path, "contents[%zu]", i);
+        snprintf(path, sizeof path, "contents[%zu]", i < kept ? i : i - kept);
         struct turn_of *turn = &r->chat->turns[i];
         if (!read_role(r, contents[i].role, path, &turn->role) ||
             !read_parts(r, &contents[i], path, turn))
@@ -341,7 +346,8 @@ static bool match_contents(const struct reader *r)
         open.more = turn->role == ROLE_MODEL;
         for (int k = 0; k < turn->n_parts; k++) {
             char path[60];
-            snprintf(path, sizeof path, "contents[%d].parts[%d]", i, k);
+            snprintf(path, sizeof path, "contents[%d].parts[%d]",
+                     i - (i < r->chat->kept_turns ? 0 : r->chat->kept_turns), k);
             if (!match_part(r, &open, turn->role, &turn->parts[k], path))
                 return false;
         }
@@ -705,6 +711,8 @@ bool content_chat(const struct wire_generate *request, const struct content_rule
                   struct arena *arena, struct chat *chat, struct error *err)
 {
     struct reader reader = {request, rules, arena, chat, err};
+    if (request->cached.len > 0 && !chat->kept) /* never as if it were not there */
+        return not_yet(err, "cached_content", "a cache in this call");
     return read_contents(&reader) && match_contents(&reader) && read_system(&reader) &&
            tools_read(request, arena, chat, err) && read_safety(&reader) &&
            read_config(&reader);

@@ -13,7 +13,12 @@
 struct content_rules {
     bool thinks; /* was trained to think before it answers */
     struct api_defaults defaults;
+    bool is_cache; /* the beginning of a chat: contents may be missing */
 };
+
+/* Where the request's first contents and tools came from a cache, chat->kept, kept_turns
+ * and kept_tools say so before (cached.h). Paths in errors count from behind them. A
+ * request that names a cache which was not put into it is refused. */
 
 bool content_chat(const struct wire_generate *request, const struct content_rules *rules,
                   struct arena *arena, struct chat *chat, struct error *err);

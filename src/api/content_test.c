@@ -30,7 +30,8 @@ static int shut_arena(void **state)
 
 static bool reads(const char *json)
 {
-    const struct content_rules rules = {thinks, {0.7, 0.9, 20, default_level}};
+    const struct content_rules rules = {.thinks = thinks,
+                                        .defaults = {0.7, 0.9, 20, default_level}};
     chat = (struct chat){0};
     err = (struct error){0};
     return json_read(&wire_generate_type, text_of(json), &request, arena, &err) &&

@@ -6,6 +6,9 @@
  * decoded on a worker, and so are prompts made whose answer is held to a grammar, so that
  * nobody else waits for them.
  *
+ * A request that names a cache is merged with it first: a disk worker reads it
+ * (cached.h), and a worker makes the prompt.
+ *
  * Media are read in between (attach.h), on threads of their own, for it takes seconds:
  * the chat is there, and its prompt is made when they have become words.
  *
@@ -29,6 +32,7 @@
 #include "api/aloud.h"
 #include "api/answer.h"
 #include "api/attach.h"
+#include "api/cached.h"
 #include "api/content.h"
 #include "api/message.h"
 #include "api/models.h"
@@ -43,6 +47,9 @@ enum {
 };
 
 enum form { FORM_WHOLE, FORM_SSE, FORM_ARRAY, FORM_COUNT };
+
+/* How far a request is with the cache that it names. */
+enum caching { CACHE_NONE, CACHE_NAMED, CACHE_READ };
 
 struct generation {
     struct work work; /* first: a worker's message is the generation */
@@ -60,8 +67,11 @@ struct generation {
     bool begun; /* a stream's first bytes are written */
 
     struct text body, name;
-    bool decoded; /* the chat is there */
-    bool good;    /* so far; else err says why not */
+    enum caching caching;
+    struct cached cached;    /* once READ */
+    struct cached_wait wait; /* for its rows */
+    bool decoded;            /* the chat is there, or a cache is to be read for it */
+    bool good;               /* so far; else err says why not */
     struct error err;
     struct wire_generate request;
     struct chat chat;
@@ -124,6 +134,8 @@ static void conclude(struct generation *g, const char *end)
         turn_cancel(g->turn);
     if (g->aloud)
         aloud_stop(g->aloud);
+    if (g->wait.making)
+        cached_leave(&g->wait);
 }
 
 static void on_gone(struct call *call)
@@ -464,6 +476,7 @@ static void on_event(const struct turn_event *event, void *arg)
     struct generation *g = arg;
     if (event->last)
         g->turn = NULL;
+    cached_let_go(&g->cached); /* the engine has them, or does not need them */
     if (!g->silent)
         handle(g, event);
     if (event->last) {
@@ -482,13 +495,17 @@ static void start_turn(struct generation *g)
         .model = info->model,
         .prompt = g->prompt.text,
         .safety = g->chat.safety,
-        .n_media = g->attached.n > 0 ? g->attached.n_tokens : NULL,
+        .n_media = g->attached.n > 0 || g->cached.has_media ? g->attached.n_tokens : NULL,
+        .n_kept = g->caching ? g->cached.n_media : NULL,
+        .n_kept_tokens = g->cached.entry.n_tokens,
         .thoughts = thinking && thinking->include.set && thinking->include.is,
         .streamed = g->form != FORM_WHOLE,
         .aloud = g->chat.speaking.on,
         .holds_back = g->form != FORM_WHOLE && !info->scripted,
     };
     g->chat.streamed = options.streamed;
+    g->chat.rows = g->cached.rows;
+    g->chat.n_rows = g->cached.n_rows;
     g->answer = answer_open(g->arena, &options);
     if (g->chat.speaking.on)
         begin_speaking(g);
@@ -566,18 +583,39 @@ static bool prepare_speech(struct generation *g)
     return error_at(&g->err, "generation_config.response_modalities", "%s", why);
 }
 
-static void decode(struct generation *g)
+static void make_chat(struct generation *g)
 {
     const struct content_rules rules = {
         .thinks = prompter_thinks(runner_prompter(g->api->runner)),
         .defaults = g->api->options.defaults,
     };
-    g->chat.model = g->name;
-    g->good = read_request(g) &&
-              content_chat(&g->request, &rules, g->arena, &g->chat, &g->err) &&
+    g->good = g->good && content_chat(&g->request, &rules, g->arena, &g->chat, &g->err) &&
               prepare_speech(g);
     g->attached.n = g->good ? attach_find(&g->chat) : 0;
+}
+
+static void decode(struct generation *g)
+{
+    g->chat.model = g->name;
+    g->good = read_request(g);
     g->decoded = true;
+    if (g->good && g->request.cached.len > 0)
+        g->caching = CACHE_NAMED;
+    else
+        make_chat(g);
+}
+
+/* On a thread that may wait for the disk. */
+static void read_cache(struct generation *g)
+{
+    g->good = cached_read(g->api, g->request.cached, g->name, g->form != FORM_COUNT,
+                          g->arena, &g->cached, &g->err) &&
+              cached_merge(&g->cached, &g->request, &g->chat, g->arena, &g->err);
+    make_chat(g);
+    if (!g->good)
+        return;
+    for (int i = 0; i < WIRE_MODALITIES; i++)
+        g->attached.n_tokens[i] = g->cached.n_media[i];
 }
 
 static void make_prompt(struct generation *g)
@@ -591,7 +629,7 @@ static void prepare(struct generation *g)
 {
     if (!g->decoded)
         decode(g);
-    if (g->good && g->attached.n == 0)
+    if (g->good && g->attached.n == 0 && g->caching != CACHE_NAMED)
         make_prompt(g);
 }
 
@@ -630,6 +668,7 @@ static void answer_count(struct generation *g)
     struct wire_modality_count counts[WIRE_MODALITIES];
     struct wire_count_answer answer = {
         .total = {true, g->prompt.n_tokens},
+        .cached = {g->caching != CACHE_NONE, g->cached.entry.n_tokens},
         .details = answer_modalities(g->attached.n_tokens, g->prompt.n_tokens, counts),
     };
     conclude(g, NULL);
@@ -638,8 +677,14 @@ static void answer_count(struct generation *g)
 
 static void begin_reading(struct generation *g);
 
+static void begin_caching(struct generation *g);
+
 static void proceed(struct generation *g)
 {
+    if (g->good && g->caching == CACHE_NAMED) {
+        begin_caching(g);
+        return;
+    }
     if (g->good && g->attached.n > 0 && !g->reading) {
         begin_reading(g);
         return;
@@ -688,6 +733,52 @@ static void read_done(struct work *work)
     struct generation *g = (struct generation *)work;
     g->api->n_reading--;
     work_done(work);
+}
+
+/* The cache, then its rows where they are to be made, then the prompt. */
+static void cache_run(struct work *work)
+{
+    read_cache((struct generation *)work);
+}
+
+static void make_prompt_of_cache(struct generation *g)
+{
+    if (g->attached.n > 0) {
+        go_on(g);
+        return;
+    }
+    g->at_work = true;
+    g->work = (struct work){.run = work_run, .done = work_done};
+    workers_push(g->api->workers, &g->work);
+}
+
+static void on_rows(struct cached_wait *wait)
+{
+    make_prompt_of_cache(
+        (struct generation *)((char *)wait - offsetof(struct generation, wait)));
+}
+
+static void cache_done(struct work *work)
+{
+    struct generation *g = (struct generation *)work;
+    g->at_work = false;
+    g->caching = CACHE_READ;
+    if (g->silent || !g->good) {
+        go_on(g);
+    } else if (g->cached.lacks) {
+        g->wait = (struct cached_wait){.cached = &g->cached, .on = on_rows};
+        cached_make(g->api, &g->wait);
+    } else {
+        make_prompt_of_cache(g);
+    }
+}
+
+static void begin_caching(struct generation *g)
+{
+    g->at_work = true;
+    g->work = (struct work){.run = cache_run, .done = cache_done};
+    workers_push(g->api->options.caches ? g->api->options.disk : g->api->workers,
+                 &g->work);
 }
 
 /* Reading takes seconds; the threads that do it are few, and wait for children. So what
@@ -761,7 +852,7 @@ static void begin(struct call *call, enum form form, const char *method)
     g->body = arena_text(g->arena, call->rq->body); /* the request's own may go first */
     if (g->body.len <= LARGE)
         decode(g);
-    if (g->decoded && !(g->good && is_constrained(g))) {
+    if (g->decoded && (g->caching || !(g->good && is_constrained(g)))) {
         prepare(g);
         go_on(g);
         return;

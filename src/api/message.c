@@ -367,7 +367,7 @@ static const struct json_field generate_fields[] = {
     {"safetySettings",    JSON_MESSAGE, AT(wire_generate, safety),      JSON_LIST, 0, 0, &safety_type, NULL},
     {"generationConfig",  JSON_MESSAGE, AT(wire_generate, config),      0, 0, 0, &config_type, NULL},
     {"serviceTier",       JSON_ENUM,    AT(wire_generate, service_tier), 0, 0, 0, service_tiers, "there is one tier"},
-    {"cachedContent",     JSON_STRING, 0, JSON_REFUSED, 0, 0, NULL, "cached content"},
+    {"cachedContent",     JSON_STRING,  AT(wire_generate, cached),      0, 0, 0, NULL, "cachedContents/{id}: what stands before contents"},
     {"continuationToken", JSON_BYTES,  0, JSON_REFUSED, 0, 0, NULL, "continuation"},
     {"labels",            JSON_ANY,    0, JSON_IGNORED, 0, 0, NULL, NULL},
     {"store",             JSON_BOOL,   0, JSON_IGNORED, 0, 0, NULL, "prompts are never logged"},
@@ -375,6 +375,52 @@ static const struct json_field generate_fields[] = {
 };
 const struct json_type wire_generate_type = {
     "GenerateContentRequest", sizeof(struct wire_generate), generate_fields, false};
+
+/* ---- caches ---- */
+
+static const struct json_field cache_usage_fields[] = {
+    {"totalTokenCount", JSON_INT, AT(wire_cache_usage, total), 0, 0, 0, NULL, NULL},
+    {0},
+};
+static const struct json_type cache_usage_type = {
+    "CachedContentUsageMetadata", sizeof(struct wire_cache_usage), cache_usage_fields, false};
+
+static const struct json_field cache_fields[] = {
+    {"name",              JSON_STRING,    AT(wire_cache, name),         JSON_OUTPUT, 0, 0, NULL, "cachedContents/{id}"},
+    {"model",             JSON_STRING,    AT(wire_cache, model),        0, 0, 0, NULL, "models/{model}, that of every request with it"},
+    {"displayName",       JSON_STRING,    AT(wire_cache, display_name), 0, 0, 0, NULL, "at most 128 characters"},
+    {"systemInstruction", JSON_MESSAGE,   AT(wire_cache, system),       0, 0, 0, &content_type, "not told again, nor what follows"},
+    {"contents",          JSON_MESSAGE,   AT(wire_cache, contents),     JSON_LIST, 0, 0, &content_type, NULL},
+    {"tools",             JSON_MESSAGE,   AT(wire_cache, tools),        JSON_LIST, 0, 0, &tool_type, NULL},
+    {"toolConfig",        JSON_MESSAGE,   AT(wire_cache, tool_config),  0, 0, 0, &tool_config_type, NULL},
+    {"ttl",               JSON_DURATION,  AT(wire_cache, ttl),          0, 0, 0, NULL, "instead of expireTime; 3600s when neither is there"},
+    {"createTime",        JSON_TIMESTAMP, AT(wire_cache, created),      JSON_OUTPUT, 0, 0, NULL, NULL},
+    {"updateTime",        JSON_TIMESTAMP, AT(wire_cache, updated),      JSON_OUTPUT, 0, 0, NULL, NULL},
+    {"expireTime",        JSON_TIMESTAMP, AT(wire_cache, expires),      0, 0, 0, NULL, NULL},
+    {"usageMetadata",     JSON_MESSAGE,   AT(wire_cache, usage),        JSON_OUTPUT, 0, 0, &cache_usage_type, NULL},
+    {0},
+};
+const struct json_type wire_cache_type = {
+    "CachedContent", sizeof(struct wire_cache), cache_fields, false};
+
+static const struct json_field caches_fields[] = {
+    {"cachedContents", JSON_MESSAGE, AT(wire_caches, caches),    JSON_LIST, 0, 0, &wire_cache_type, NULL},
+    {"nextPageToken",  JSON_STRING,  AT(wire_caches, next_page), 0, 0, 0, NULL, NULL},
+    {0},
+};
+const struct json_type wire_caches_type = {
+    "ListCachedContentsResponse", sizeof(struct wire_caches), caches_fields, false};
+
+static const struct json_field kept_fields[] = {
+    {"systemInstruction", JSON_MESSAGE, AT(wire_kept, system),      0, 0, 0, &content_type, NULL},
+    {"contents",          JSON_MESSAGE, AT(wire_kept, contents),    JSON_LIST, 0, 0, &content_type, NULL},
+    {"tools",             JSON_MESSAGE, AT(wire_kept, tools),       JSON_LIST, 0, 0, &tool_type, NULL},
+    {"toolConfig",        JSON_MESSAGE, AT(wire_kept, tool_config), 0, 0, 0, &tool_config_type, NULL},
+    {"mediaTokens",       JSON_INT,     AT(wire_kept, n_media),     JSON_LIST, 0, 0, NULL, NULL},
+    {0},
+};
+const struct json_type wire_kept_type = {
+    "KeptContent", sizeof(struct wire_kept), kept_fields, false};
 
 static const struct json_field count_fields[] = {
     {"model",                  JSON_STRING,  AT(wire_count, model),    0, 0, 0, NULL, NULL},
@@ -506,6 +552,7 @@ const struct json_type wire_answer_type = {
 
 static const struct json_field count_answer_fields[] = {
     {"totalTokens",         JSON_INT,     AT(wire_count_answer, total),   0, 0, 0, NULL, NULL},
+    {"cachedContentTokenCount", JSON_INT, AT(wire_count_answer, cached),  0, 0, 0, NULL, "of them, of the cache that was named"},
     {"promptTokensDetails", JSON_MESSAGE, AT(wire_count_answer, details), JSON_LIST, 0, 0, &modality_count_type, NULL},
     {0},
 };

@@ -111,6 +111,11 @@ struct chat {
     struct text *stops;
     int n_stops;
     bool streamed; /* the reader wants it as it is said */
+    /* What a cache brought stands before what was asked; errors count from behind it. */
+    bool kept; /* there is such */
+    int kept_turns, kept_tools;
+    struct saved_rows *const *rows; /* that the prompt may begin with; not owned */
+    int n_rows;
 };
 
 #endif

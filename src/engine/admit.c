@@ -4,6 +4,7 @@
  * The longest prefix that any slot holds is reused. Where the sequence goes is weighed
  * against what is lost there, and against where the others speak: scattered slots decode
  * in several batches (plan.h). */
+#include "base/log.h"
 #include "base/loop.h"
 #include "engine/local.h"
 #include <stdlib.h>
@@ -103,6 +104,36 @@ static bool copy_rows(struct local *local, const struct slot *from, struct slot 
     return copied;
 }
 
+/* Of the rows that came with the job, those that spare it the most. */
+static int best_saved(const struct job_spec *spec, const struct saved_rows **best)
+{
+    int most = 0;
+    for (int i = 0; i < spec->n_rows; i++) {
+        const struct saved_rows *rows = spec->rows[i];
+        int n = rows_common(rows, spec->tokens, spec->n_tokens - 1);
+        n = spec->sampling.seeded ? local_exact(rows->n_exact, n) : n;
+        if (n > most) {
+            most = n;
+            *best = rows;
+        }
+    }
+    return most;
+}
+
+/* The slot holds the first n of the saved rows, or, when that fails, none. */
+static bool restore_rows(struct local *local, const struct saved_rows *rows,
+                         struct slot *slot, int n)
+{
+    bool restored = llm_restore(local->llm, slot->index, rows->state, n);
+    slot->n_past = restored ? n : 0;
+    slot->n_exact = local_exact(rows->n_exact, slot->n_past);
+    if (!restored) {
+        log_line(LOG_WARN, "rows", "restored=0 tokens=%d", rows->n_tokens);
+        cache_put(local->cache, slot->index, NULL, 0);
+    }
+    return restored;
+}
+
 /* A further candidate: the prompt's rows and logits are there already. */
 static bool fork_sequence(struct local *local, struct sequence *sequence)
 {
@@ -128,11 +159,13 @@ static bool fork_sequence(struct local *local, struct sequence *sequence)
     return true;
 }
 
-/* Reuses the longest cached prefix: in place when its slot is free, well placed, and
- * little else is lost; by a copy otherwise. False: no slot is free. */
-static bool admit_sequence(struct local *local, struct sequence *sequence)
+/* Reuses the longest prefix that a slot holds or that came with the job: in place when
+ * its slot is free, well placed, and little else is lost; by a copy otherwise. False: no
+ * slot is free. */
+static bool place_sequence(struct local *local, struct sequence *sequence)
 {
     const struct job_spec *spec = &sequence->job->spec;
+    const struct saved_rows *saved = NULL;
     struct slot *cheapest = pick_free(local, NULL), *best = NULL;
     if (!cheapest)
         return false;
@@ -151,6 +184,13 @@ static bool admit_sequence(struct local *local, struct sequence *sequence)
             n_best = n;
         }
     }
+    int n_saved = best_saved(spec, &saved);
+    if (n_saved > n_best && restore_rows(local, saved, cheapest, n_saved)) {
+        take_slot(local, cheapest, sequence, n_saved);
+        return true;
+    }
+    if (best == cheapest && best && best->n_past < n_best)
+        best = NULL; /* lost in the attempt */
     if (!best) {
         take_slot(local, cheapest, sequence, 0);
         return true;
@@ -164,6 +204,17 @@ static bool admit_sequence(struct local *local, struct sequence *sequence)
         take_slot(local, best, sequence, n_best);
     else
         take_slot(local, cheapest, sequence, 0);
+    return true;
+}
+
+static bool admit_sequence(struct local *local, struct sequence *sequence)
+{
+    bool first = sequence->candidate == 0; /* a later one may be over and gone then */
+    struct local_job *job = sequence->job;
+    if (!place_sequence(local, sequence))
+        return false;
+    if (first) /* the others fork from it */
+        job_drop_rows(job);
     return true;
 }
 

@@ -35,6 +35,11 @@ const struct engine_info *engine_info(const struct engine *engine)
     return &engine->info;
 }
 
+int engine_cached(struct engine *engine, const int32_t *tokens, int n)
+{
+    return engine->ops->cached ? engine->ops->cached(engine, tokens, n) : 0;
+}
+
 void engine_load(struct engine *engine, int *n_running, int *n_waiting)
 {
     engine->ops->load(engine, n_running, n_waiting);

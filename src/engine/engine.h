@@ -15,6 +15,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/queue.h"
+#include "engine/rows.h"
 #include <stdint.h>
 
 struct engine;
@@ -32,9 +33,11 @@ struct engine_info {
     int n_ctx;   /* tokens a sequence can hold, prompt and answer together */
     int n_slots; /* sequences that run at once */
     int n_vocab;
-    const char *kernels; /* whose products: "panels", "libllama"; NULL: no model */
-    bool add_bos;        /* a prompt begins with bos (prompt.c puts it there) */
-    bool sees;           /* engine_view() */
+    struct text rows_key; /* rows may come back to an engine with the same key only: of
+                           * the model, what computes, and in which shapes */
+    const char *kernels;  /* whose products: "panels", "libllama"; NULL: no model */
+    bool add_bos;         /* a prompt begins with bos (prompt.c puts it there) */
+    bool sees;              /* engine_view() */
     bool scripted; /* replays a file: takes tools, thoughts, faults as they are written */
 };
 
@@ -71,6 +74,11 @@ struct job_spec {
     int n_stops;
     struct grammar *grammar; /* of this engine; NULL: anything may be said. Held as long
                               * as it is needed, the submitter may release its own hold */
+    /* Rows that the prompt may begin with; what of them is of more use than what the
+     * engine has is restored. Held likewise. */
+    struct saved_rows *const *rows;
+    int n_rows;
+    bool want_rows; /* the prompt's rows are to come with the first candidate's JOB_END */
 };
 
 enum finish {
@@ -114,6 +122,8 @@ struct job_event {
     int n_output;       /* sampled so far by this candidate, the end token not counted */
     enum finish finish; /* the rest with JOB_END */
     struct error error; /* SAFETY, BLOCKED: `message` names the reason, if not SAFETY */
+    struct saved_rows *rows; /* wanted, and the prompt was computed; the receiver's to
+                              * release. NULL: none */
     int64_t queued_us, prefill_us, decode_us;
 };
 
@@ -159,6 +169,10 @@ void engine_grammar_release(struct engine *engine, struct grammar *grammar);
 
 const struct engine_info *engine_info(const struct engine *engine);
 
+/* How many tokens of this prompt have rows in the engine now, so that a job would find
+ * them: a hint, for it may be different when the job's turn comes. Any thread. */
+int engine_cached(struct engine *engine, const int32_t *tokens, int n);
+
 /* Sequences running and waiting now; any thread. */
 void engine_load(struct engine *engine, int *n_running, int *n_waiting);
 
@@ -196,6 +210,7 @@ struct engine_ops {
     void (*show)(struct engine *, const struct text *, int); /* NULL: all are text */
     struct view *(*view)(struct engine *, const struct picture *, struct error *);
     void (*view_release)(struct engine *, struct view *); /* both NULL: it does not see */
+    int (*cached)(struct engine *, const int32_t *, int);    /* NULL: none ever */
     void (*close)(struct engine *);
 };
 

@@ -42,6 +42,7 @@ struct sequence {
     int n_cached, n_output;
     struct buf text;               /* safe to show, not sent yet */
     struct buf steps;              /* struct sampled: not sent yet */
+    struct saved_rows *rows;       /* wanted, and there; goes with the end */
     int64_t admitted_us, spoke_us; /* 0: not yet */
     bool over;
 };
@@ -70,6 +71,9 @@ struct local_job *job_open(struct engine *engine, const struct job_spec *spec,
                            struct queue *to, void *user);
 void job_hold(struct local_job *job);
 void job_unhold(struct local_job *job);
+
+/* The job's own rows are not needed any more. Engine's thread. */
+void job_drop_rows(struct local_job *job);
 
 /* An event with what the sequence has not sent yet. Engine's thread. */
 struct job_event *sequence_event(struct sequence *sequence, struct llm *llm,

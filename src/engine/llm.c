@@ -1,5 +1,6 @@
 #include "engine/llm.h"
 #include "base/log.h"
+#include "engine/rows_key.h"
 #include "engine/sight.h"
 #include "kernel/plug.h"
 #include <inttypes.h>
@@ -249,6 +250,17 @@ void llm_begin(void)
     pthread_once(&once, begin_once);
 }
 
+/* Whatever may round differently, or lie differently in memory. */
+static void make_key(struct llm *llm, const struct llm_options *options)
+{
+    struct text how = arena_printf(
+        llm->arena, "%s %s kernels=%s cpu=%s threads=%d ctx=%d slots=%d batch=%d",
+        POLLUX_VERSION, POLLUX_ENGINE, llm->info.kernels, llama_print_system_info(),
+        llama_n_threads_batch(llm->ctx), llm->info.n_ctx, options->n_slots,
+        LLM_BATCH_MAX);
+    llm->info.rows_key = rows_key(options->path, how, llm->arena);
+}
+
 struct llm *llm_open(const struct llm_options *options, struct error *err)
 {
     struct arena *arena = arena_open();
@@ -278,6 +290,8 @@ struct llm *llm_open(const struct llm_options *options, struct error *err)
         return NULL;
     }
     read_vocab(llm);
+    if (!options->only_vocab)
+        make_key(llm, options);
     llm->batch = llama_batch_init(LLM_BATCH_MAX, 0, 1);
     return llm;
 }
@@ -448,4 +462,26 @@ bool llm_copy(struct llm *llm, int from, int to, int n)
         return false;
     }
     return llm_truncate(llm, to, n);
+}
+
+size_t llm_state_size(struct llm *llm, int slot)
+{
+    return llama_state_seq_get_size(llm->ctx, slot);
+}
+
+size_t llm_state(struct llm *llm, int slot, char *to, size_t size)
+{
+    return llama_state_seq_get_data(llm->ctx, (uint8_t *)to, size, slot);
+}
+
+bool llm_restore(struct llm *llm, int slot, struct text state, int n)
+{
+    llama_memory_t memory = llama_get_memory(llm->ctx);
+    llama_memory_seq_rm(memory, slot, -1, -1);
+    if (llama_state_seq_set_data(llm->ctx, (const uint8_t *)state.at, state.len, slot) ==
+        0) {
+        llama_memory_seq_rm(memory, slot, -1, -1);
+        return false;
+    }
+    return llm_truncate(llm, slot, n) && n > 0;
 }

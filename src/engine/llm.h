@@ -38,7 +38,8 @@ struct llm_info {
     bool parts; /* control tokens part a text into pieces that are tokenised each by
                    itself */
     int n_ctx, n_vocab;
-    const char *kernels; /* whose products: "panels" (kernel/panel.h) or "libllama" */
+    const char *kernels;  /* whose products: "panels" (kernel/panel.h) or "libllama" */
+    struct text rows_key; /* of what decides the bits of KV rows (rows_key.h) */
     bool add_bos;
     bool can_truncate; /* rows can be taken off the end (not so in recurrent models) */
 };
@@ -100,5 +101,14 @@ bool llm_truncate(struct llm *llm, int slot, int n);
 /* Makes slot `to` hold the first n rows of slot `from`, bit for bit. False: it holds
  * none. */
 bool llm_copy(struct llm *llm, int from, int to, int n);
+
+/* The slot's rows as bytes: how many they are, and themselves, of which 0 is a failure.
+ */
+size_t llm_state_size(struct llm *llm, int slot);
+size_t llm_state(struct llm *llm, int slot, char *to, size_t size);
+
+/* Makes the slot hold the first n rows of such bytes, which must come from a model with
+ * the same rows_key. False: it holds none. */
+bool llm_restore(struct llm *llm, int slot, struct text state, int n);
 
 #endif

@@ -35,7 +35,11 @@
  *   - prefills in whole multiples of 64 and then the rest as one piece,
  *   - reuses only rows computed that way, up to a multiple of 64,
  *   - decodes alone.
- * Jobs without a seed take the fastest shapes. Both leave n_exact true, so they share. */
+ * Jobs without a seed take the fastest shapes. Both leave n_exact true, so they share.
+ *
+ * Rows may leave the engine as bytes and come back with another job, after a restart,
+ * too (rows.h). They bring their n_exact, so the promise holds for them; a job that is to
+ * leave rows of use to everyone has a seed. */
 #include "engine/local.h"
 #include "base/log.h"
 #include "base/loop.h"
@@ -157,6 +161,17 @@ static void give_up(struct local *local, struct slot *slot, int from,
     local_end(local, slot->sequence, FINISH_CANCELLED, NULL);
 }
 
+/* The slot holds the prompt's rows and no more. */
+static struct saved_rows *save_rows(struct local *local, const struct slot *slot)
+{
+    size_t size = llm_state_size(local->llm, slot->index);
+    struct saved_rows *rows = rows_make(slot->tokens, slot->n_past, slot->n_exact, size);
+    if (size > 0 && llm_state(local->llm, slot->index, rows_state(rows), size) == size)
+        return rows;
+    rows_release(rows);
+    return NULL;
+}
+
 /* What follows the rows that were just computed. */
 static void rows_done(struct local *local, struct slot *slot, int last_row)
 {
@@ -167,6 +182,8 @@ static void rows_done(struct local *local, struct slot *slot, int last_row)
     if (slot->n_past == job->spec.n_tokens) {
         cache_put(local->cache, slot->index, slot->tokens, slot->n_past);
         keep_logits(local, slot, logits);
+        if (job->spec.want_rows && !slot->sequence->rows)
+            slot->sequence->rows = save_rows(local, slot);
     }
     local_speak(local, slot->sequence, logits);
 }
@@ -462,6 +479,16 @@ static void local_load(struct engine *engine, int *n_running, int *n_waiting)
     *n_waiting = atomic_load(&local->n_waiting);
 }
 
+static int local_cached(struct engine *engine, const int32_t *tokens, int n)
+{
+    struct local *local = (struct local *)engine;
+    int common[SLOTS_MAX], most = 0;
+    cache_match(local->cache, tokens, n, common, engine->info.n_slots);
+    for (int i = 0; i < engine->info.n_slots; i++)
+        most = common[i] > most ? common[i] : most;
+    return most;
+}
+
 static struct grammar *local_grammar(struct engine *engine, struct text lark,
                                      struct error *err)
 {
@@ -513,6 +540,7 @@ static const struct engine_ops local_ops = {
     .show = local_show,
     .view = local_view,
     .view_release = local_view_release,
+    .cached = local_cached,
     .close = local_close,
 };
 
@@ -529,6 +557,7 @@ static void fill_info(struct local *local, const struct local_options *options)
         .n_ctx = llm->n_ctx,
         .n_slots = options->n_slots,
         .kernels = llm->kernels,
+        .rows_key = llm->rows_key,
         .n_vocab = llm->n_vocab,
         .add_bos = llm->add_bos,
         .sees = llm_sight(local->llm) != NULL,

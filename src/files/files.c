@@ -348,11 +348,6 @@ bool files_set_state(struct files *files, struct text id, enum file_state state,
 
 /* ---- its bytes ---- */
 
-struct blobs *files_blobs(struct files *files)
-{
-    return files->blobs;
-}
-
 static void close_fd(void *fd)
 {
     close(*(int *)fd);
@@ -472,6 +467,11 @@ struct files *files_open(struct store *store, const struct files_options *option
     }
     files_close(files);
     return NULL;
+}
+
+struct blobs *files_blobs(const struct files *files)
+{
+    return files->blobs;
 }
 
 void files_close(struct files *files)

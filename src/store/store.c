@@ -60,8 +60,21 @@ static const char *const migrations[] = {
     ") WITHOUT ROWID;"
     "CREATE INDEX uploads_by_file ON uploads (file_id);"
     "CREATE INDEX uploads_by_touch ON uploads (touched);",
-    /* 2 */
-    "",
+    /* 2: cached contents, and the KV rows of their prompts. `body` is api/'s. Rows are of
+     * use only to an engine with their key (engine/rows_key.h). */
+    "CREATE TABLE caches ("
+    "  id TEXT PRIMARY KEY, model TEXT NOT NULL, display_name TEXT, body BLOB NOT NULL,"
+    "  n_tokens INTEGER NOT NULL, created INTEGER NOT NULL, updated INTEGER NOT NULL,"
+    "  expires INTEGER NOT NULL, used INTEGER NOT NULL"
+    ") WITHOUT ROWID;"
+    "CREATE INDEX caches_by_creation ON caches (created, id);"
+    "CREATE INDEX caches_by_expiry ON caches (expires);"
+    "CREATE TABLE cache_rows ("
+    "  cache_id TEXT NOT NULL REFERENCES caches (id), form INTEGER NOT NULL,"
+    "  key TEXT NOT NULL, tokens BLOB NOT NULL,"
+    "  hash BLOB NOT NULL REFERENCES blobs (hash), size INTEGER NOT NULL,"
+    "  PRIMARY KEY (cache_id, form)"
+    ") WITHOUT ROWID;",
     /* 3: batches, and the answers to their lines (batches/batches.h has the states). The
      * input is a blob of lines that the batch counts a reference of until it has ended. */
     "CREATE TABLE batches ("

@@ -37,6 +37,7 @@ SAYS = {
     "000_image": "SCHOENSTEIN", "004_image": "SCHOENSTEIN", "004_audio": "What is the capital",
     "004_video": "FIRST SIGN", "004_pdf": "The first verse", "002_audio": "What is the capital",
     "002_video": "FIRST SIGN", "002_pdf": "The first verse",
+    "004_cache": "Please summarize this transcript.",
     "004_json": "Snickerdoodle", "004_functions": "dim and warm",
 }
 OTHERS = {
@@ -119,6 +120,8 @@ def command(path, base, folder):
 
 def media(stem):
     """The files that the samples with images and sound send."""
+    if stem.endswith("_cache"):
+        return {"a11.txt": b"GOOD MORNING EAGLE. WE ARE GO. " * 100}
     if stem.endswith("_audio"):
         return dict.fromkeys(("samplesmall.mp3", "sample.mp3"), sound("mp3"))
     if stem.endswith("_video"):
@@ -167,7 +170,7 @@ BROKEN = ["000_stream.gs", "000_chat_stream.gs"]
 @pytest.mark.parametrize("path", sorted(p for p in SAMPLES.iterdir() if p.name not in BROKEN), ids=lambda p: p.name)
 def test_sample(server, tmp_path, path):
     """proves: G001 G002 G005 G006 G007 G009 G010 G015 G048 G049 G056 G066 G068 A001 H001 H022 H023 H026
-    F027 G021 X016 X026 X027 J004 J014-J018 S001 S014 S015 X001-X004 X005-X007 X010 X011 X024 X025 X029"""
+    F027 G021 X016 X026 X027 J004 J014-J018 S001 S014 S015 X001-X004 X005-X007 X010 X011 X024 X025 X029 C001 C006 F030"""
     said = output(path, server.base, tmp_path)
     assert OTHERS.get(path.name, SAYS[path.stem]) in said, said
 
