@@ -266,8 +266,9 @@ static bool read_parts(struct errand *e, struct chat *chat, bool quickly)
             char path[80];
             if (part->kind != PART_MEDIA || read_one(e, part, quickly))
                 continue;
-            snprintf(path, sizeof path, "contents[%d].parts[%d].%s", turn_of_caller(chat, i),
-                     k, part->media->uri.len ? "file_data" : "inline_data");
+            snprintf(path, sizeof path, "contents[%d].parts[%d].%s",
+                     turn_of_caller(chat, i), k,
+                     part->media->uri.len ? "file_data" : "inline_data");
             blame(e->err, path);
             return false;
         }
@@ -283,8 +284,8 @@ static struct text header_of(const struct chat *chat, struct arena *arena)
             const struct part_media *media = chat->turns[i].parts[k].media;
             if (media && header.len < 4000)
                 buf_printf(&header, "%scontents[%d].parts[%d]=%s; reader=\"%.*s\"",
-                           header.len ? ", " : "", turn_of_caller(chat, i), k, media->reading.type,
-                           TEXT_ARG(media->reading.reader));
+                           header.len ? ", " : "", turn_of_caller(chat, i), k,
+                           media->reading.type, TEXT_ARG(media->reading.reader));
         }
     }
     struct text copy = arena_text(arena, buf_view(&header));

@@ -37,7 +37,7 @@ struct engine_info {
                            * the model, what computes, and in which shapes */
     const char *kernels;  /* whose products: "panels", "libllama"; NULL: no model */
     bool add_bos;         /* a prompt begins with bos (prompt.c puts it there) */
-    bool sees;              /* engine_view() */
+    bool sees;            /* engine_view() */
     bool scripted; /* replays a file: takes tools, thoughts, faults as they are written */
 };
 
@@ -210,7 +210,7 @@ struct engine_ops {
     void (*show)(struct engine *, const struct text *, int); /* NULL: all are text */
     struct view *(*view)(struct engine *, const struct picture *, struct error *);
     void (*view_release)(struct engine *, struct view *); /* both NULL: it does not see */
-    int (*cached)(struct engine *, const int32_t *, int);    /* NULL: none ever */
+    int (*cached)(struct engine *, const int32_t *, int); /* NULL: none ever */
     void (*close)(struct engine *);
 };
 
