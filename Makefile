@@ -58,9 +58,10 @@ CFLAGS_cli/version = -DPOLLUX_ENGINE='"libllama $(notdir $(ENGINE))"'
 CFLAGS_engine/llm = $(CFLAGS_cli/version)
 CFLAGS_engine/sample = -march=native -Wno-psabi
 CFLAGS_kernel/panel = -O3 -march=native
+CFLAGS_train/wide = -O3 -march=native -Wno-psabi
 
 .DEFAULT_GOAL := help
-.PHONY: help build unit test run readers lint asan tsan fuzz fuzzers bench bench-batches bench-caches bench-files bench-mind bench-step soak coverage format clean \
+.PHONY: help build unit test run readers lint asan tsan fuzz fuzzers bench bench-batches bench-caches bench-files bench-mind bench-step bench-train bench-tuned soak coverage format clean \
         objects tests models sanitized
 .DELETE_ON_ERROR:
 
@@ -124,6 +125,12 @@ bench-caches: build ## first token with a cache: cold, warm, after a restart (AR
 
 bench-files: build ## uploads against a plain copy (ARGS="--mb 512 --rounds 5")
 	@$(PYTHON) scripts/bench_files.py --pollux build/pollux $(ARGS)
+
+bench-train: build ## training against PyTorch + PEFT: losses, speed, memory
+	@$(PYTHON) scripts/bench_train.py --pollux build/pollux $(ARGS)
+
+bench-tuned: build ## what tuning teaches: right answers on held-out examples, before and after
+	@$(PYTHON) scripts/bench_tuned.py --pollux build/pollux --peer "$$(scripts/engine.sh --peer)" $(ARGS)
 
 bench-batches: build ## what a batch costs the clients beside it (ARGS="--model NAME")
 	@$(PYTHON) scripts/bench_batches.py --pollux build/pollux $(ARGS)

@@ -15,12 +15,14 @@ BEGIN {
     may["engine"] = "base json http model kernel"
     may["tool"]   = "base json http store"
     may["chat"]   = "base json engine tool media"
+    may["train"]  = "base json engine kernel chat"
     may["tune"]   = "base json engine store"
     may["files"]  = "base store"
     may["fetch"]  = "base"
+    may["interactions"] = "base store"
     may["batches"] = "base store files"
     may["caches"] = "base store engine"
-    may["api"]    = "base json http store files fetch batches caches model engine tool media chat tune"
+    may["api"]    = "base json http store files fetch batches caches interactions model engine tool media chat tune"
     may["cli"]    = "base json http media model"
 }
 FNR == 1 {
@@ -53,8 +55,8 @@ FNR == 1 {
         bad = 1
     }
 }
-/^[ \t]*#[ \t]*include[ \t]*<(llama|mtmd|ggml[a-z-]*)\.h>/ && FILENAME !~ /^src\/(engine\/(embed_llm|llm|sight)|kernel\/[a-z_]*test)\./ {
-    printf "%s:%d: only src/engine/llm.c, embed_llm.c, sight.c and kernel/ include libllama\n", FILENAME, FNR
+/^[ \t]*#[ \t]*include[ \t]*<(llama|mtmd|ggml[a-z-]*)\.h>/ && FILENAME !~ /^src\/(engine\/(embed_llm|llm|sight)|kernel\/[a-z_]*test|train\/[a-z_]*)\./ {
+    printf "%s:%d: only src/engine/llm.c, embed_llm.c, sight.c, kernel/ and train/ include libllama\n", FILENAME, FNR
     bad = 1
 }
 END { exit bad }

@@ -52,12 +52,13 @@ struct settings {
     const char *mmproj, *ocr_languages, *speech_command, *speech_dir;
     int64_t port, media_timeout, threads, ctx, parallel, queue, request_limit,
         idle_timeout;
-    int64_t file_limit, files_total, batch_hours, caches_total;
+    int64_t file_limit, files_total, batch_hours, caches_total, interaction_days;
     int64_t fetch_limit, fetch_timeout;
     struct option_list keys, fetch_allow;
     int fetch;
+    const char *webhook_secret;
     int safety, kernels, media_sandbox, log_format, log_level;
-    bool strict_names, open_files;
+    bool strict_names, open_files, webhook_private;
 };
 
 /* clang-format off */
@@ -141,6 +142,12 @@ static const struct option table[] = {
      "are computed again", NULL},
     {"open-files", 0, OPTION_SWITCH, AT(open_files), "false", 0, 0, NULL,
      "what there is to know of a file whose name one knows needs no key", NULL},
+    {"interaction-days", 0, OPTION_INT, AT(interaction_days), "55", 0, 36500, "DAYS",
+     "stored interactions are kept for so long; 0: until they are deleted", NULL},
+    {"webhook-secret", 0, OPTION_STRING, AT(webhook_secret), NULL, 0, 0, "SECRET",
+     "signs what is sent to a webhook_config's uris; without it there are no webhooks", NULL},
+    {"webhook-private", 0, OPTION_SWITCH, AT(webhook_private), "false", 0, 0, NULL,
+     "webhooks may be at private addresses, this machine's own included", NULL},
     {"idle-timeout", 0, OPTION_INT, AT(idle_timeout), "60", 1, 86400, "SECONDS",
      "a connection that sends nothing for so long is closed", NULL},
     {"log-format", 0, OPTION_CHOICE, AT(log_format), "text", 0, 0, "FORMAT",
@@ -181,8 +188,8 @@ struct server {
     struct engine *engine, *guard_engine; /* NULL: the model judges itself, if at all */
     struct blocklist *blocklist;
     struct loop *loop;
-    struct watch *signals, *work, *disk_work, *read, *gathered, *fetched, *spoken;
-    struct workers *workers, *disk, *readers, *gatherers, *fetchers, *speakers;
+    struct watch *signals, *work, *disk_work, *read, *gathered, *fetched, *spoken, *hooked;
+    struct workers *workers, *disk, *readers, *gatherers, *fetchers, *speakers, *webhooks;
     struct fetcher *fetcher;
     struct media *media;
     struct speech *speech;
@@ -190,6 +197,7 @@ struct server {
     struct store *store;
     struct caches *caches;
     struct files *files;
+    struct interactions *interactions;
     struct batches *batches;
     struct runner *runner, *guard_runner;
     struct api *api;
@@ -297,7 +305,11 @@ static int open_store(struct server *s, const char *folder)
     };
     if (s->files)
         s->batches = batches_open(s->store, s->files, &batches, &err);
-    return s->batches ? SERVE_OK : fail(SERVE_FAILED, &err);
+    if (!s->batches)
+        return fail(SERVE_FAILED, &err);
+    s->interactions =
+        interactions_open(s->store, s->settings.interaction_days * 24 * 60 * 60);
+    return SERVE_OK;
 }
 
 static int open_data_folder(struct server *s)
@@ -560,7 +572,8 @@ static int open_rooms(struct server *s)
     s->loop = loop_open();
     s->workers = workers_open(WORKERS);
     s->disk = workers_open(DISK_WORKERS);
-    if (fd < 0 || !s->loop || !s->workers || !s->disk || !open_readers(s))
+    s->webhooks = workers_open(1);
+    if (fd < 0 || !s->loop || !s->workers || !s->disk || !s->webhooks || !open_readers(s))
         return command_fail(&command, SERVE_FAILED, "cannot open the loop: %s",
                             strerrordesc_np(errno));
     signal_fd = fd;
@@ -574,6 +587,8 @@ static int open_rooms(struct server *s)
         loop_watch(s->loop, workers_fd(s->fetchers), EPOLLIN, on_work, s->fetchers);
     s->spoken =
         loop_watch(s->loop, workers_fd(s->speakers), EPOLLIN, on_work, s->speakers);
+    s->hooked =
+        loop_watch(s->loop, workers_fd(s->webhooks), EPOLLIN, on_work, s->webhooks);
     s->runner = runner_open(s->loop, s->engine, &err);
     if (s->runner && s->guard_engine)
         s->guard_runner = runner_open(s->loop, s->guard_engine, &err);
@@ -598,6 +613,12 @@ static void open_api(struct server *s)
         .defaults = {.temperature = 1, .top_p = 0.95, .top_k = 40},
         .request_limit = settings->request_limit,
         .files = s->files,
+        .interactions = s->interactions,
+        .webhook_secret = settings->webhook_secret && *settings->webhook_secret
+                              ? settings->webhook_secret
+                              : NULL,
+        .webhook_private = settings->webhook_private,
+        .webhook_worker = s->webhooks,
         .batches = s->batches,
         .disk = s->disk,
         .caches = s->caches,
@@ -739,6 +760,7 @@ static void close_all(struct server *s)
     workers_close(s->gatherers);
     workers_close(s->readers);
     speech_close(s->speech);
+    workers_close(s->webhooks);
     media_close(s->media);
     fetch_close(s->fetcher);
     if (s->api && api_busy(s->api) > 0) {
@@ -753,6 +775,7 @@ static void close_all(struct server *s)
         engine_close(s->engine);
     if (s->guard_engine)
         engine_close(s->guard_engine);
+    interactions_close(s->interactions);
     batches_close(s->batches);
     caches_close(s->caches);
     files_close(s->files);

@@ -8,18 +8,14 @@
  * the chat classes of the Python client drop a turn that has a chunk without parts. A
  * candidate that was blocked has no content at all.
  *
- * Ids of calls and signatures are fingerprints, so that a request that repeats itself
- * gets the same bytes. An id is one of the prompt and the call; a prompt grows from turn
- * to turn, so that no two calls of a conversation have the same. It has nine letters and
- * digits because templates of the Mistral family take no other. A signature stands where
- * the public API has it, on the first part behind a thought and on each call, and is one
- * of what was thought. It carries no thoughts and nothing looks at one that comes back.
+ * A signature stands where the public API has it, on the first part behind a thought and
+ * on each call (print.h).
  */
 #include "api/answer.h"
 #include "api/aloud.h"
 #include "api/message.h"
+#include "api/print.h"
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -118,55 +114,20 @@ struct answer *answer_open(struct arena *arena, const struct answer_options *opt
 
 /* ---- fingerprints ---- */
 
-static uint64_t print_of(uint64_t print, struct text text) /* FNV-1a, to be continued */
-{
-    print = print ? print : 0xcbf29ce484222325u;
-    for (size_t i = 0; i < text.len; i++)
-        print = (print ^ (unsigned char)text.at[i]) * 0x100000001b3u;
-    return print;
-}
-
-static uint64_t print_of_call(uint64_t print, const struct part *call)
-{
-    print = print_of(print, call->name);
-    print = print_of(print, TEXT("\n"));
-    return print_of(print, call->json);
-}
-
-/* Every bit of it depends on every bit of x (splitmix64). */
-static uint64_t mixed(uint64_t x)
-{
-    x += 0x9e3779b97f4a7c15u;
-    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-    return x ^ x >> 31;
-}
-
 static struct text call_id(struct answer *answer, const struct voice *v,
                            const struct part *call)
 {
-    static const char letters[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    char where[32], id[9];
     if (!answer->prompt)
         answer->prompt = print_of(0, answer->options.prompt);
-    snprintf(where, sizeof where, "\n%td %d\n", v - answer->voices, v->n_calls);
-    uint64_t print = print_of(answer->prompt, text_of(where));
-    print = mixed(print_of_call(print, call));
-    for (size_t i = 0; i < sizeof id; i++) {
-        id[i] = letters[print % (sizeof letters - 1)];
-        print /= sizeof letters - 1;
-    }
-    return arena_text(v->arena, (struct text){id, sizeof id});
+    return print_call_id(v->arena, answer->prompt, (int)(v - answer->voices), v->n_calls,
+                         call);
 }
 
 /* Behind what was thought; `call` may be NULL. */
 static struct text signature(struct voice *v, const struct part *call)
 {
-    uint64_t prints[2] = {mixed(v->thought), v->thought};
-    prints[1] = mixed(call ? print_of_call(v->thought, call) : ~v->thought);
     v->unsigned_thought = false;
-    return arena_text(v->arena, (struct text){(const char *)prints, sizeof prints});
+    return print_signature(v->arena, v->thought, call);
 }
 
 /* ---- parts ---- */

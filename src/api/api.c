@@ -7,9 +7,12 @@
 #include "api/embed.h"
 #include "api/files.h"
 #include "api/generate.h"
+#include "api/interact.h"
+#include "api/interact_run.h"
 #include "api/message.h"
 #include "api/models.h"
 #include "api/upload.h"
+#include "api/webhook.h"
 #include "base/log.h"
 #include <assert.h>
 #include <stdio.h>
@@ -73,6 +76,10 @@ static void set_retry_after(struct http_request *rq, int retry_ms)
 void api_error(struct call *call, const struct error *err)
 {
     struct buf body = {0};
+    if (call->slugs) {
+        interact_error(call, err);
+        return;
+    }
     api_error_text(err, call->pretty, &body);
     if (err->retry_ms > 0)
         set_retry_after(call->rq, err->retry_ms);
@@ -266,6 +273,11 @@ static const struct route routes[] = {
     {"PATCH",  "cachedContents/{}",           caches_route_patch,   CACHES},
     {"DELETE", "cachedContents/{}",           caches_route_delete,  CACHES},
     {"GET",    "/$discovery/rest",            files_route_discovery, FILES | OPEN},
+
+    {"POST",   "interactions",                interact_create, 0},
+    {"GET",    "interactions/{}",             interact_get,    0},
+    {"DELETE", "interactions/{}",             interact_delete, 0},
+    {"POST",   "interactions/{}/cancel",      interact_cancel, 0},
 };
 /* clang-format on */
 
@@ -349,6 +361,7 @@ static const struct route *find_route(struct call *call, struct buf *others)
 {
     struct text rest;
     call->version = cut_version(plain_path(call->rq), &rest);
+    call->slugs = text_is(rest, "interactions") || text_starts(rest, "interactions/");
     rest = plain_file(call, rest);
     for (const struct route *r = routes; r < routes + n_routes; r++) {
         struct text path = r->pattern[0] == '/' ? call->rq->path : rest;
@@ -509,9 +522,12 @@ static void on_sweep(void *arg);
 static void run_sweep(struct work *work)
 {
     const struct api_options *options = &((struct sweep *)work)->api->options;
-    files_sweep(options->files);
+    if (options->files)
+        files_sweep(options->files);
     if (options->batches)
         batches_sweep(options->batches);
+    if (options->interactions)
+        interactions_sweep(options->interactions);
     if (options->caches)
         caches_sweep(options->caches);
 }
@@ -541,8 +557,10 @@ struct api *api_open(struct loop *loop, struct runner *runner, struct workers *w
     *api = (struct api){
         .loop = loop, .runner = runner, .workers = workers, .options = *options};
     embed_begin(api);
-    if (options->files)
+    if (options->files || options->interactions)
         api->sweep = loop_after(loop, SWEEP_MS, on_sweep, api);
+    irun_recover(api);
+    api->webhooks = webhooks_open(api);
     batch_run_open(api);
     return api;
 }
@@ -554,6 +572,7 @@ void api_close(struct api *api)
     assert(api_busy(api) == 0);
     batch_run_close(api);
     embed_end(api);
+    webhooks_close(api->webhooks);
     loop_cancel(api->loop, api->sweep);
     free(api);
 }
@@ -569,6 +588,7 @@ void api_cancel(struct api *api)
     for (struct generation *g = api->generations; g; g = generate_next(g))
         generate_cancel(g);
     embed_cancel_all(api);
+    irun_stop_all(api);
     for (struct upload_call *u = api->uploads; u; u = upload_next(u))
         upload_stop(u);
     caches_cancel_all(api);
@@ -582,6 +602,6 @@ int api_busy(const struct api *api)
         n++;
     for (const struct upload_call *u = api->uploads; u; u = upload_next(u))
         n++;
-    return n + embed_count(api) + batch_run_busy(api) + caches_creating(api) +
-           cached_count(api);
+    return n + embed_count(api) + batch_run_busy(api) + irun_count(api) +
+           webhooks_busy(api->webhooks) + caches_creating(api) + cached_count(api);
 }

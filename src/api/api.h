@@ -15,6 +15,7 @@
 #include "fetch/fetch.h"
 #include "files/files.h"
 #include "http/server.h"
+#include "interactions/interactions.h"
 #include "media/speech.h"
 #include "json/schema.h"
 
@@ -49,11 +50,15 @@ struct api_options {
     struct text embed_display_name, embed_description; /* may be absent */
     struct embed_facts embed_facts; /* before it is loaded: what the catalogue says */
 
-    struct files *files;     /* NULL: files are not served; not owned */
-    struct batches *batches; /* with `files` and `disk`; NULL: none are served */
-    struct workers *disk;    /* does what waits for the disk; not owned */
-    struct caches *caches;   /* NULL: nothing is cached by name; not owned; with `disk` */
-    bool open_files;         /* what there is to know of a file needs no key */
+    struct files *files;               /* NULL: files are not served; not owned */
+    struct workers *disk;              /* does what waits for the disk; not owned */
+    struct interactions *interactions; /* NULL: none are kept; not owned */
+    const char *webhook_secret;        /* NULL: no webhooks */
+    struct workers *webhook_worker; /* with it: who waits for other servers; not owned */
+    bool webhook_private;           /* they may be at private addresses */
+    struct batches *batches;        /* with `files` and `disk`; NULL: none are served */
+    struct caches *caches; /* NULL: nothing is cached by name; not owned; with `disk` */
+    bool open_files;       /* what there is to know of a file needs no key */
 };
 
 #define API_JSON "application/json; charset=UTF-8"
@@ -65,6 +70,8 @@ struct api {
     struct api_options options;
     struct generation *generations; /* turns that are not over */
     struct embedding *embeddings;   /* embed.c's, that are not over */
+    struct irun *iruns;             /* interact_run.c's, likewise */
+    struct webhooks *webhooks;      /* NULL: none are brought */
     struct queue *embedded;         /* the embedder's answers; NULL: no embedder */
     struct watch *embedded_watch;
     struct batch_run *batch_run; /* NULL: there are no batches */
@@ -83,6 +90,7 @@ struct call {
     struct text version; /* "v1beta" */
     struct text name;    /* what {} of the route stands for: "gemini-2.0-flash" */
     bool pretty;
+    bool slugs;                        /* errors have the shape of the Interactions API */
     bool logged;                       /* by its handler, in a line of its own */
     void (*gone)(struct call *call);   /* the client left: do not reply any more */
     void (*closed)(struct call *call); /* the last thing that happens to it */

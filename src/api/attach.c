@@ -263,13 +263,14 @@ static bool read_parts(struct errand *e, struct chat *chat, bool quickly)
     for (int i = 0; i < chat->n_turns; i++) {
         for (int k = 0; k < chat->turns[i].n_parts; k++) {
             struct part *part = &chat->turns[i].parts[k];
-            char path[80];
+            const char *own = part->media ? part->media->path : NULL;
+            char path[100];
             if (part->kind != PART_MEDIA || read_one(e, part, quickly))
                 continue;
             snprintf(path, sizeof path, "contents[%d].parts[%d].%s",
                      turn_of_caller(chat, i), k,
                      part->media->uri.len ? "file_data" : "inline_data");
-            blame(e->err, path);
+            blame(e->err, own ? own : path);
             return false;
         }
     }
@@ -282,10 +283,14 @@ static struct text header_of(const struct chat *chat, struct arena *arena)
     for (int i = 0; i < chat->n_turns; i++) {
         for (int k = 0; k < chat->turns[i].n_parts; k++) {
             const struct part_media *media = chat->turns[i].parts[k].media;
-            if (media && header.len < 4000)
-                buf_printf(&header, "%scontents[%d].parts[%d]=%s; reader=\"%.*s\"",
-                           header.len ? ", " : "", turn_of_caller(chat, i), k,
-                           media->reading.type, TEXT_ARG(media->reading.reader));
+            char place[80];
+            if (!media || header.len >= 4000)
+                continue;
+            snprintf(place, sizeof place, "contents[%d].parts[%d]",
+                     turn_of_caller(chat, i), k);
+            buf_printf(&header, "%s%s=%s; reader=\"%.*s\"", header.len ? ", " : "",
+                       media->path ? media->path : place, media->reading.type,
+                       TEXT_ARG(media->reading.reader));
         }
     }
     struct text copy = arena_text(arena, buf_view(&header));

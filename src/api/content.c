@@ -383,8 +383,7 @@ static bool read_system(const struct reader *r)
 
 /* ---- safety ---- */
 
-/* From which level on a threshold blocks. */
-static enum level block_from(int threshold, enum level otherwise)
+enum level content_block_from(int threshold, enum level otherwise)
 {
     switch (threshold) {
     case WIRE_BLOCK_LOW:
@@ -426,7 +425,7 @@ static bool read_safety(const struct reader *r)
             return broken_rule(r->err, path, "there is another setting of this category");
         seen |= 1u << category;
         safety->block_from[category - WIRE_FIRST_CATEGORY] =
-            block_from(settings[i].threshold, r->rules->defaults.block_from);
+            content_block_from(settings[i].threshold, r->rules->defaults.block_from);
     }
     return true;
 }
@@ -654,6 +653,11 @@ static const int level_budgets[WIRE_LEVELS] = {
     [WIRE_LEVEL_HIGH] = 4096,  [WIRE_LEVEL_XHIGH] = -1,
 };
 
+int content_budget(int level)
+{
+    return level_budgets[level];
+}
+
 /* What is left out is for the model to say: one that was trained to think does, another
  * one only when it is asked to. To want to see thoughts is to ask for them. */
 static bool read_thinking(const struct reader *r, const struct wire_thinking *from)
@@ -667,7 +671,7 @@ static bool read_thinking(const struct reader *r, const struct wire_thinking *fr
         return broken_rule(r->err, THINKING ".thinking_level",
                            "You can only set one of thinking_budget and thinking_level.");
     if (from->level)
-        *thinking = (struct thinking){true, level_budgets[from->level]};
+        *thinking = (struct thinking){true, content_budget(from->level)};
     if (from->budget.set)
         *thinking = (struct thinking){from->budget.is != 0, (int)from->budget.is};
     if (shown && !thinking->on)

@@ -16,6 +16,11 @@ struct content_rules {
     bool is_cache; /* the beginning of a chat: contents may be missing */
 };
 
+/* What dialects share: the tokens that a level of thinking gives (enum wire_level; -1: as
+ * many as the model wants), and from which level on a threshold blocks. */
+int content_budget(int level);
+enum level content_block_from(int threshold, enum level otherwise);
+
 /* Where the request's first contents and tools came from a cache, chat->kept, kept_turns
  * and kept_tools say so before (cached.h). Paths in errors count from behind them. A
  * request that names a cache which was not put into it is refused. */

@@ -93,6 +93,27 @@ static const char *const migrations[] = {
     "  batch TEXT NOT NULL, line INTEGER NOT NULL, json TEXT NOT NULL,"
     "  PRIMARY KEY (batch, line)"
     ");",
+    /* 4: interactions, and the logs of their events in pieces. Status 1: in progress. */
+    "CREATE TABLE interactions ("
+    "  id TEXT PRIMARY KEY, previous TEXT, status INTEGER NOT NULL,"
+    "  background INTEGER NOT NULL, created INTEGER NOT NULL, updated INTEGER NOT NULL,"
+    "  expires INTEGER NOT NULL, request TEXT NOT NULL, input TEXT NOT NULL,"
+    "  steps TEXT NOT NULL, outcome TEXT NOT NULL"
+    ");"
+    "CREATE INDEX interactions_by_expiry ON interactions (expires);"
+    "CREATE INDEX interactions_in_progress ON interactions (created) WHERE status = 1;"
+    "CREATE TABLE interaction_events ("
+    "  interaction TEXT NOT NULL REFERENCES interactions (id) ON DELETE CASCADE,"
+    "  first INTEGER NOT NULL, last INTEGER NOT NULL, log TEXT NOT NULL,"
+    "  PRIMARY KEY (interaction, first)"
+    ") WITHOUT ROWID;"
+    "CREATE TABLE interaction_hooks ("
+    "  id TEXT PRIMARY KEY,"
+    "  interaction TEXT NOT NULL REFERENCES interactions (id) ON DELETE CASCADE,"
+    "  uri TEXT NOT NULL, body TEXT NOT NULL, tries INTEGER NOT NULL, due INTEGER NOT NULL"
+    ") WITHOUT ROWID;"
+    "CREATE INDEX interaction_hooks_by_due ON interaction_hooks (due);"
+    "CREATE INDEX interaction_hooks_by_interaction ON interaction_hooks (interaction);",
 };
 /* clang-format on */
 

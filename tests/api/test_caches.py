@@ -174,6 +174,22 @@ def test_count_tokens(server):
     assert answer.json["cachedContentTokenCount"] == cache["usageMetadata"]["totalTokenCount"]
 
 
+def test_lines_of_a_batch(server):
+    cache = create(server)
+    lines = [{"request": {"contents": [user("Say hello")], "cachedContent": name}}
+             for name in (cache["name"], "cachedContents/none")]
+    asked = server.post(f"/v1beta/{MODEL}:batchGenerateContent",
+                        {"batch": {"inputConfig": {"requests": {"requests": lines}}}})
+    assert asked.status == 200, asked
+    until = time.monotonic() + 20 * PATIENCE
+    while not (got := server.get(f"/v1beta/{asked.json['name']}").json).get("done") and time.monotonic() < until:
+        time.sleep(0.02)
+    good, bad = got["metadata"]["output"]["inlinedResponses"]["inlinedResponses"]
+    assert good["response"]["candidates"][0]["content"]["parts"][0]["text"] == "Hello there.", good
+    assert good["response"]["usageMetadata"]["cachedContentTokenCount"] == cache["usageMetadata"]["totalTokenCount"]
+    assert bad["error"]["code"] == 5, bad  # of google.rpc: NOT_FOUND
+
+
 def test_candidates_of_one_cache(server):
     answer = use(server, create(server), "heads or tails", {"candidateCount": 2})
     assert [c["content"]["parts"][0]["text"] for c in answer.json["candidates"]] == ["Heads", "Tails"]
