@@ -107,7 +107,7 @@ bool net_has(const struct net *net, const struct address *address)
 
 /* ---- addresses ---- */
 
-bool address_of(const struct sockaddr *from, struct address *address, int *port)
+bool net_address(const struct sockaddr *from, struct address *address, int *port)
 {
     if (from->sa_family == AF_INET) {
         struct sockaddr_in v4;
@@ -132,11 +132,11 @@ static bool is_in(const char *net, const struct address *address)
     return net_parse(text_of(net), &parsed) && net_has(&parsed, address);
 }
 
-bool address_is_public(const struct address *address)
+bool net_is_public(const struct address *address)
 {
     if (is_in("64:ff9b::/96", address)) {
         struct address inner = mapped(address->at + 12);
-        return address_is_public(&inner);
+        return net_is_public(&inner);
     }
     if (!is_in("::ffff:0:0/96", address) && !is_in("2000::/3", address))
         return false;
@@ -146,7 +146,7 @@ bool address_is_public(const struct address *address)
     return true;
 }
 
-bool address_is_own(const struct address *address)
+bool net_is_own(const struct address *address)
 {
     struct ifaddrs *all;
     bool found = false;
@@ -155,7 +155,7 @@ bool address_is_own(const struct address *address)
     for (const struct ifaddrs *i = all; i && !found; i = i->ifa_next) {
         struct address own;
         int port;
-        found = i->ifa_addr && address_of(i->ifa_addr, &own, &port) &&
+        found = i->ifa_addr && net_address(i->ifa_addr, &own, &port) &&
                 memcmp(own.at, address->at, sizeof own.at) == 0;
     }
     freeifaddrs(all);

@@ -19,6 +19,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         other.at[(net.bits - 1) / 8] ^= (unsigned char)(0x80 >> (net.bits - 1) % 8);
         assert(!net_has(&net, &other));
     }
-    (void)address_is_public(&net.address);
+    (void)net_is_public(&net.address);
     return 0;
 }

@@ -71,7 +71,7 @@ static void what_is_public_and_what_is_not(void **state)
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct address at = address(rows[i].address);
-        if (address_is_public(&at) != rows[i].is_public)
+        if (net_is_public(&at) != rows[i].is_public)
             fail_msg("%s", rows[i].address);
     }
 }
@@ -110,8 +110,8 @@ static void the_machines_own_addresses_are_known(void **state)
 {
     (void)state;
     struct address own = address("127.0.0.1"), other = address("8.8.8.8");
-    assert_true(address_is_own(&own));
-    assert_false(address_is_own(&other));
+    assert_true(net_is_own(&own));
+    assert_false(net_is_own(&other));
 }
 
 static void addresses_of_sockets(void **state)
@@ -121,11 +121,11 @@ static void addresses_of_sockets(void **state)
     int port;
     struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(80)};
     inet_pton(AF_INET, "1.2.3.4", &v4.sin_addr);
-    assert_true(address_of((const struct sockaddr *)&v4, &at, &port));
+    assert_true(net_address((const struct sockaddr *)&v4, &at, &port));
     assert_memory_equal(at.at, want.at, sizeof want.at);
     assert_int_equal(port, 80);
     struct sockaddr local = {.sa_family = AF_UNIX};
-    assert_false(address_of(&local, &at, &port));
+    assert_false(net_address(&local, &at, &port));
 }
 
 int main(void)

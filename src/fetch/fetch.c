@@ -137,7 +137,7 @@ static bool may_connect(const struct trip *t, const struct sockaddr *to)
 {
     struct address address;
     int port;
-    if (!address_of(to, &address, &port))
+    if (!net_address(to, &address, &port))
         return false;
     if (t->named)
         return true;
@@ -147,7 +147,7 @@ static bool may_connect(const struct trip *t, const struct sockaddr *to)
             return true;
     /* Services of the lower ports speak other things and may be made to believe us. */
     return (port == 80 || port == 443 || port >= FIRST_USER_PORT) &&
-           address_is_public(&address) && !address_is_own(&address);
+           net_is_public(&address) && !net_is_own(&address);
 }
 
 static curl_socket_t open_socket(void *arg, curlsocktype purpose,
