@@ -188,7 +188,8 @@ struct server {
     struct engine *engine, *guard_engine; /* NULL: the model judges itself, if at all */
     struct blocklist *blocklist;
     struct loop *loop;
-    struct watch *signals, *work, *disk_work, *read, *gathered, *fetched, *spoken, *hooked;
+    struct watch *signals, *work, *disk_work, *read, *gathered, *fetched, *spoken,
+        *hooked;
     struct workers *workers, *disk, *readers, *gatherers, *fetchers, *speakers, *webhooks;
     struct fetcher *fetcher;
     struct media *media;
