@@ -20,11 +20,13 @@ MAKEFLAGS += -j$(shell nproc)
 endif
 
 ENGINE := $(shell scripts/engine.sh --where)
-ENGINE_STAMP := $(if $(LLAMA_PREFIX),$(ENGINE)/include/llama.h,$(ENGINE)/stamp)
+ENGINE_STAMP := $(if $(LLAMA_PREFIX),$(ENGINE)/include/llama.h,$(ENGINE)/mtmd-stamp)
 RUST := build/libpollux_rust.a
 PACKAGES := libmicrohttpd json-c zlib libcurl libedit sqlite3 libcrypto libseccomp
 
-SOURCES := $(sort $(shell find src -name '*.c'))
+# A libllama of the owner's may come without libmtmd: then no model sees.
+SIGHT := $(if $(LLAMA_PREFIX),$(if $(wildcard $(ENGINE)/include/mtmd.h),sight,sight_none),sight)
+SOURCES := $(filter-out $(if $(filter sight,$(SIGHT)),src/engine/sight_none.c,src/engine/sight.c),$(sort $(shell find src -name '*.c')))
 TESTS   := $(filter %_test.c,$(SOURCES))
 FUZZERS := $(filter %_fuzz.c,$(SOURCES))
 MODULES := $(filter-out src/main.c $(TESTS) $(FUZZERS),$(SOURCES)) src/kernel/plug.cc
@@ -44,7 +46,7 @@ ALL_CXXFLAGS = -std=c++17 -D_GNU_SOURCE $(OPT) -Wall -Wextra -Werror -Wshadow $(
 # Libraries that a program does not use are not linked. A libllama of the owner's may lack parts.
 LIBS = -L$(ENGINE)/lib \
     $(if $(LLAMA_PREFIX),-Wl$(comma)-rpath$(comma)$(ENGINE)/lib) \
-    $(patsubst %,-l%,$(foreach l,llama ggml ggml-cpu ggml-base,$(if \
+    $(patsubst %,-l%,$(foreach l,$(if $(filter sight,$(SIGHT)),mtmd) llama ggml ggml-cpu ggml-base,$(if \
         $(or $(if $(LLAMA_PREFIX),,all),$(wildcard $(ENGINE)/lib/lib$l.*)),$l))) \
     $(RUST) -Wl,--as-needed $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) \
     -lstdc++ -lgomp -lpthread -lm -ldl
@@ -227,7 +229,7 @@ $(B)/tidy/%: $(B)/obj/%.o .clang-tidy
 	    { grep -v 'warnings generated' $@.log; exit 1; }
 	@touch $@
 
-$(ENGINE)/stamp:
+$(ENGINE)/mtmd-stamp:
 	@scripts/engine.sh >/dev/null
 
 # Cargo's own folder is shared by checkouts; what it leaves there is copied under a lock.

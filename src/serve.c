@@ -19,6 +19,7 @@
 #include "store/store.h"
 #include "tuning/supervisor.h"
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,9 @@ enum {
     WORKERS = 2,
     DISK_WORKERS = 4, /* they wait more than they work */
     READERS = 2,      /* media that are read at once */
+    GATHERERS = 4,    /* get files, and read what takes no time */
+    FETCHERS = 8,     /* get URLs; they wait for others' servers */
+    SPEAKING = 4,     /* pieces of answers that are spoken at once */
     MOST_CONNECTIONS = 4096,
     STREAM_LIMIT = 8 << 20,       /* bytes that one slow reader may leave unread */
     BATCH_MEMORY_DAYS = 30,       /* for so long a batch that has ended is remembered */
@@ -46,11 +50,13 @@ enum {
 struct settings {
     const char *host, *model, *models_dir, *data_dir, *script;
     const char *embedding_model, *guard_model, *guard_script, *blocklist, *readers_dir;
+    const char *mmproj, *ocr_languages, *speech_command, *speech_dir;
     int64_t port, media_timeout, threads, ctx, parallel, queue, request_limit,
         idle_timeout;
     int64_t file_limit, files_total, batch_hours, caches_total, interaction_days,
-        tuning_jobs;
-    struct option_list keys;
+        tuning_jobs, fetch_limit, fetch_timeout;
+    struct option_list keys, fetch_allow;
+    int fetch;
     const char *webhook_secret;
     int safety, kernels, media_sandbox, log_format, log_level;
     bool strict_names, open_files, webhook_private;
@@ -65,6 +71,8 @@ static const struct option table[] = {
      "port to listen on; 0 takes any free one", NULL},
     {"model", 'm', OPTION_STRING, AT(model), NULL, 0, 0, "NAME|FILE",
      "a model of `pollux models`, or a GGUF file; else the default model", NULL},
+    {"mmproj", 0, OPTION_STRING, AT(mmproj), NULL, 0, 0, "FILE",
+     "the model's projector, a GGUF: pictures are seen by the model and not put into words", NULL},
     {"embedding-model", 0, OPTION_STRING, AT(embedding_model), NULL, 0, 0, "NAME|FILE",
      "the model that makes embeddings, loaded when first asked; else the default one", NULL},
     {"models-dir", 0, OPTION_STRING, AT(models_dir), NULL, 0, 0, "DIR",
@@ -101,6 +109,23 @@ static const struct option table[] = {
     {"media-sandbox", 0, OPTION_CHOICE, AT(media_sandbox), "required", 0, 0, "HOW",
      "media are read by children in a sandbox; where this machine has none they are refused, "
      "unless this is off: then a broken reader has the server's own rights", "required off"},
+    {"ocr-languages", 0, OPTION_STRING, AT(ocr_languages), NULL, 0, 0, "LANGUAGES",
+     "what text in pictures is written in: tesseract's names, eng+deu; else its default", NULL},
+    {"speech-command", 0, OPTION_STRING, AT(speech_command), NULL, 0, 0, "COMMAND",
+     "a program that speaks instead of espeak-ng: reads text, writes WAV; {voice}, {gender}, "
+     "{language}, {pitch} and {rate} in it are filled in", NULL},
+    {"speech-dir", 0, OPTION_STRING, AT(speech_dir), NULL, 0, 0, "DIR",
+     "a folder that it needs; it sees /usr and this, and nothing else", NULL},
+    {"fetch", 0, OPTION_CHOICE, AT(fetch), "public", 0, 0, "WHAT",
+     "URLs that requests name are fetched from the public network, or not at all",
+     "public off"},
+    {"fetch-allow", 0, OPTION_LIST, AT(fetch_allow), NULL, 0, 0, "NET|HOST",
+     "fetch from here as well, although it is not public: 10.1.0.0/16, ::1, media.lan, .lan "
+     "(repeatable)", NULL},
+    {"fetch-limit", 0, OPTION_INT, AT(fetch_limit), "20971520", 1, 1 << 30, "BYTES",
+     "longest that all URLs of one request may be together", NULL},
+    {"fetch-timeout", 0, OPTION_INT, AT(fetch_timeout), "30", 1, 3600, "SECONDS",
+     "a URL that takes longer to arrive is refused", NULL},
     {"api-key", 'k', OPTION_LIST, AT(keys), NULL, 0, 0, "KEY",
      "let in only callers with this key (repeatable); without any, everyone", NULL},
     {"strict-names", 0, OPTION_SWITCH, AT(strict_names), "false", 0, 0, NULL,
@@ -166,9 +191,13 @@ struct server {
     struct engine *engine, *guard_engine; /* NULL: the model judges itself, if at all */
     struct blocklist *blocklist;
     struct loop *loop;
-    struct watch *signals, *work, *disk_work, *read, *hooked;
-    struct workers *workers, *disk, *readers, *webhooks;
+    struct watch *signals, *work, *disk_work, *read, *gathered, *fetched, *spoken,
+        *hooked;
+    struct workers *workers, *disk, *readers, *gatherers, *fetchers, *speakers, *webhooks;
+    struct fetcher *fetcher;
     struct media *media;
+    struct speech *speech;
+    char speech_dir[PATH_MAX];
     struct store *store;
     struct caches *caches;
     struct files *files;
@@ -342,6 +371,9 @@ static int open_model(struct server *s, const char *name, int n_ctx,
                             TEXT_ARG(file.name));
     struct local_options options = {
         .path = file.path.at,
+        .projector = entry == &s->entry && settings->mmproj && *settings->mmproj
+                         ? settings->mmproj
+                         : NULL,
         .name = arena_text(s->arena, file.name).at,
         .n_threads = (int)settings->threads,
         .plain_kernels = settings->kernels != 0,
@@ -375,6 +407,9 @@ static int open_engine(struct server *s)
 {
     const struct settings *settings = &s->settings;
     int64_t since = now_ms();
+    if (settings->script && settings->mmproj && *settings->mmproj)
+        return command_fail(&command, SERVE_USAGE,
+                            "--mmproj goes with a model, not with --script");
     int status = settings->script ? open_script(settings->script, &s->engine)
                                   : open_model(s, settings->model, (int)settings->ctx,
                                                &s->entry, &s->engine);
@@ -487,7 +522,23 @@ static int open_tuning(struct server *s)
     return s->tuning ? SERVE_OK : fail(SERVE_FAILED, &err);
 }
 
-/* The loop, and all that lives on it but the port. */
+static int open_fetcher(struct server *s)
+{
+    struct error err;
+    const struct settings *settings = &s->settings;
+    const struct fetch_config config = {
+        .off = settings->fetch != 0,
+        .allow = settings->fetch_allow.at,
+        .n_allow = settings->fetch_allow.n,
+    };
+    s->fetcher = fetch_open(&config, &err);
+    if (!s->fetcher)
+        return command_fail(&command, SERVE_USAGE, "--fetch-allow: %s", err.message);
+    if (settings->ocr_languages && !media_has_languages(settings->ocr_languages, &err))
+        return command_fail(&command, SERVE_USAGE, "--ocr-languages: %s", err.message);
+    return SERVE_OK;
+}
+
 static bool open_readers(struct server *s)
 {
     struct buf folder = {0}, lacks = {0};
@@ -501,10 +552,14 @@ static bool open_readers(struct server *s)
         .folder = arena_text(s->arena, buf_view(&folder)).at,
         .mode = s->settings.media_sandbox ? SANDBOX_BARE : SANDBOX_REQUIRED,
         .deadline_s = (int)s->settings.media_timeout,
+        .ocr_languages = s->settings.ocr_languages,
     };
     buf_free(&folder);
     s->media = media_open(&config);
     s->readers = workers_open(READERS);
+    s->gatherers = workers_open(GATHERERS);
+    s->fetchers = workers_open(FETCHERS);
+    s->speakers = workers_open(SPEAKING);
     int n_lacks = media_lacks(config.folder, &lacks);
     if (!media_safe(s->media, &err))
         log_line(LOG_WARN, "media", "read=text sandbox=none why=\"%s\"", err.message);
@@ -513,9 +568,29 @@ static bool open_readers(struct server *s)
                  "sandbox=%s lacks=\"%s\"", s->settings.media_sandbox ? "off" : "on",
                  lacks.at ? lacks.at : "");
     buf_free(&lacks);
-    return s->readers != NULL;
+    return s->readers && s->gatherers && s->fetchers && s->speakers;
 }
 
+static int open_speech(struct server *s)
+{
+    struct error err;
+    const struct settings *settings = &s->settings;
+    const char *folder = settings->speech_dir;
+    const struct speech_config config = {
+        .media = s->media,
+        .command = settings->speech_command,
+        .folder = folder && *folder ? realpath(folder, s->speech_dir) : NULL,
+    };
+    if (folder && *folder && !config.folder)
+        return command_fail(&command, SERVE_USAGE, "--speech-dir: there is no folder %s",
+                            folder);
+    s->speech = speech_open(&config, &err);
+    if (!s->speech)
+        return command_fail(&command, SERVE_USAGE, "--speech-command: %s", err.message);
+    return SERVE_OK;
+}
+
+/* The loop, and all that lives on it but the port. */
 static int open_rooms(struct server *s)
 {
     struct error err;
@@ -532,6 +607,12 @@ static int open_rooms(struct server *s)
     s->work = loop_watch(s->loop, workers_fd(s->workers), EPOLLIN, on_work, s->workers);
     s->disk_work = loop_watch(s->loop, workers_fd(s->disk), EPOLLIN, on_work, s->disk);
     s->read = loop_watch(s->loop, workers_fd(s->readers), EPOLLIN, on_work, s->readers);
+    s->gathered =
+        loop_watch(s->loop, workers_fd(s->gatherers), EPOLLIN, on_work, s->gatherers);
+    s->fetched =
+        loop_watch(s->loop, workers_fd(s->fetchers), EPOLLIN, on_work, s->fetchers);
+    s->spoken =
+        loop_watch(s->loop, workers_fd(s->speakers), EPOLLIN, on_work, s->speakers);
     s->hooked =
         loop_watch(s->loop, workers_fd(s->webhooks), EPOLLIN, on_work, s->webhooks);
     s->runner = runner_open(s->loop, s->engine, &err);
@@ -574,6 +655,13 @@ static void open_api(struct server *s)
         .open_files = settings->open_files,
         .media = s->media,
         .readers = s->readers,
+        .gatherers = s->gatherers,
+        .fetchers = s->fetchers,
+        .speakers = s->speakers,
+        .speech = s->speech,
+        .fetcher = s->fetcher,
+        .fetch_limit = settings->fetch_limit,
+        .fetch_timeout_s = (int)settings->fetch_timeout,
     };
     if (s->entry) {
         options.aliases = s->entry->aliases;
@@ -669,7 +757,9 @@ static int open_all(struct server *s)
     catch_signals();
     raise_file_limit();
     s->arena = arena_open();
-    int status = open_data_folder(s);
+    int status = open_fetcher(s);
+    if (status == SERVE_OK)
+        status = open_data_folder(s);
     if (status == SERVE_OK)
         status = open_guard(s);
     if (status == SERVE_OK)
@@ -682,6 +772,8 @@ static int open_all(struct server *s)
         status = open_embedder(s);
     if (status == SERVE_OK)
         status = open_rooms(s);
+    if (status == SERVE_OK)
+        status = open_speech(s);
     if (status != SERVE_OK)
         return status;
     open_api(s);
@@ -696,10 +788,15 @@ static void close_all(struct server *s)
     supervisor_halt(s->supervisor);
     workers_close(s->disk);
     workers_close(s->workers);
+    workers_close(s->speakers);
+    workers_close(s->fetchers); /* these two may hand on to the readers */
+    workers_close(s->gatherers);
     workers_close(s->readers);
+    speech_close(s->speech);
     workers_close(s->webhooks);
     media_close(s->media);
     supervisor_close(s->supervisor);
+    fetch_close(s->fetcher);
     if (s->api && api_busy(s->api) > 0) {
         log_line(LOG_WARN, "stop", "left=%d", api_busy(s->api));
         _exit(SERVE_OK);

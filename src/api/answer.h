@@ -25,6 +25,7 @@ struct answer_options {
     int n_kept_tokens; /* of all of that cache */
     bool thoughts;     /* they are shown, not only counted */
     bool streamed;
+    bool aloud;      /* it is spoken: what is counted is its sound */
     bool holds_back; /* the last character of a text, or a call that comes last, stays
                       * until there is more, or the end */
 };

@@ -12,9 +12,11 @@
 #include "caches/caches.h"
 #include "chat/turn.h"
 #include "engine/embed.h"
+#include "fetch/fetch.h"
 #include "files/files.h"
 #include "http/server.h"
 #include "interactions/interactions.h"
+#include "media/speech.h"
 #include "tuning/tuning.h"
 #include "json/schema.h"
 
@@ -28,6 +30,12 @@ struct api_defaults {
 struct api_options {
     struct media *media;     /* what reads media; NULL: nothing does */
     struct workers *readers; /* who waits for it; with `media` */
+    /* Who gets files, who gets URLs, who speaks; NULL: the api's workers. */
+    struct workers *gatherers, *fetchers, *speakers;
+    struct speech *speech;         /* NULL: nothing is spoken. Not owned */
+    const struct fetcher *fetcher; /* of URLs; NULL: none is fetched. Not owned */
+    int64_t fetch_limit;           /* bytes, of all URLs of one request together */
+    int fetch_timeout_s;
     const char *const *keys; /* nobody else is let in; none: everyone is */
     int n_keys;
     bool strict_names;          /* only the loaded model's own names are served */

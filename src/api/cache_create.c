@@ -168,7 +168,14 @@ static void keep_readings(struct creation *c)
 
 static bool read_media(struct creation *c)
 {
-    const struct attach_from from = {c->api->options.media, c->api->options.files};
+    /* In words also where the model sees: a cache is kept longer than a picture. */
+    const struct attach_from from = {
+        .media = c->api->options.media,
+        .files = c->api->options.files,
+        .fetcher = c->api->options.fetcher,
+        .fetch_limit = c->api->options.fetch_limit,
+        .fetch_timeout_s = c->api->options.fetch_timeout_s,
+    };
     if (c->attached.n == 0)
         return true;
     if (!attach_read(&from, &c->chat, &c->cancelled, c->arena, &c->attached, &c->err))

@@ -26,8 +26,12 @@
  * learns that an answer is complete only one token after its last word. So what a model
  * says goes out at once but for its last character, which waits for the next one or the
  * end. What a script says keeps its pieces as they are written: each waits for the next,
- * HOLD_MS at most. */
+ * HOLD_MS at most.
+ *
+ * An answer that is to be heard (aloud.h) comes out of the turn as text and goes on as
+ * sound, later; the generation is not over while a worker speaks. */
 #include "api/generate.h"
+#include "api/aloud.h"
 #include "api/answer.h"
 #include "api/attach.h"
 #include "api/cached.h"
@@ -81,6 +85,8 @@ struct generation {
 
     struct turn *turn; /* NULL: must not be cancelled any more */
     struct answer *answer;
+    struct aloud *aloud; /* NULL: it is not spoken */
+    bool recites;        /* the prompt's own words, not the model's */
     bool scripted;
     bool spoken[WIRE_CANDIDATES];
     int64_t first_us; /* when the first event came */
@@ -95,7 +101,8 @@ struct generation {
 
 static void release(struct generation *g)
 {
-    if (g->call || g->aside.told || g->running || g->at_work)
+    if (g->call || g->aside.told || g->running || g->at_work ||
+        (g->aloud && !aloud_is_idle(g->aloud)))
         return;
     *g->at = g->next;
     if (g->next)
@@ -131,6 +138,8 @@ static void conclude(struct generation *g, const char *end)
         log_turn(g, end);
     if (g->turn)
         turn_cancel(g->turn);
+    if (g->aloud)
+        aloud_stop(g->aloud);
     if (g->wait.making)
         cached_leave(&g->wait);
 }
@@ -200,10 +209,19 @@ static const struct {
     [FORM_ARRAY] = {"application/json; charset=UTF-8", "[", ",\r\n", "", "\n]"},
 };
 
+static void on_drained(struct http_request *rq)
+{
+    const struct generation *g = ((struct call *)rq->user)->generation;
+    if (!g->silent)
+        aloud_more(g->aloud);
+}
+
 static void write_chunk(struct generation *g, const struct buf *json)
 {
     struct buf bytes = {0};
     if (!g->begun) {
+        if (g->aloud) /* sound is made faster than most lines carry it */
+            g->call->rq->drained = on_drained;
         http_set(g->call->rq, "Cache-Control", "no-cache");
         http_set(g->call->rq, "X-Accel-Buffering", "no"); /* or nginx would collect */
         http_stream(g->call->rq, 200, framings[g->form].type);
@@ -297,12 +315,14 @@ static void hold(struct generation *g, int ms)
 static void stream_event(struct generation *g, const struct turn_event *event)
 {
     int i = event->candidate;
-    if (event->kind == TURN_PART && g->scripted && answer_has(g->answer, i))
+    if (event->kind == TURN_PART && g->scripted && !g->aloud && answer_has(g->answer, i))
         write_candidates(g, i, i + 1);
     answer_add(g->answer, event);
     if (g->silent || !answer_has(g->answer, i))
         return;
-    if (event->kind == TURN_END || !g->scripted)
+    if (g->aloud && event->kind == TURN_PART && aloud_ends(g->aloud, i))
+        return; /* the two go out together */
+    if (event->kind == TURN_END || !g->scripted || g->aloud)
         write_candidates(g, i, i + 1);
     else
         hold(g, g->spoken[i] || event->part->kind == PART_CALL ? HOLD_MS : 0);
@@ -349,6 +369,78 @@ static void end_badly(struct generation *g, const struct turn_event *event)
     fail(g, &err);
 }
 
+/* ---- aloud ---- */
+
+static void on_spoken(const struct turn_event *event, void *arg)
+{
+    go_on_with(arg, event);
+}
+
+static void on_speechless(const struct error *err, void *arg)
+{
+    fail(arg, err);
+}
+
+static void on_idle(void *arg)
+{
+    release(arg);
+}
+
+static void begin_speaking(struct generation *g)
+{
+    const struct aloud_options options = {
+        .how = &g->chat.speaking,
+        .n_candidates = g->chat.n_candidates,
+        .speech = g->api->options.speech,
+        .workers = g->api->options.speakers ? g->api->options.speakers : g->api->workers,
+        .streamed = g->form != FORM_WHOLE,
+        .on = on_spoken,
+        .failed = on_speechless,
+        .idle = on_idle,
+        .arg = g,
+    };
+    g->aloud = aloud_open(g->arena, &options);
+}
+
+/* All texts of the last turn. */
+static struct text last_words(const struct generation *g)
+{
+    const struct turn_of *turn = &g->chat.turns[g->chat.n_turns - 1];
+    struct buf words = {0};
+    for (int i = 0; i < turn->n_parts; i++)
+        if (turn->parts[i].kind == PART_TEXT)
+            buf_printf(&words, "%s%.*s", words.len ? "\n" : "",
+                       TEXT_ARG(turn->parts[i].text));
+    struct text copy = arena_text(g->arena, buf_view(&words));
+    buf_free(&words);
+    return copy;
+}
+
+/* The model has looked at the prompt, as far as its owner or the caller wants that; its
+ * end is where the words begin. */
+static void recite(struct generation *g, const struct turn_event *end)
+{
+    struct part part = {.kind = PART_TEXT,
+                        .text = aloud_script(&g->chat.speaking, last_words(g))};
+    struct turn_event words = *end, over = *end;
+    words.kind = TURN_PART;
+    words.part = &part;
+    words.last = false;
+    over.finish = FINISH_STOP;
+    aloud_take(g->aloud, &words);
+    aloud_take(g->aloud, &over);
+}
+
+static void speak(struct generation *g, const struct turn_event *event)
+{
+    bool ends = event->kind == TURN_END;
+    if (!g->recites ||
+        (ends && event->finish != FINISH_STOP && event->finish != FINISH_MAX_TOKENS))
+        aloud_take(g->aloud, event);
+    else if (ends)
+        recite(g, event);
+}
+
 static void drop(struct generation *g)
 {
     struct error err;
@@ -378,7 +470,10 @@ static void handle(struct generation *g, const struct turn_event *event)
         block(g, event);
         break;
     default:
-        go_on_with(g, event);
+        if (g->aloud)
+            speak(g, event);
+        else
+            go_on_with(g, event);
     }
 }
 
@@ -411,12 +506,15 @@ static void start_turn(struct generation *g)
         .n_kept_tokens = g->cached.entry.n_tokens,
         .thoughts = thinking && thinking->include.set && thinking->include.is,
         .streamed = g->form != FORM_WHOLE,
+        .aloud = g->chat.speaking.on,
         .holds_back = g->form != FORM_WHOLE && !info->scripted,
     };
     g->chat.streamed = options.streamed;
     g->chat.rows = g->cached.rows;
     g->chat.n_rows = g->cached.n_rows;
     g->answer = answer_open(g->arena, &options);
+    if (g->chat.speaking.on)
+        begin_speaking(g);
     g->scripted = info->scripted;
     g->running = true;
     g->turn =
@@ -470,6 +568,27 @@ static bool read_request(struct generation *g)
     return good && check_model(g, g->request.model);
 }
 
+/* Models that only speak are known by their names, and say what they are given. */
+static bool prepare_speech(struct generation *g)
+{
+    struct chat *chat = &g->chat;
+    if (!chat->speaking.on || g->form == FORM_COUNT)
+        return true;
+    g->recites = text_find(g->name, TEXT("-tts"), 0) != SIZE_MAX;
+    if (g->recites) {
+        chat->max_tokens = 1;
+        chat->thinking = (struct thinking){0};
+    }
+    if (!g->api->options.speech)
+        return error_at(&g->err, "generation_config.response_modalities",
+                        "Nothing speaks here.");
+    if (speech_can(g->api->options.speech, &g->err))
+        return true;
+    char why[sizeof g->err.message];
+    memcpy(why, g->err.message, sizeof why);
+    return error_at(&g->err, "generation_config.response_modalities", "%s", why);
+}
+
 static void make_chat(struct generation *g)
 {
     struct content_rules rules = {
@@ -481,7 +600,8 @@ static void make_chat(struct generation *g)
         rules.defaults.top_p = g->tuned.top_p;
         rules.defaults.top_k = g->tuned.top_k;
     }
-    g->good = g->good && content_chat(&g->request, &rules, g->arena, &g->chat, &g->err);
+    g->good = g->good && content_chat(&g->request, &rules, g->arena, &g->chat, &g->err) &&
+              prepare_speech(g);
     g->chat.adapter = g->adapter;
     g->attached.n = g->good ? attach_find(&g->chat) : 0;
 }
@@ -525,13 +645,21 @@ static void prepare(struct generation *g)
         make_prompt(g);
 }
 
-/* On a thread that may wait for readers. */
-static void prepare_media(struct generation *g)
+/* On a thread that may wait, for the disk and the network, or for readers. */
+static void prepare_media(struct generation *g, bool quickly)
 {
-    const struct attach_from from = {g->api->options.media, g->api->options.files};
-    g->good =
-        attach_read(&from, &g->chat, &g->cancelled, g->arena, &g->attached, &g->err);
-    if (!g->good)
+    const struct api_options *options = &g->api->options;
+    const struct attach_from from = {
+        .engine = runner_engine(g->api->runner),
+        .media = options->media,
+        .files = options->files,
+        .fetcher = options->fetcher,
+        .fetch_limit = options->fetch_limit,
+        .fetch_timeout_s = options->fetch_timeout_s,
+    };
+    g->good = (quickly ? attach_gather : attach_read)(&from, &g->chat, &g->cancelled,
+                                                      g->arena, &g->attached, &g->err);
+    if (!g->good || attach_find(&g->chat) > 0)
         return;
     make_prompt(g);
     attach_count(runner_engine(g->api->runner), &g->chat, &g->attached);
@@ -604,7 +732,12 @@ static void work_done(struct work *work)
 
 static void read_run(struct work *work)
 {
-    prepare_media((struct generation *)work);
+    prepare_media((struct generation *)work, false);
+}
+
+static void gather_run(struct work *work)
+{
+    prepare_media((struct generation *)work, true);
 }
 
 static void read_done(struct work *work)
@@ -660,7 +793,20 @@ static void begin_caching(struct generation *g)
                  &g->work);
 }
 
-/* Reading takes seconds; the threads that do it are few, and wait for children. */
+/* Reading takes seconds; the threads that do it are few, and wait for children. So what
+ * takes less does not stand in their line. */
+static void gather_done(struct work *work)
+{
+    struct generation *g = (struct generation *)work;
+    if (g->silent || !g->good || attach_find(&g->chat) == 0) {
+        read_done(work);
+        return;
+    }
+    g->work = (struct work){.run = read_run, .done = read_done};
+    workers_push(g->api->options.readers ? g->api->options.readers : g->api->workers,
+                 &g->work);
+}
+
 static void begin_reading(struct generation *g)
 {
     struct api *api = g->api;
@@ -674,8 +820,10 @@ static void begin_reading(struct generation *g)
     }
     api->n_reading++;
     g->at_work = true;
-    g->work = (struct work){.run = read_run, .done = read_done};
-    workers_push(api->options.media ? api->options.readers : api->workers, &g->work);
+    g->work = (struct work){.run = gather_run, .done = gather_done};
+    struct workers *who =
+        attach_has_urls(&g->chat) ? api->options.fetchers : api->options.gatherers;
+    workers_push(who ? who : api->workers, &g->work);
 }
 
 static void on_deadline(void *arg)

@@ -105,7 +105,13 @@ static void prepare(struct irun *run)
 /* On a thread that may wait for readers. */
 static void prepare_media(struct irun *run)
 {
-    const struct attach_from from = {run->api->options.media, run->api->options.files};
+    const struct attach_from from = {
+        .media = run->api->options.media,
+        .files = run->api->options.files,
+        .fetcher = run->api->options.fetcher,
+        .fetch_limit = run->api->options.fetch_limit,
+        .fetch_timeout_s = run->api->options.fetch_timeout_s,
+    };
     run->read = true;
     run->good = attach_read(&from, &run->chat, &run->cancelled, run->arena,
                             &run->attached, &run->err) &&

@@ -61,6 +61,7 @@ enum wire_probability {
 };
 
 extern const struct json_enum wire_finish_names[], wire_block_names[];
+const char *wire_modality_name(int modality);
 
 /* Content. */
 struct wire_call {
@@ -139,6 +140,29 @@ struct wire_thinking {
     int level; /* enum wire_level */
 };
 
+struct wire_prebuilt_voice {
+    struct text name;
+};
+
+struct wire_voice {
+    struct wire_prebuilt_voice *prebuilt;
+};
+
+struct wire_speaker {
+    struct text name;
+    struct wire_voice *voice;
+};
+
+struct wire_speakers {
+    struct json_list voices; /* struct wire_speaker */
+};
+
+struct wire_speech {
+    struct wire_voice *voice;
+    struct wire_speakers *speakers;
+    struct text language;
+};
+
 struct wire_config {
     struct json_list stops; /* struct text */
     struct text mime_type;
@@ -149,6 +173,7 @@ struct wire_config {
     struct json_bool logprobs;
     struct wire_thinking *thinking;
     int media_resolution;
+    struct wire_speech *speech;
 };
 
 struct wire_generate {

@@ -28,6 +28,8 @@ static int reusable(const struct slot *slot, const struct job_spec *spec, int co
     if (slot->adapter != local_adapter_id(spec))
         return 0;
     int n = common < most ? common : most;
+    while (n > 0 && spec->tokens[n] < 0 && spec->tokens[n - 1] < 0)
+        n--; /* a picture's rows are computed together */
     if (!spec->sampling.seeded)
         return n;
     return local_exact(slot->n_exact, n);

@@ -79,3 +79,14 @@ void engine_close(struct engine *engine)
     if (engine)
         engine->ops->close(engine);
 }
+
+struct view *engine_view(struct engine *engine, const struct picture *picture,
+                         struct error *err)
+{
+    return engine->ops->view(engine, picture, err);
+}
+
+void engine_view_release(struct engine *engine, struct view *view)
+{
+    engine->ops->view_release(engine, view);
+}

@@ -39,6 +39,7 @@ struct engine_info {
                            * the model, what computes, and in which shapes */
     const char *kernels;  /* whose products: "panels", "libllama"; NULL: no model */
     bool add_bos;         /* a prompt begins with bos (prompt.c puts it there) */
+    bool sees;            /* engine_view() */
     bool scripted; /* replays a file: takes tools, thoughts, faults as they are written */
 };
 
@@ -52,6 +53,16 @@ struct sampling {
     uint64_t seed;      /* else random */
     int n_top; /* logprobs: -1 none, 0 chosen only, n: the n likeliest too (<= 20) */
 };
+
+/* A picture for a model that sees. */
+struct picture {
+    int width, height;
+    const unsigned char *rgb; /* width * height * 3, row by row from the top */
+    struct text hash;         /* of what it was made of */
+    int n_most;               /* tokens, where the model allows it; 0: the model's own */
+};
+
+struct view; /* a picture in a prompt (sight.h) */
 
 struct job_spec {
     const int32_t *tokens; /* the prompt; at least one, fewer than n_ctx */
@@ -139,6 +150,14 @@ void engine_release(struct job *job);
 int engine_tokenize(struct engine *engine, struct text text, bool special,
                     int32_t *tokens, int room);
 
+/* Looks at a picture; any thread; only where info says that the engine sees. Its marker,
+ * in a text that is tokenised while the view is held, becomes the picture. A job holds
+ * the views of its tokens itself. NULL and err: INVALID_ARGUMENT. */
+struct view *engine_view(struct engine *engine, const struct picture *picture,
+                         struct error *err);
+struct text engine_view_marker(const struct view *view);
+void engine_view_release(struct engine *engine, struct view *view);
+
 /* Has answers hold the names of these control tokens, which are no text otherwise: some
  * models write their marks so. Before the first job. */
 void engine_show(struct engine *engine, const struct text *names, int n);
@@ -174,7 +193,8 @@ void engine_close(struct engine *engine); /* cancels what runs, joins the thread
 
 /* How the two are opened. */
 struct local_options {
-    const char *path; /* GGUF */
+    const char *path;      /* GGUF */
+    const char *projector; /* GGUF; NULL: it does not see */
     const char *name;
     int n_threads;      /* 0: one per core */
     bool plain_kernels; /* libllama's products even where ours (kernel/) would do */
@@ -203,6 +223,8 @@ struct engine_ops {
     void (*show)(struct engine *, const struct text *, int); /* NULL: all are text */
     struct adapter *(*adapter_open)(struct engine *, const char *, struct error *);
     void (*adapter_free)(struct adapter *);               /* nobody holds it any more */
+    struct view *(*view)(struct engine *, const struct picture *, struct error *);
+    void (*view_release)(struct engine *, struct view *); /* both NULL: it does not see */
     int (*cached)(struct engine *, const int32_t *, int); /* NULL: none ever */
     void (*close)(struct engine *);
 };

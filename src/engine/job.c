@@ -57,6 +57,8 @@ void job_unhold(struct local_job *job)
     if (atomic_fetch_sub(&job->holders, 1) > 1)
         return;
     free(job->logits);
+    for (int i = 0; i < job->n_views; i++)
+        engine_view_release(job->job.engine, job->views[i]);
     job_drop_rows(job);
     engine_grammar_release(job->job.engine, job->spec.grammar);
     engine_adapter_release(job->spec.adapter);

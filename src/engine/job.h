@@ -54,7 +54,9 @@ struct local_job {
     struct note submit, cancel;
     struct arena *arena;
     struct job_spec
-        spec; /* a copy, in the arena; tokens are copied, prompt is not kept */
+        spec;            /* a copy, in the arena; tokens are copied, prompt is not kept */
+    struct view **views; /* those of the prompt, each held once */
+    int n_views;
     struct queue *to;
     void *user;
     int64_t submitted_us;

@@ -1,6 +1,7 @@
 #include "engine/llm.h"
 #include "base/log.h"
 #include "engine/rows_key.h"
+#include "engine/sight.h"
 #include "kernel/plug.h"
 #include <inttypes.h>
 #include <limits.h>
@@ -28,6 +29,7 @@ struct llm {
     int n_shown;
     struct llm_adapter *adapter; /* of the steps */
     uint64_t n_adapters;         /* that there were */
+    struct sight *sight; /* NULL: it does not see */
 };
 
 static void on_log(enum ggml_log_level level, const char *text, void *arg)
@@ -278,6 +280,17 @@ struct llm *llm_open(const struct llm_options *options, struct error *err)
         llm_close(llm);
         return NULL;
     }
+    const struct sight_options sight = {
+        .path = options->projector,
+        .model = llm->model,
+        .n_threads = options->n_threads > 0 ? options->n_threads
+                                            : (int)sysconf(_SC_NPROCESSORS_ONLN),
+        .n_batch = LLM_BATCH_MAX,
+    };
+    if (options->projector && !(llm->sight = sight_open(&sight, err))) {
+        llm_close(llm);
+        return NULL;
+    }
     read_vocab(llm);
     if (!options->only_vocab)
         make_key(llm, options);
@@ -291,6 +304,7 @@ void llm_close(struct llm *llm)
         return;
     if (llm->batch.token)
         llama_batch_free(llm->batch);
+    sight_close(llm->sight);
     if (llm->ctx)
         llama_free(llm->ctx);
     if (llm->model)
@@ -411,6 +425,40 @@ void llm_adapt(struct llm *llm, struct llm_adapter *adapter)
     if (llm->adapter != adapter)
         llama_set_adapters_lora(llm->ctx, &handle, adapter ? 1 : 0, &scale);
     llm->adapter = adapter;
+}
+
+enum llm_result llm_decode_vectors(struct llm *llm, const float *vectors, int n, int pos,
+                                   int slot, bool causal, bool last,
+                                   const atomic_bool *stop)
+{
+    struct llama_batch batch = llm->batch;
+    batch.token = NULL;
+    batch.embd = (float *)(uintptr_t)vectors;
+    for (int i = 0; i < n; i++) {
+        batch.pos[i] = pos + i;
+        batch.n_seq_id[i] = 1;
+        batch.seq_id[i][0] = slot;
+        batch.logits[i] = last && i == n - 1;
+    }
+    batch.n_tokens = n;
+    llm->stop = stop;
+    llama_set_causal_attn(llm->ctx, causal);
+    int result = llama_decode(llm->ctx, batch);
+    llama_set_causal_attn(llm->ctx, true);
+    llm->stop = NULL;
+    if (result != 0 && result != 2)
+        log_line(LOG_ERROR, "decode", "vectors=%d result=%d", n, result);
+    return result == 2 ? LLM_STOPPED : result == 0 ? LLM_OK : LLM_FAILED;
+}
+
+int llm_width(const struct llm *llm)
+{
+    return llama_model_n_embd_inp(llm->model);
+}
+
+struct sight *llm_sight(const struct llm *llm)
+{
+    return llm->sight;
 }
 
 float *llm_logits(struct llm *llm, int row)

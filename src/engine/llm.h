@@ -18,8 +18,9 @@ struct llm;
 
 struct llm_options {
     const char *path;
-    int n_threads;      /* 0: one per core */
-    bool plain_kernels; /* never kernel/'s */
+    const char *projector; /* NULL: the model does not see */
+    int n_threads;         /* 0: one per core */
+    bool plain_kernels;    /* never kernel/'s */
     int n_ctx; /* tokens a slot holds; 0: the model's own, at most LLM_CTX_DEFAULT */
     int n_slots;
     bool only_vocab; /* nothing can be decoded: for tests of what needs words alone */
@@ -96,6 +97,14 @@ void llm_adapt(struct llm *llm, struct llm_adapter *adapter);
  * and on failure, rows of this batch may or may not be there: truncate. */
 enum llm_result llm_decode(struct llm *llm, const struct llm_row *rows, int n,
                            const atomic_bool *stop);
+
+/* The same for n rows from `pos` on that are no tokens but vectors (sight.h); only the
+ * last wants logits, and only with `last`. All n are decoded at once. */
+enum llm_result llm_decode_vectors(struct llm *llm, const float *vectors, int n, int pos,
+                                   int slot, bool causal, bool last,
+                                   const atomic_bool *stop);
+int llm_width(const struct llm *llm);           /* floats of a vector */
+struct sight *llm_sight(const struct llm *llm); /* NULL: it does not see */
 
 /* n_vocab floats for the row of the last batch; may be written to. */
 float *llm_logits(struct llm *llm, int row);

@@ -47,6 +47,7 @@
 #include "engine/local.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "engine/sight.h"
 #include <stdlib.h>
 
 enum {
@@ -56,6 +57,24 @@ enum {
 };
 
 /* ---- what the submitter calls ---- */
+
+/* Views of the prompt's pictures, each once; who submits holds them until now. */
+static void hold_views(struct local *local, struct local_job *job)
+{
+    const struct job_spec *spec = &job->spec;
+    int n_rows = 0;
+    for (int i = 0; i < spec->n_tokens; i++)
+        n_rows += spec->tokens[i] < 0;
+    job->views = arena_array(job->arena, struct view *, (size_t)n_rows + 1);
+    for (int i = 0; n_rows > 0 && i < spec->n_tokens; i++) {
+        int32_t token = spec->tokens[i];
+        struct view *view = token < 0 ? sight_hold(llm_sight(local->llm), token) : NULL;
+        if (!view)
+            continue;
+        job->views[job->n_views++] = view;
+        i += view_run(view, token) - 1;
+    }
+}
 
 static struct job *local_submit(struct engine *engine, const struct job_spec *spec,
                                 struct queue *to, void *user, struct error *err)
@@ -82,6 +101,7 @@ static struct job *local_submit(struct engine *engine, const struct job_spec *sp
     struct local_job *job = job_open(engine, spec, to, user);
     if (spec->grammar)
         constrain_hold(local->constrain, spec->grammar);
+    hold_views(local, job);
     atomic_fetch_add(&local->n_waiting, spec->n_candidates);
     queue_push(local->inbox, &job->submit.message);
     return &job->job;
@@ -109,6 +129,9 @@ static void local_release(struct job *handle)
 static int next_chunk(const struct plan *plan, const struct slot *slot, int room)
 {
     int left = slot->n_known - slot->n_past;
+    for (int i = 1; i < left; i++)
+        if (slot->tokens[slot->n_past + i] < 0)
+            left = i; /* a picture has a turn of its own */
     if (slot->sequence->n_output > 0)
         left = plan_piece(plan, left);
     if (slot->sequence->job->spec.sampling.seeded && left > EXACT)
@@ -129,6 +152,19 @@ static void keep_logits(struct local *local, struct slot *slot, const float *log
     job->origin = slot;
 }
 
+/* Rows of a prompt could not be computed; `from` were there before. */
+static void give_up(struct local *local, struct slot *slot, int from,
+                    enum llm_result result)
+{
+    if (result == LLM_FAILED) {
+        local_fail(local, slot, local_step_failed);
+        return;
+    }
+    if (!llm_truncate(local->llm, slot->index, from))
+        slot->n_past = slot->n_exact = 0;
+    local_end(local, slot->sequence, FINISH_CANCELLED, NULL);
+}
+
 /* The slot holds the prompt's rows and no more. */
 static struct saved_rows *save_rows(struct local *local, const struct slot *slot)
 {
@@ -140,39 +176,72 @@ static struct saved_rows *save_rows(struct local *local, const struct slot *slot
     return NULL;
 }
 
+/* What follows the rows that were just computed. */
+static void rows_done(struct local *local, struct slot *slot, int last_row)
+{
+    struct local_job *job = slot->sequence->job;
+    if (slot->n_past < slot->n_known)
+        return;
+    float *logits = llm_logits(local->llm, last_row);
+    if (slot->n_past == job->spec.n_tokens) {
+        cache_put(local->cache, slot->index, slot->tokens, slot->n_past);
+        keep_logits(local, slot, logits);
+        if (job->spec.want_rows && !slot->sequence->rows)
+            slot->sequence->rows = save_rows(local, slot);
+    }
+    local_speak(local, slot->sequence, logits);
+}
+
+/* All of a picture's rows. Nothing of it is canonical (I3). */
+static int prefill_picture(struct local *local, struct slot *slot)
+{
+    struct local_job *job = slot->sequence->job;
+    int32_t token = slot->tokens[slot->n_past];
+    int from = slot->n_past, n = 0, last_row = 0;
+    bool causal = true;
+    const float *vectors = NULL;
+    for (int i = 0; i < job->n_views && n == 0; i++) {
+        n = view_run(job->views[i], token);
+        if (n > 0)
+            vectors = sight_vectors(llm_sight(local->llm), job->views[i], token, &causal);
+    }
+    enum llm_result result = vectors ? LLM_OK : LLM_FAILED;
+    for (int at = 0; at < n && result == LLM_OK; at += last_row + 1) {
+        int piece = n - at < LLM_BATCH_MAX ? n - at : LLM_BATCH_MAX;
+        last_row = piece - 1;
+        result = llm_decode_vectors(
+            local->llm, vectors + (size_t)at * (size_t)llm_width(local->llm), piece,
+            from + at, slot->index, causal, from + n == slot->n_known, &job->cancelled);
+    }
+    if (result != LLM_OK) {
+        give_up(local, slot, from, result);
+        return n > 0 ? n : 1;
+    }
+    slot->n_past += n;
+    rows_done(local, slot, last_row);
+    return n;
+}
+
 static int prefill_chunk(struct local *local, struct slot *slot, int room)
 {
     struct local_job *job = slot->sequence->job;
     struct llm_row rows[LLM_BATCH_MAX];
+    if (slot->tokens[slot->n_past] < 0)
+        return prefill_picture(local, slot);
     int n = next_chunk(&local->plan, slot, room), from = slot->n_past;
     bool last = from + n == slot->n_known;
     for (int i = 0; i < n; i++)
         rows[i] = (struct llm_row){slot->tokens[from + i], from + i, slot->index,
                                    last && i == n - 1};
     enum llm_result result = llm_decode(local->llm, rows, n, &job->cancelled);
-    if (result == LLM_STOPPED) {
-        if (!llm_truncate(local->llm, slot->index, from))
-            slot->n_past = slot->n_exact = 0;
-        local_end(local, slot->sequence, FINISH_CANCELLED, NULL);
-        return n;
-    }
-    if (result == LLM_FAILED) {
-        local_fail(local, slot, local_step_failed);
+    if (result != LLM_OK) {
+        give_up(local, slot, from, result);
         return n;
     }
     slot->n_past += n;
     if (slot->n_exact == from)
         slot->n_exact += n - n % EXACT;
-    if (last) {
-        float *logits = llm_logits(local->llm, n - 1);
-        if (slot->n_past == job->spec.n_tokens) {
-            cache_put(local->cache, slot->index, slot->tokens, slot->n_past);
-            keep_logits(local, slot, logits);
-            if (job->spec.want_rows && !slot->sequence->rows)
-                slot->sequence->rows = save_rows(local, slot);
-        }
-        local_speak(local, slot->sequence, logits);
-    }
+    rows_done(local, slot, n - 1);
     return n;
 }
 
@@ -382,7 +451,35 @@ static void *run(void *arg)
 static int local_tokenize(struct engine *engine, struct text text, bool special,
                           int32_t *tokens, int room)
 {
-    return tokens_of(((struct local *)engine)->tokens, text, special, tokens, room);
+    struct local *local = (struct local *)engine;
+    struct sight *sight = llm_sight(local->llm);
+    size_t from, to;
+    int32_t *seen = NULL;
+    int n_seen = 0, n = 0;
+    while (sight && sight_find(sight, text, &from, &to, NULL, 0, &n_seen)) {
+        int left = room > n ? room - n : 0;
+        n += tokens_of(local->tokens, text_slice(text, 0, from), special,
+                       tokens + (room - left), left);
+        left = room > n ? room - n : 0;
+        seen = left > 0 ? tokens + n : NULL;
+        if (!sight_find(sight, text, &from, &to, seen, left, &n_seen))
+            break; /* it went away meanwhile: somebody else's */
+        n += n_seen;
+        text = text_slice(text, to, text.len);
+    }
+    int left = room > n ? room - n : 0;
+    return n + tokens_of(local->tokens, text, special, tokens + (room - left), left);
+}
+
+static struct view *local_view(struct engine *engine, const struct picture *picture,
+                               struct error *err)
+{
+    return sight_view(llm_sight(((struct local *)engine)->llm), picture, err);
+}
+
+static void local_view_release(struct engine *engine, struct view *view)
+{
+    sight_release(llm_sight(((struct local *)engine)->llm), view);
 }
 
 static void local_load(struct engine *engine, int *n_running, int *n_waiting)
@@ -459,6 +556,8 @@ static const struct engine_ops local_ops = {
     .show = local_show,
     .adapter_open = local_adapter_open,
     .adapter_free = local_adapter_free,
+    .view = local_view,
+    .view_release = local_view_release,
     .cached = local_cached,
     .close = local_close,
 };
@@ -479,6 +578,7 @@ static void fill_info(struct local *local, const struct local_options *options)
         .rows_key = llm->rows_key,
         .n_vocab = llm->n_vocab,
         .add_bos = llm->add_bos,
+        .sees = llm_sight(local->llm) != NULL,
     };
 }
 
@@ -492,6 +592,7 @@ struct engine *local_open(const struct local_options *options, struct error *err
     local->queue_limit = options->queue_limit;
     struct llm_options llm = {
         .path = options->path,
+        .projector = options->projector,
         .n_threads = options->n_threads,
         .plain_kernels = options->plain_kernels,
         .n_ctx = options->n_ctx,

@@ -220,7 +220,7 @@ def test_there_is_no_least_size(server):
     ({"model": MODEL, "contents": [user("a")], "displayName": "é" * 129}, "at most 128"),
     ({"model": MODEL, "contents": [user("a")], "colour": 1}, "colour"),
     ({"model": MODEL, "contents": [user("a")], "tools": [{"googleSearch": {}}]}, "not supported"),
-    ({"model": MODEL, "contents": [{"parts": [{"fileData": {"fileUri": "gs://a/b"}}]}]}, "not supported"),
+    ({"model": MODEL, "contents": [{"parts": [{"fileData": {"fileUri": "gs://a/b"}}]}]}, "names neither"),
 ])
 def test_bad_creations(server, body, words):
     """proves: C017"""
