@@ -161,7 +161,7 @@ static bool ask(struct place *place, const struct client_request *request,
                 struct error *err)
 {
     struct buf body = {0};
-    enum client_end end = client_send(place->client, request, &body, err);
+    enum client_end end = client_exchange(place->client, request, &body, err);
     struct text kept = arena_text(arena, buf_view(&body));
     buf_free(&body);
     return end == CLIENT_DONE && (!type || json_read(type, kept, into, arena, err));

@@ -8,17 +8,14 @@
  * the chat classes of the Python client drop a turn that has a chunk without parts. A
  * candidate that was blocked has no content at all.
  *
- * Ids of calls and signatures are fingerprints, so that a request that repeats itself
- * gets the same bytes. An id is one of the prompt and the call; a prompt grows from turn
- * to turn, so that no two calls of a conversation have the same. It has nine letters and
- * digits because templates of the Mistral family take no other. A signature stands where
- * the public API has it, on the first part behind a thought and on each call, and is one
- * of what was thought. It carries no thoughts and nothing looks at one that comes back.
+ * A signature stands where the public API has it, on the first part behind a thought and
+ * on each call (print.h).
  */
 #include "api/answer.h"
+#include "api/aloud.h"
 #include "api/message.h"
+#include "api/print.h"
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -28,6 +25,8 @@ struct voice {
     size_t n_parts, room_parts;
     bool open; /* the last part's text is `text`, not complete yet */
     struct buf text;
+    bool sounds; /* the last part's sound is `sound`, not complete yet */
+    struct buf sound;
     struct wire_logprob *chosen; /* one per token */
     struct wire_top_logprobs *top;
     size_t n_steps, room_steps;
@@ -35,6 +34,7 @@ struct voice {
     struct part *last_call; /* held back: not among the parts yet; NULL: none */
 
     int n_output, n_thought; /* from here on: of the whole turn */
+    size_t n_sound;          /* bytes */
     int n_calls;
     uint64_t thought; /* fingerprint of what was thought */
     bool unsigned_thought;
@@ -83,7 +83,7 @@ static void clear_voice(struct voice *v)
     v->arena = NULL;
     v->parts = NULL;
     v->n_parts = v->room_parts = 0;
-    v->open = false;
+    v->open = v->sounds = false;
     v->chosen = NULL;
     v->top = NULL;
     v->n_steps = v->room_steps = 0;
@@ -95,6 +95,7 @@ static void close_answer(void *arg)
     for (int i = 0; i < answer->options.n_candidates; i++) {
         clear_voice(&answer->voices[i]);
         buf_free(&answer->voices[i].text);
+        buf_free(&answer->voices[i].sound);
     }
 }
 
@@ -113,55 +114,20 @@ struct answer *answer_open(struct arena *arena, const struct answer_options *opt
 
 /* ---- fingerprints ---- */
 
-static uint64_t print_of(uint64_t print, struct text text) /* FNV-1a, to be continued */
-{
-    print = print ? print : 0xcbf29ce484222325u;
-    for (size_t i = 0; i < text.len; i++)
-        print = (print ^ (unsigned char)text.at[i]) * 0x100000001b3u;
-    return print;
-}
-
-static uint64_t print_of_call(uint64_t print, const struct part *call)
-{
-    print = print_of(print, call->name);
-    print = print_of(print, TEXT("\n"));
-    return print_of(print, call->json);
-}
-
-/* Every bit of it depends on every bit of x (splitmix64). */
-static uint64_t mixed(uint64_t x)
-{
-    x += 0x9e3779b97f4a7c15u;
-    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-    return x ^ x >> 31;
-}
-
 static struct text call_id(struct answer *answer, const struct voice *v,
                            const struct part *call)
 {
-    static const char letters[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    char where[32], id[9];
     if (!answer->prompt)
         answer->prompt = print_of(0, answer->options.prompt);
-    snprintf(where, sizeof where, "\n%td %d\n", v - answer->voices, v->n_calls);
-    uint64_t print = print_of(answer->prompt, text_of(where));
-    print = mixed(print_of_call(print, call));
-    for (size_t i = 0; i < sizeof id; i++) {
-        id[i] = letters[print % (sizeof letters - 1)];
-        print /= sizeof letters - 1;
-    }
-    return arena_text(v->arena, (struct text){id, sizeof id});
+    return print_call_id(v->arena, answer->prompt, (int)(v - answer->voices), v->n_calls,
+                         call);
 }
 
 /* Behind what was thought; `call` may be NULL. */
 static struct text signature(struct voice *v, const struct part *call)
 {
-    uint64_t prints[2] = {mixed(v->thought), v->thought};
-    prints[1] = mixed(call ? print_of_call(v->thought, call) : ~v->thought);
     v->unsigned_thought = false;
-    return arena_text(v->arena, (struct text){(const char *)prints, sizeof prints});
+    return print_signature(v->arena, v->thought, call);
 }
 
 /* ---- parts ---- */
@@ -185,8 +151,21 @@ static struct wire_part *new_part(struct voice *v)
     return &v->parts[v->n_parts++];
 }
 
+static void end_sound(struct voice *v)
+{
+    struct wire_blob *blob = arena_new(v->arena, struct wire_blob);
+    blob->mime_type = TEXT("audio/L16;codec=pcm;rate=24000");
+    blob->data = arena_text(v->arena, buf_view(&v->sound));
+    v->parts[v->n_parts - 1].blob = blob;
+    v->sounds = false;
+    buf_free(&v->sound); /* it was large */
+    v->sound = (struct buf){0};
+}
+
 static void end_text(struct voice *v)
 {
+    if (v->sounds)
+        end_sound(v);
     if (!v->open)
         return;
     v->parts[v->n_parts - 1].text = arena_text(v->arena, buf_view(&v->text));
@@ -207,6 +186,18 @@ static void add_text(struct voice *v, struct text text, bool thought)
         v->open = true;
     }
     buf_text(&v->text, text);
+}
+
+/* All of a plain answer is one part; clients play the first. */
+static void add_sound(struct voice *v, struct text sound)
+{
+    if (!v->sounds) {
+        end_text(v);
+        new_part(v);
+        v->sounds = true;
+    }
+    v->n_sound += sound.len;
+    buf_text(&v->sound, sound);
 }
 
 /* chat/ vouches for the arguments' being an object. */
@@ -249,7 +240,9 @@ static void hold_call(struct answer *answer, struct voice *v, const struct part 
 static void add_part(struct answer *answer, struct voice *v, const struct part *part)
 {
     free_call(answer, v);
-    if (part->kind != PART_CALL)
+    if (part->kind == PART_SOUND)
+        add_sound(v, part->text);
+    else if (part->kind != PART_CALL)
         add_text(v, part->text, part->kind == PART_THOUGHT);
     else if (answer->options.holds_back && !answer->released)
         hold_call(answer, v, part);
@@ -373,15 +366,16 @@ void answer_release(struct answer *answer)
 
 /* ---- writing ---- */
 
-static struct json_list one_modality(struct wire_modality_count *count, int n)
+static struct json_list one_modality(struct wire_modality_count *count, int modality,
+                                     int n)
 {
-    *count = (struct wire_modality_count){WIRE_MODALITY_TEXT, {true, n}};
+    *count = (struct wire_modality_count){modality, {true, n}};
     return (struct json_list){count, n > 0};
 }
 
 struct usage {
     struct wire_usage wire;
-    struct wire_modality_count prompt[WIRE_MODALITIES], cached, output;
+    struct wire_modality_count prompt[WIRE_MODALITIES], cached[WIRE_MODALITIES], output;
 };
 
 struct json_list answer_modalities(const int *n_media, int n_prompt,
@@ -404,12 +398,33 @@ static struct json_int count_of(int n)
     return (struct json_int){n > 0, n};
 }
 
+/* What is heard costs what it takes to hear it. */
+static int sound_tokens(size_t n_bytes)
+{
+    enum { TOKEN = SPEECH_RATE / ALOUD_TOKENS_S * 2 };
+    return (int)((n_bytes + TOKEN - 1) / TOKEN);
+}
+
+/* With media it is known whose the cached tokens are when they are those of a cache. */
+static struct json_list cached_details(const struct answer *answer,
+                                       struct wire_modality_count *counts)
+{
+    const struct answer_options *options = &answer->options;
+    if (!options->n_media)
+        return one_modality(counts, WIRE_MODALITY_TEXT, answer->n_cached);
+    if (options->n_kept && answer->n_cached == options->n_kept_tokens)
+        return answer_modalities(options->n_kept, answer->n_cached, counts);
+    return (struct json_list){0};
+}
+
 static void fill_usage(const struct answer *answer, struct usage *u)
 {
     int n_output = 0, n_thought = 0;
+    bool aloud = answer->options.aloud;
     for (int i = 0; i < answer->options.n_candidates; i++) {
-        n_thought += answer->voices[i].n_thought;
-        n_output += answer->voices[i].n_output - answer->voices[i].n_thought;
+        const struct voice *v = &answer->voices[i];
+        n_thought += v->n_thought;
+        n_output += aloud ? sound_tokens(v->n_sound) : v->n_output - v->n_thought;
     }
     u->wire = (struct wire_usage){
         .prompt = count_of(answer->n_prompt),
@@ -419,9 +434,9 @@ static void fill_usage(const struct answer *answer, struct usage *u)
         .total = count_of(answer->n_prompt + n_output + n_thought),
         .prompt_details =
             answer_modalities(answer->options.n_media, answer->n_prompt, u->prompt),
-        .cached_details = /* of whose tokens the cached ones are is not known */
-        one_modality(&u->cached, answer->options.n_media ? 0 : answer->n_cached),
-        .output_details = one_modality(&u->output, n_output),
+        .cached_details = cached_details(answer, u->cached),
+        .output_details = one_modality(
+            &u->output, aloud ? WIRE_MODALITY_AUDIO : WIRE_MODALITY_TEXT, n_output),
     };
 }
 

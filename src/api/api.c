@@ -2,15 +2,22 @@
 #include "api/api.h"
 #include "api/batch_run.h"
 #include "api/batches.h"
+#include "api/cached.h"
+#include "api/caches.h"
 #include "api/embed.h"
 #include "api/files.h"
 #include "api/generate.h"
+#include "api/interact.h"
+#include "api/interact_run.h"
 #include "api/message.h"
 #include "api/models.h"
 #include "api/search_stores.h"
+#include "api/tuned.h"
 #include "api/upload.h"
+#include "api/webhook.h"
 #include "base/log.h"
 #include <assert.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -72,6 +79,10 @@ static void set_retry_after(struct http_request *rq, int retry_ms)
 void api_error(struct call *call, const struct error *err)
 {
     struct buf body = {0};
+    if (call->slugs) {
+        interact_error(call, err);
+        return;
+    }
     api_error_text(err, call->pretty, &body);
     if (err->retry_ms > 0)
         set_retry_after(call->rq, err->retry_ms);
@@ -205,6 +216,33 @@ bool api_let_in(const struct call *call, struct error *err)
                      "consumer identity to call this API.");
 }
 
+/* The key that lets the call in. */
+static struct text key_of(const struct call *call)
+{
+    struct text keys[] = {http_query(call->rq, "key"),
+                          http_header(call->rq, "x-goog-api-key"), bearer(call->rq)};
+    for (int i = 0; i < 3; i++)
+        if (is_key(call->api, keys[i]))
+            return keys[i];
+    return (struct text){0};
+}
+
+/* 64 bits of the key's hash: enough to tell the keys of one server apart. */
+struct text api_caller(const struct call *call, struct arena *arena)
+{
+    unsigned char hash[EVP_MAX_MD_SIZE];
+    unsigned n = 0;
+    struct text key = key_of(call);
+    if (call->api->options.n_keys == 0)
+        return (struct text){0};
+    if (!EVP_Digest(key.at, key.len, hash, &n, EVP_sha256(), NULL))
+        n = 0;
+    char hex[17] = "0";
+    for (unsigned i = 0; i < n && i < 8; i++)
+        snprintf(hex + 2 * (size_t)i, 3, "%02x", hash[i]);
+    return arena_text(arena, text_of(hex));
+}
+
 /* ---- routes ---- */
 
 struct route {
@@ -221,7 +259,9 @@ enum {
     FILES = 4,     /* needs a place for files */
     ARRIVES = 8,   /* handled when the header is there; its body comes in pieces */
     BATCHES = 16,  /* needs a place for batches */
-    SEARCH = 64,   /* needs an index */
+    CACHES = 32,   /* needs a place for caches */
+    TUNED = 64,    /* needs a place for tuned models */
+    SEARCH = 128,  /* needs an index */
 };
 
 /* clang-format off */
@@ -233,13 +273,32 @@ static const struct route routes[] = {
     {"POST", "models/{}:batchEmbedContents",         embed_batch,     false},
     {"POST", "models/{}:batchGenerateContent",       batches_route_generate, BATCHES},
     {"POST", "models/{}:asyncBatchEmbedContent",     batches_route_embed,    BATCHES},
-    {"POST", "tunedModels/{}:generateContent",       generate_tuned,  false},
-    {"POST", "tunedModels/{}:streamGenerateContent", generate_tuned,  false},
-    {"POST", "tunedModels/{}:countTokens",           generate_tuned,  false},
     {"GET",  "models",                               models_list,     false},
     {"GET",  "models/{}",                            models_get,      false},
     {"GET",  "/healthz",                             health,          true},
     {"GET",  "/",                                    welcome,         true},
+
+    {"POST",   "tunedModels/{}:generateContent",       generate_tuned,        TUNED},
+    {"POST",   "tunedModels/{}:streamGenerateContent", generate_tuned_stream, TUNED},
+    {"POST",   "tunedModels/{}:countTokens",           generate_tuned_count,  TUNED},
+    {"POST",   "tunedModels",                          tuned_route_create,    TUNED},
+    {"GET",    "tunedModels",                          tuned_route_list,      TUNED},
+    {"GET",    "tunedModels/{}",                       tuned_route_get,       TUNED},
+    {"PATCH",  "tunedModels/{}",                       tuned_route_patch,     TUNED},
+    {"DELETE", "tunedModels/{}",                       tuned_route_delete,    TUNED},
+    {"POST",   "tunedModels/{}:cancel",                tuned_route_cancel,    TUNED},
+    {"POST",   "tunedModels/{}:transferOwnership",     tuned_route_transfer,  TUNED},
+    {"GET",    "tunedModels/{}:export",                tuned_route_export,    TUNED},
+    {"POST",   "tunedModels:import",                   tuned_route_import,    TUNED | FILES},
+    {"GET",    "tunedModels/{}/operations",            tuned_route_operations, TUNED},
+    {"GET",    "tunedModels/{}/operations/{}",         tuned_route_operation, TUNED},
+    {"POST",   "tunedModels/{}/operations/{}:cancel",  tuned_route_operation_cancel, TUNED},
+    {"POST",   "tunedModels/{}/operations/{}:wait",    tuned_route_operation_wait, TUNED},
+    {"POST",   "tunedModels/{}/permissions",           tuned_route_grant,     TUNED},
+    {"GET",    "tunedModels/{}/permissions",           tuned_route_permissions, TUNED},
+    {"GET",    "tunedModels/{}/permissions/{}",        tuned_route_permission, TUNED},
+    {"PATCH",  "tunedModels/{}/permissions/{}",        tuned_route_permission_patch, TUNED},
+    {"DELETE", "tunedModels/{}/permissions/{}",        tuned_route_permission_delete, TUNED},
 
     {"GET",    "batches",                     batches_route_list,   BATCHES},
     {"GET",    "batches/{}",                  batches_route_get,    BATCHES},
@@ -274,7 +333,17 @@ static const struct route routes[] = {
     {"POST",   "/resumable/upload/{v}/files", upload_arrive,        FILES | OPEN | ARRIVES},
     {"PUT",    "/resumable/upload/{v}/files", upload_arrive,        FILES | OPEN | ARRIVES},
     {"DELETE", "/resumable/upload/{v}/files", upload_arrive,        FILES | OPEN | ARRIVES},
+    {"POST",   "cachedContents",              caches_route_create,  CACHES},
+    {"GET",    "cachedContents",              caches_route_list,    CACHES},
+    {"GET",    "cachedContents/{}",           caches_route_get,     CACHES},
+    {"PATCH",  "cachedContents/{}",           caches_route_patch,   CACHES},
+    {"DELETE", "cachedContents/{}",           caches_route_delete,  CACHES},
     {"GET",    "/$discovery/rest",            files_route_discovery, FILES | OPEN},
+
+    {"POST",   "interactions",                interact_create, 0},
+    {"GET",    "interactions/{}",             interact_get,    0},
+    {"DELETE", "interactions/{}",             interact_delete, 0},
+    {"POST",   "interactions/{}/cancel",      interact_cancel, 0},
 };
 /* clang-format on */
 
@@ -401,6 +470,7 @@ static const struct route *find_route(struct call *call, struct buf *others)
 {
     struct text rest;
     call->version = cut_version(plain_path(call->rq), &rest);
+    call->slugs = text_is(rest, "interactions") || text_starts(rest, "interactions/");
     rest = plain_file(call, rest);
     for (const struct route *r = routes; r < routes + n_routes; r++) {
         struct text path = r->pattern[0] == '/' ? call->rq->path : rest;
@@ -440,18 +510,24 @@ static bool is_open(const struct api *api, const struct route *route)
     return route->flags & OPEN || (route->flags & OPEN_FILE && api->options.open_files);
 }
 
-static bool has_place(const struct api *api, const struct route *route)
+/* What the route needs and the server has no place for; NULL: nothing. */
+static const char *lacks(const struct api_options *options, const struct route *route)
 {
-    return !(route->flags & FILES && !api->options.files) &&
-           !(route->flags & BATCHES && !api->options.batches) &&
-           !(route->flags & SEARCH && !api->options.index);
+    if (route->flags & FILES && !options->files)
+        return "files";
+    if (route->flags & BATCHES && !options->batches)
+        return "files and batches";
+    if (route->flags & TUNED && !options->tuning)
+        return "tuned models";
+    if (route->flags & SEARCH && !options->index)
+        return "search stores";
+    return route->flags & CACHES && !options->caches ? "caches" : NULL;
 }
 
-static void refuse_place(struct call *call)
+static void refuse_place(struct call *call, const char *things)
 {
     struct error err;
-    error_set(&err, ERROR_UNIMPLEMENTED,
-              "This server has no place for files, batches and search stores.");
+    error_set(&err, ERROR_UNIMPLEMENTED, "This server has no place for %s.", things);
     api_error(call, &err);
 }
 
@@ -459,13 +535,14 @@ static void route_call(struct call *call)
 {
     struct buf others = {0};
     struct error err = {0};
+    const char *lacking;
     const struct route *route = find_route(call, &others);
     if (!route)
         refuse_route(call, &others);
     else if (!is_open(call->api, route) && !api_let_in(call, &err))
         api_error(call, &err);
-    else if (!has_place(call->api, route))
-        refuse_place(call);
+    else if ((lacking = lacks(&call->api->options, route)))
+        refuse_place(call, lacking);
     else
         route->handle(call);
     buf_free(&others);
@@ -531,7 +608,7 @@ void api_arrive(struct http_request *rq, void *arg)
         return;
     const struct route *route = find_route(&asked, &others);
     buf_free(&others);
-    if (!route || !(route->flags & ARRIVES) || !has_place(api, route))
+    if (!route || !(route->flags & ARRIVES) || lacks(&api->options, route))
         return;
     struct call *call = open_call(rq, api);
     call->version = asked.version;
@@ -562,9 +639,14 @@ static void on_sweep(void *arg);
 static void run_sweep(struct work *work)
 {
     const struct api_options *options = &((struct sweep *)work)->api->options;
-    files_sweep(options->files);
+    if (options->files)
+        files_sweep(options->files);
     if (options->batches)
         batches_sweep(options->batches);
+    if (options->interactions)
+        interactions_sweep(options->interactions);
+    if (options->caches)
+        caches_sweep(options->caches);
 }
 
 static void end_sweep(struct work *work)
@@ -592,8 +674,10 @@ struct api *api_open(struct loop *loop, struct runner *runner, struct workers *w
     *api = (struct api){
         .loop = loop, .runner = runner, .workers = workers, .options = *options};
     embed_begin(api);
-    if (options->files)
+    if (options->files || options->interactions)
         api->sweep = loop_after(loop, SWEEP_MS, on_sweep, api);
+    irun_recover(api);
+    api->webhooks = webhooks_open(api);
     batch_run_open(api);
     return api;
 }
@@ -605,6 +689,7 @@ void api_close(struct api *api)
     assert(api_busy(api) == 0);
     batch_run_close(api);
     embed_end(api);
+    webhooks_close(api->webhooks);
     loop_cancel(api->loop, api->sweep);
     free(api);
 }
@@ -620,8 +705,11 @@ void api_cancel(struct api *api)
     for (struct generation *g = api->generations; g; g = generate_next(g))
         generate_cancel(g);
     embed_cancel_all(api);
+    irun_stop_all(api);
     for (struct upload_call *u = api->uploads; u; u = upload_next(u))
         upload_stop(u);
+    caches_cancel_all(api);
+    cached_cancel_all(api);
 }
 
 int api_busy(const struct api *api)
@@ -631,5 +719,6 @@ int api_busy(const struct api *api)
         n++;
     for (const struct upload_call *u = api->uploads; u; u = upload_next(u))
         n++;
-    return n + embed_count(api) + batch_run_busy(api);
+    return n + embed_count(api) + batch_run_busy(api) + irun_count(api) +
+           webhooks_busy(api->webhooks) + caches_creating(api) + cached_count(api);
 }

@@ -158,7 +158,9 @@ static bool read_parts(const struct wire_content *content, const char *field,
     bool good = true;
     for (size_t i = 0; good && i < content->parts.n; i++) {
         snprintf(member, sizeof member, "content.parts[%zu]", i);
-        if (!parts[i].text.at || parts[i].call || parts[i].result)
+        const struct wire_part *part = &parts[i];
+        if (!part->text.at || part->call || part->result || part->blob || part->image ||
+            part->file || part->video)
             good = refuse(err, field, member,
                           "Only parts with text can be embedded: this model reads no "
                           "media and no function calls.");

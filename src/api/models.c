@@ -27,7 +27,8 @@ static const char *const families[] = {"gemini-", "gemma-"};
 static const struct text methods[] = {{"generateContent", 15},
                                       {"streamGenerateContent", 21},
                                       {"countTokens", 11},
-                                      {"batchGenerateContent", 20}};
+                                      {"batchGenerateContent", 20},
+                                      {"createCachedContent", 19}};
 
 static const struct text embed_methods[] = {
     {"embedContent", 12}, {"batchEmbedContents", 18}, {"asyncBatchEmbedContent", 22}};

@@ -25,6 +25,9 @@ static const char *const targets[] = {
     EMBEDDER "batchEmbedContents?prettyPrint=false",
     "/v1/models?pageSize=3&pageToken=2",
     "/v1alpha/models/default",
+    "/v1beta/interactions",
+    "/v1/interactions?alt=sse",
+    "/v1/interactions/v1_a?stream=true&last_event_id=3",
 };
 
 enum {
@@ -76,8 +79,13 @@ static void check_object(struct json_object *object, int status)
 {
     static const char *const names[] = {"candidates", "promptFeedback", "totalTokens",
                                         "models",     "name",           "status",
-                                        "embedding",  "embeddings"};
+                                        "embedding",  "embeddings",     "event_type"};
     struct json_object *error = member(object, "error");
+    if (error && json_object_is_type(member(error, "code"), json_type_string)) {
+        assert(json_object_get_string_len(member(error, "code")) > 0);
+        assert(json_object_get_string_len(member(error, "message")) > 0);
+        return;
+    }
     if (error) {
         int code = json_object_get_int(member(error, "code"));
         assert(code >= 400 && (status == 200 || status == code));
@@ -116,13 +124,31 @@ static void check_events(struct arena *arena, struct text body)
     }
 }
 
+/* Of an interaction: each has its name, and the last says that it is. */
+static void check_named_events(struct arena *arena, struct text body)
+{
+    assert(text_ends(body, "event: done\ndata: [DONE]\n\n"));
+    body.len -= strlen("event: done\ndata: [DONE]\n\n");
+    while (body.len) {
+        struct text rest, name = text_cut(body, '\n', &rest);
+        struct text event = text_cut(rest, '\n', &body);
+        assert(text_starts(name, "event: ") && text_starts(event, "data: {"));
+        check_json(arena_text(arena, text_slice(event, strlen("data: "), event.len)),
+                   200);
+        assert(text_starts(body, "\n"));
+        body = text_slice(body, 1, body.len);
+    }
+}
+
 static void check_answer(const struct fake *fake)
 {
     if (fake->dropped)
         return;
     assert(fake->rq.status != 0 &&
            strstr(fake->set.at, "Access-Control-Allow-Origin: *"));
-    if (strstr(fake->set.at, "Content-Type: text/event-stream"))
+    if (text_starts(buf_view(&fake->body), "event: "))
+        check_named_events(fake->rq.arena, buf_view(&fake->body));
+    else if (strstr(fake->set.at, "Content-Type: text/event-stream"))
         check_events(fake->rq.arena, buf_view(&fake->body));
     else if (strstr(fake->set.at, "Content-Type: application/json; charset=UTF-8"))
         check_json(buf_view(&fake->body), fake->rq.status);

@@ -28,11 +28,12 @@ static const char *below(const struct reader *r, const char *path, const char *f
 
 /* ---- declarations ---- */
 
-static bool is_name(struct text name)
+bool tools_is_name(struct text name)
 {
     static const char first[] = "_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     static const char more[] = "0123456789.:-";
-    if (name.len > MOST_NAME || !memchr(first, name.at[0], sizeof first - 1))
+    if (name.len == 0 || name.len > MOST_NAME ||
+        !memchr(first, name.at[0], sizeof first - 1))
         return false;
     for (size_t i = 1; i < name.len; i++)
         if (!memchr(first, name.at[i], sizeof first - 1) &&
@@ -41,7 +42,7 @@ static bool is_name(struct text name)
     return true;
 }
 
-static struct function *find(const struct chat *chat, struct text name)
+struct function *tools_find(const struct chat *chat, struct text name)
 {
     for (int i = 0; i < chat->n_functions; i++)
         if (text_same(chat->functions[i].name, name))
@@ -51,13 +52,9 @@ static struct function *find(const struct chat *chat, struct text name)
 
 static bool read_name(const struct reader *r, struct text name, const char *path)
 {
-    if (!is_name(name))
-        return broken_rule(
-            r, below(r, path, "name"),
-            "Invalid function name. Must start with a letter or an underscore. Must be "
-            "alphameric (a-z, A-Z, 0-9), underscores (_), dots (.), colons (:), or "
-            "dashes (-), with a maximum length of 64.");
-    if (!find(r->chat, name))
+    if (!tools_is_name(name))
+        return broken_rule(r, below(r, path, "name"), TOOLS_NAME_RULE);
+    if (!tools_find(r->chat, name))
         return true;
     const char *here = below(r, path, "name");
     return error_at(r->err, here,
@@ -173,7 +170,9 @@ static bool read_declarations(const struct reader *r, const struct json_list *li
         const struct wire_function *functions = tools[i].functions.at;
         for (size_t k = 0; k < tools[i].functions.n; k++) {
             char path[80];
-            snprintf(path, sizeof path, "tools[%zu].function_declarations[%zu]", i, k);
+            size_t kept = (size_t)r->chat->kept_tools;
+            snprintf(path, sizeof path, "tools[%zu].function_declarations[%zu]",
+                     i < kept ? i : i - kept, k);
             if (!read_function(r, &functions[k], path))
                 return false;
         }
@@ -200,7 +199,7 @@ static bool read_allowed(const struct reader *r, const struct json_list *list)
     for (int i = 0; i < r->chat->n_functions; i++)
         r->chat->functions[i].barred = true;
     for (size_t i = 0; i < list->n; i++) {
-        struct function *function = find(r->chat, names[i]);
+        struct function *function = tools_find(r->chat, names[i]);
         if (!function) {
             char path[100];
             snprintf(path, sizeof path, CALLING ".allowed_function_names[%zu]", i);

@@ -8,6 +8,16 @@
 #include "api/message.h"
 #include "chat/chat.h"
 
+/* Whether a function may have this name, and the words that say what one may have. */
+bool tools_is_name(struct text name);
+#define TOOLS_NAME_RULE                                                                  \
+    "Invalid function name. Must start with a letter or an underscore. Must be "         \
+    "alphameric (a-z, A-Z, 0-9), underscores (_), dots (.), colons (:), or "             \
+    "dashes (-), with a maximum length of 64."
+
+/* NULL: there is none of that name. */
+struct function *tools_find(const struct chat *chat, struct text name);
+
 bool tools_read(const struct wire_generate *request, struct arena *arena,
                 struct chat *chat, struct error *err);
 

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "cli/sse.h"
 #include <signal.h>
+#include <stdio.h>
 
 struct client;
 
@@ -31,6 +32,14 @@ const char *client_base_url(const struct client *client);
 enum client_end client_call(struct client *client, const char *path, const char *body,
                             struct buf *answer, struct error *err);
 
+/* Other calls: a DELETE; the bytes of a file as the body of a POST, with one header more;
+ * an answer into a file. */
+enum client_end client_delete(struct client *client, const char *path, struct error *err);
+enum client_end client_send(struct client *client, const char *path, const char *header,
+                            FILE *file, struct buf *answer, struct error *err);
+enum client_end client_save(struct client *client, const char *path, FILE *file,
+                            struct error *err);
+
 /* Anything else: another method, bytes of another type, more headers. */
 struct client_request {
     const char *method, *path;
@@ -38,10 +47,11 @@ struct client_request {
     const char *type;       /* of the body; NULL: JSON */
     const char *headers[3]; /* "Name: value"; the rest NULL */
 };
-enum client_end client_send(struct client *client, const struct client_request *request,
-                            struct buf *answer, struct error *err);
+enum client_end client_exchange(struct client *client,
+                                const struct client_request *request, struct buf *answer,
+                                struct error *err);
 
-/* The same as client_call with `event` called for each event as it comes. An event that
+/* The same as client_call, with `event` called for each event as it comes. An event that
  * is an error ends the call as CLIENT_REFUSED and is not handed on. */
 enum client_end client_stream(struct client *client, const char *path, const char *body,
                               sse_event *event, void *arg, struct error *err);

@@ -17,6 +17,8 @@ void cli_usage(FILE *out)
         "  models    list installed and known models\n"
         "  pull      fetch a model\n"
         "  index     documents of your own that answers can rest on\n"
+        "  tune      train a model on your own examples\n"
+        "  tuned     list, show, delete, export and import tuned models\n"
         "  doctor    say what is missing or wrong here, and how to mend it\n"
         "  version   versions of Pollux and its engine\n"
         "\n"

@@ -469,7 +469,7 @@ struct files *files_open(struct store *store, const struct files_options *option
     return NULL;
 }
 
-struct blobs *files_blobs(struct files *files)
+struct blobs *files_blobs(const struct files *files)
 {
     return files->blobs;
 }

@@ -352,6 +352,19 @@ bool json_decode(const struct json_type *type, struct json_object *from, void *i
     return read_message(&d, NULL, type, from, into);
 }
 
+bool json_decode_at(const struct json_type *type, struct json_object *from,
+                    const char *where, void *into, struct arena *arena, struct error *err)
+{
+    struct decoder d = {arena, err, type};
+    const struct path here = {.name = where};
+    memset(into, 0, type->size);
+    if (!json_object_is_type(from, json_type_object))
+        return refuse_value(&d, &here,
+                            &(const struct json_field){.kind = JSON_MESSAGE, .of = type},
+                            from);
+    return read_message(&d, &here, type, from, into);
+}
+
 bool json_read(const struct json_type *type, struct text text, void *into,
                struct arena *arena, struct error *err)
 {

@@ -99,6 +99,12 @@ struct json_object *json_parse(struct arena *arena, struct text text, struct err
 bool json_decode(const struct json_type *type, struct json_object *from, void *into,
                  struct arena *arena, struct error *err);
 
+/* The same for an object that stands at `where` ("input[2]") in what came: errors tell.
+ */
+bool json_decode_at(const struct json_type *type, struct json_object *from,
+                    const char *where, void *into, struct arena *arena,
+                    struct error *err);
+
 /* json_parse then json_decode; an empty text decodes as {}. */
 bool json_read(const struct json_type *type, struct text text, void *into,
                struct arena *arena, struct error *err);

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from pollux import PATIENCE, SCRIPT, Server
+from pollux import PATIENCE, SANITIZED, SCRIPT, Server
 from test_files import crash, download, is_whole, refused, upload
 
 CREATE = "/v1beta/models/gemini-2.0-flash:batchGenerateContent"
@@ -115,6 +115,19 @@ def test_an_answer_is_what_a_call_gives(server):
     assert line == answer
 
 
+def test_a_line_may_name_a_cache_and_a_file(server):
+    cache = server.post("/v1beta/cachedContents", {
+        "model": "models/gemini-2.0-flash", "contents": [{"role": "user", "parts": [{"text": "My name is Ann"}]}]}).json
+    note = upload(server, b"Say hello", "text/plain")
+    lines = inlined(wait(server, create(server, [
+        {"request": ask("Say hello", cachedContent=cache["name"])},
+        {"request": {"contents": [{"parts": [{"fileData": {"fileUri": note["uri"]}}]}]}},
+        {"request": ask("Say hello", cachedContent="cachedContents/none")}])))
+    assert said(lines[0]) == said(lines[1]) == "Hello there."
+    assert lines[0]["response"]["usageMetadata"]["cachedContentTokenCount"] > 0
+    assert lines[2]["error"]["code"] in (5, 7), lines[2]
+
+
 BAD_REQUESTS = [
     ({"request": {}}, 3, "contents"),
     ({"request": ask("x", foo=1)}, 3, 'Unknown name "foo"'),
@@ -217,7 +230,7 @@ def test_ten_thousand_lines(scripted):
     lines = output_lines(server, operation)
     assert [line["key"] for line in lines] == [str(i) for i in range(10_000)]
     assert all(said(line) == "Hello there." for line in lines)
-    assert after - before < 20 * PATIENCE, (before, after)
+    assert SANITIZED or after - before < 20, (before, after)  # the file has 31 MB
 
 
 # ---- embeddings ----
@@ -351,12 +364,12 @@ def test_the_input_may_be_deleted(scripted):
 
 def test_the_higher_priority_goes_first(scripted):
     server = scripted(slots=2, replies=SLOW)
-    low = create(server, [{"request": ask("slow")} for _ in range(10)], priority=-5)
+    low = create(server, [{"request": ask("slow")} for _ in range(6)], priority=-5)
     wait(server, low, {"RUNNING"})
     high = wait(server, create(server, [{"request": ask("slow")} for _ in range(3)], priority="7"), seconds=5)
     assert state(high) == "SUCCEEDED" and high["metadata"]["priority"] == "7"
     assert state(get(server, low["name"])) == "RUNNING"
-    assert stats(wait(server, low)) == {"request": 10, "successful": 10}
+    assert stats(wait(server, low)) == {"request": 6, "successful": 6}
 
 
 def test_names_and_priorities_change(scripted):

@@ -1,0 +1,17 @@
+# First upload the file using the Files API, then use the URI:
+# Specifies the API revision to avoid breaking changes when they become default
+curl -X POST "https://generativelanguage.googleapis.com/v1beta/interactions" \
+-H "x-goog-api-key: $GEMINI_API_KEY" \
+-H 'Content-Type: application/json' \
+-H "Api-Revision: 2026-05-20" \
+-d '{
+"model": "gemini-3-flash-preview",
+"input": [
+{"type": "text", "text": "Tell me about this instrument"},
+{
+"type": "image",
+"uri": "YOUR_FILE_URI",
+"mime_type": "image/jpeg"
+}
+]
+}'

@@ -1,0 +1,8 @@
+# This will only work for SDK newer than 2.0.0
+from google import genai
+client = genai.Client()
+interaction = client.interactions.create(
+    model="gemini-3-flash-preview",
+    input="How does AI work?"
+)
+print(interaction.steps[-1].content[0].text)
