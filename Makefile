@@ -62,7 +62,7 @@ CFLAGS_index/vectors = -O3 -march=native
 CFLAGS_train/wide = -O3 -march=native -Wno-psabi
 
 .DEFAULT_GOAL := help
-.PHONY: help build unit test run readers lint asan tsan fuzz fuzzers bench bench-batches bench-caches bench-files bench-mind bench-step bench-train bench-tuned soak coverage format clean \
+.PHONY: help build unit test run readers lint asan tsan fuzz fuzzers bench bench-batches bench-caches bench-files bench-mind bench-search bench-step bench-train bench-tuned soak coverage format clean \
         objects tests models sanitized
 .DELETE_ON_ERROR:
 
@@ -135,6 +135,9 @@ bench-tuned: build ## what tuning teaches: right answers on held-out examples, b
 
 bench-batches: build ## what a batch costs the clients beside it (ARGS="--model NAME")
 	@$(PYTHON) scripts/bench_batches.py --pollux build/pollux $(ARGS)
+
+bench-search: build ## what a search of 10,000 passages costs (ARGS="--chunks 100000 --real")
+	@$(PYTHON) scripts/bench_search.py --pollux build/pollux $(ARGS)
 
 bench-mind: build $(B)/hold ## the same for schemas; calls that are right, by category
 	@$(PYTHON) scripts/bench_mind.py --pollux build/pollux --peer "$$(scripts/engine.sh --peer)" $(ARGS)
