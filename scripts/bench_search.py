@@ -63,6 +63,11 @@ def call_get(server, path):
     return json.loads(server.getresponse().read())
 
 
+def cpu_ms(pid):
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--pollux", default="build/pollux")
@@ -85,16 +90,17 @@ def main():
             since = time.monotonic()
             fill(server, store, rng, words, args.chunks)
             filled = time.monotonic() - since
-            times, n_found = [], 0
+            times, n_found, cpu = [], 0, cpu_ms(s.process.pid)
             for _ in range(args.queries):
                 question = draw(rng, words, rng.randint(3, 10))
                 since = time.monotonic()
                 n_found += len(call(server, "POST", f"/v1beta/{store}:query", {"query": question})["passages"])
                 times.append((time.monotonic() - since) * 1000)
             times.sort()
-            print(f"| passages | filled in s | found | median ms | p95 ms | worst ms | memory MB |\n|---|---|---|---|---|---|---|\n"
+            cpu = (cpu_ms(s.process.pid) - cpu) / args.queries
+            print(f"| passages | filled in s | found | median ms | p95 ms | worst ms | CPU ms each | memory MB |\n|---|---|---|---|---|---|---|---|\n"
                   f"| {args.chunks} | {filled:.1f} | {n_found / args.queries:.1f} | {times[len(times) // 2]:.1f} | "
-                  f"{times[int(len(times) * 0.95)]:.1f} | {times[-1]:.1f} | {s.rss_mb:.0f} |")
+                  f"{times[int(len(times) * 0.95)]:.1f} | {times[-1]:.1f} | {cpu:.1f} | {s.rss_mb:.0f} |")
             server.close()
 
 

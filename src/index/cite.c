@@ -11,9 +11,11 @@ enum {
 };
 
 /* How much of the score is the cosine's when there is one; what is enough; and how near
- * to a sentence's best source another one must be to stand beside it. */
+ * to a sentence's best source another one must be to stand beside it. With the default
+ * embedding model, 11 sentences of ours that passages say in other words score 0.66 to
+ * 0.93, and 13 that they do not, half of them about the same things, 0.05 to 0.52. */
 #define COSINE_PART 0.5
-#define ENOUGH 0.5
+#define ENOUGH 0.55
 #define BESIDE 0.85
 
 struct sentence {
