@@ -689,8 +689,10 @@ static bool load_all(struct index *index, struct arena *arena, struct error *err
 static bool load(struct index *index, struct error *err)
 {
     struct arena *arena = arena_open();
+    pthread_rwlock_wrlock(&index->reading); /* before the store's, as a search does */
     bool good = store_begin(index->store, err);
     good = good && store_end(index->store, load_all(index, arena, err), err);
+    pthread_rwlock_unlock(&index->reading);
     arena_close(arena);
     return good;
 }

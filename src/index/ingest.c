@@ -203,7 +203,6 @@ void index_hold(struct index *index, const struct index_document *document, int6
                 int n, int n_dims, const float *vectors)
 {
     struct error ignored;
-    pthread_rwlock_wrlock(&index->reading);
     vectors_remove(&index->vectors, document->number);
     struct held *held = vectors_add(&index->vectors, document->number, first, n, n_dims,
                                     vectors, document->store);
@@ -213,7 +212,6 @@ void index_hold(struct index *index, const struct index_document *document, int6
         if (!json_read(&metadata_type, held->metadata, held->meta, held->arena, &ignored))
             held->meta = NULL;
     }
-    pthread_rwlock_unlock(&index->reading);
 }
 
 static bool commit(struct job *job, struct error *err)
@@ -230,8 +228,11 @@ static bool commit(struct job *job, struct error *err)
                    write_passages(job, &first, err) && write_state(job, first, err);
         good = store_end(index->store, good, err);
     }
-    if (good && is_there)
+    if (good && is_there) {
+        pthread_rwlock_wrlock(&index->reading);
         index_hold(index, &job->document, first, (int)job->n, job->n_dims, job->vectors);
+        pthread_rwlock_unlock(&index->reading);
+    }
     pthread_mutex_unlock(&index->change);
     return good;
 }

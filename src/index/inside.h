@@ -8,8 +8,8 @@
 #include <stdatomic.h>
 
 /* Locks, in the order in which they are taken: `change` round whatever commits passages
- * or takes them away and then tells `vectors`, so that both always agree in the end;
- * `reading` for the vectors; then blobs' and the store's own. */
+ * or takes them away and then tells `vectors`, so that both always agree in the end; the
+ * blobs'; `reading` for the vectors; the store's own. */
 struct index {
     struct store *store;
     struct files *files;
@@ -39,7 +39,7 @@ bool index_start(struct index *index, struct error *err);
 void index_wake(struct index *index);
 void index_stop(struct index *index);
 
-/* Puts a document that was committed among the vectors. Under `change`. */
+/* Puts a document that was committed among the vectors. Under `change` and `reading`. */
 void index_hold(struct index *index, const struct index_document *document, int64_t first,
                 int n, int n_dims, const float *vectors);
 
