@@ -246,6 +246,73 @@ static void a_query_is_never_an_operator(void **state)
             fail_msg("%s: %s", queries[i], err.message);
 }
 
+/* ---- many at once ---- */
+
+struct hand {
+    pthread_t thread;
+    struct text store, file;
+    bool searches;
+    int n_wrong;
+};
+
+static bool add_and_delete(struct hand *hand, struct arena *own)
+{
+    struct error wrong;
+    struct index_document made;
+    const struct index_wish wish = {.display_name = TEXT("n")};
+    return index_import(docs, hand->store, hand->file, &wish, own, &made, &wrong) &&
+           (index_wait(docs, 20) || true) &&
+           index_document_delete(docs, hand->store, made.id, true, &wrong);
+}
+
+static bool find_the_one_that_stays(struct hand *hand, struct arena *own)
+{
+    struct error wrong;
+    struct passage *found;
+    int n;
+    const struct index_query query = {
+        .text = TEXT("steady words"), .stores = &hand->store, .n_stores = 1, .top = 50};
+    if (!index_search(docs, &query, own, &found, &n, &wrong) || n < 1)
+        return false;
+    for (int i = 0; i < n; i++)
+        if (!text_is(found[i].text, "steady words") &&
+            !text_is(found[i].text, "fleeting words"))
+            return false;
+    return text_is(found[0].title, "stays");
+}
+
+static void *work_hard(void *arg)
+{
+    struct hand *hand = arg;
+    for (int i = 0; i < 40; i++) {
+        struct arena *own = arena_open();
+        hand->n_wrong +=
+            !(hand->searches ? find_the_one_that_stays : add_and_delete)(hand, own);
+        arena_close(own);
+    }
+    return NULL;
+}
+
+static void many_add_delete_and_search_at_once(void **state)
+{
+    (void)state;
+    struct hand hands[6];
+    struct text id = make_store("a");
+    put(id, "stays", "steady words", NULL);
+    assert_true(index_wait(docs, 10000));
+    struct text file = file_of(TEXT("fleeting words"));
+    for (int i = 0; i < 6; i++) {
+        hands[i] = (struct hand){.store = id, .file = file, .searches = i % 2};
+        assert_int_equal(pthread_create(&hands[i].thread, NULL, work_hard, &hands[i]), 0);
+    }
+    for (int i = 0; i < 6; i++) {
+        pthread_join(hands[i].thread, NULL);
+        assert_int_equal(hands[i].n_wrong, 0);
+    }
+    assert_true(index_wait(docs, 10000));
+    assert_int_equal(docs->vectors.n, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -262,6 +329,7 @@ int main(void)
         TEST(pages_of_documents_join_to_all),
         TEST(the_nearest_are_the_nearest),
         TEST(a_query_is_never_an_operator),
+        TEST(many_add_delete_and_search_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
