@@ -4,6 +4,7 @@
 #include "chat/prompt.h"
 #include "engine/llm.h"
 #include "engine/tokens.h"
+#include <stdint.h>
 
 struct words {
     struct engine engine; /* first: the engine's functions find the rest by it */
@@ -67,6 +68,26 @@ void words_close(struct words *words)
     arena_close(words->arena);
 }
 
+/* The token that ends an answer: one that ends, and that the template itself writes; a
+ * model may have several, and the usual one need not be the template's. */
+static int32_t end_of(const struct words *words)
+{
+    const struct llm_info *info = llm_info(words->llm);
+    struct text template = info->template;
+    int32_t usual = llm_usual_end(words->llm), found = usual;
+    for (int i = 0; i < info->n_specials; i++) {
+        int32_t id = info->special_ids[i];
+        if (!llm_is_end(words->llm, id) ||
+            text_find(template, info->specials[i], 0) == SIZE_MAX)
+            continue;
+        if (id == usual)
+            return usual;
+        if (found == usual || text_same(info->specials[i], info->eos))
+            found = id;
+    }
+    return found;
+}
+
 bool words_example(const struct words *words, struct text input, struct text output,
                    struct arena *arena, struct example *example, struct error *err)
 {
@@ -81,7 +102,7 @@ bool words_example(const struct words *words, struct text input, struct text out
     example->tokens = arena_array(arena, int32_t, (size_t)(n + n_answer + 1));
     memcpy(example->tokens, prompt.tokens, sizeof(int32_t) * (size_t)n);
     llm_tokenize(words->llm, output, false, example->tokens + n, n_answer);
-    example->tokens[n + n_answer] = llm_usual_end(words->llm);
+    example->tokens[n + n_answer] = end_of(words);
     example->n_prompt = n;
     example->n = n + n_answer + 1;
     return n > 0 || error_set(err, ERROR_FAILED_PRECONDITION,
