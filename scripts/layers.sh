@@ -13,12 +13,12 @@ BEGIN {
     may["model"]  = "base json"
     may["kernel"] = ""
     may["engine"] = "base json http model kernel"
-    may["tool"]   = "base json http store"
-    may["chat"]   = "base json engine tool media"
+    may["tools"]  = "base json http store media"
+    may["chat"]   = "base json engine tools media"
     may["tune"]   = "base json engine store"
     may["files"]  = "base store"
     may["interactions"] = "base store"
-    may["api"]    = "base json http store files interactions model engine tool media chat tune"
+    may["api"]    = "base json http store files interactions model engine tools media chat tune"
     may["cli"]    = "base json http media model"
 }
 FNR == 1 {
