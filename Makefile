@@ -175,6 +175,7 @@ $(B)/obj/%.o: src/%.cc Makefile | $(ENGINE_STAMP)
 # What .incbin takes in, the compiler's own dependency file does not know.
 $(B)/obj/model/catalogue.o: models/catalogue.json scripts/pull.py scripts/bert_gguf.py
 $(B)/obj/media/media.o: src/media/readers/read.py
+$(B)/obj/tools/code.o: src/tools/python/run.py
 
 $(B)/libpollux.a: $(call objects,$(MODULES))
 	@rm -f $@

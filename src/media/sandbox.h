@@ -56,6 +56,7 @@ struct sandbox_limits {
     int64_t address; /* bytes of address space, of each process */
     int64_t scratch; /* bytes in /tmp */
     size_t output;   /* bytes on standard output, and as many on standard error */
+    size_t apart;    /* bytes on descriptor 3; 0: it has none */
     int n_processes; /* threads count */
 };
 
@@ -75,6 +76,7 @@ struct sandbox_result {
     enum sandbox_outcome outcome;
     int status; /* exit status, 128 + the signal's number */
     struct buf out, err;
+    struct buf apart; /* what it said on descriptor 3 */
     int64_t ms;
     struct error error; /* NO_START: why */
 };
