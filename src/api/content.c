@@ -7,6 +7,7 @@
 #include "api/tools.h"
 #include "chat/shape.h"
 #include "files/files.h"
+#include "tools/code.h"
 #include <float.h>
 #include <stdio.h>
 
@@ -70,6 +71,33 @@ static bool read_result(const struct reader *r, const struct wire_result *from,
     const char *here = arena_printf(r->arena, "%s.function_response", path).at;
     *part = (struct part){.kind = PART_RESULT, .id = from->id, .name = from->name};
     return read_object(r, from->response, here, "response", &part->json);
+}
+
+/* Code that the server ran, and what came of it: a call of the tool and its result, in
+ * the words that the model was told (tools/tool.h). */
+static void read_code(const struct reader *r, const struct wire_code *from,
+                      struct part *part)
+{
+    *part = (struct part){
+        .kind = PART_CALL,
+        .id = from->id,
+        .name = TEXT(CODE_NAME),
+        .json = code_args(from->code, r->arena),
+        .of_server = true,
+    };
+}
+
+static void read_outcome(const struct reader *r, const struct wire_outcome *from,
+                         struct part *part)
+{
+    struct text output = from->output.at ? from->output : TEXT("");
+    *part = (struct part){
+        .kind = PART_RESULT,
+        .id = from->id,
+        .name = TEXT(CODE_NAME),
+        .json = tool_said(output, from->outcome > WIRE_OUTCOME_OK, r->arena),
+        .of_server = true,
+    };
 }
 
 static const struct wire_blob *blob_of(const struct wire_part *from)
@@ -137,7 +165,8 @@ static bool read_part(const struct reader *r, const struct wire_part *from,
                       const char *path, struct part *part)
 {
     int n_data = (from->text.at != NULL) + (from->call != NULL) + (from->result != NULL) +
-                 (from->blob != NULL) + (from->image != NULL) + (from->file != NULL);
+                 (from->blob != NULL) + (from->image != NULL) + (from->file != NULL) +
+                 (from->code != NULL) + (from->outcome != NULL);
     if (n_data == 0 && !is_empty_text(from))
         return error_at(r->err, path,
                         "* GenerateContentRequest.%s.data: required oneof field 'data' "
@@ -150,6 +179,8 @@ static bool read_part(const struct reader *r, const struct wire_part *from,
                         path,
                         from->file      ? "fileData"
                         : blob_of(from) ? "inlineData"
+                        : from->outcome ? "codeExecutionResult"
+                        : from->code    ? "executableCode"
                         : from->result  ? "functionResponse"
                                         : "functionCall");
     if (from->file)
@@ -160,6 +191,12 @@ static bool read_part(const struct reader *r, const struct wire_part *from,
         return error_at(r->err, path,
                         "Video metadata should only be specified while the video data is "
                         "presented in inline_data or file_data.");
+    if (from->code)
+        read_code(r, from->code, part);
+    else if (from->outcome)
+        read_outcome(r, from->outcome, part);
+    if (from->code || from->outcome)
+        return true;
     if (from->call)
         return read_call(r, from->call, path, part);
     if (from->result)
@@ -242,7 +279,8 @@ static bool read_contents(const struct reader *r)
 struct open_calls {
     struct part **calls; /* those not answered yet first */
     int n, n_open;
-    bool more; /* the turn before was the model's, too */
+    bool more;         /* the turn before was the model's, too */
+    struct part *code; /* the last that was run, if its result has not come yet */
 };
 
 static bool note_call(const struct reader *r, struct open_calls *open, struct part *call,
@@ -296,10 +334,39 @@ static bool match_result(const struct reader *r, struct open_calls *open,
     return true;
 }
 
+/* The server ran it in the model's turn, so both stand there; a result finds the code
+ * that is right before it. */
+static bool match_own(const struct reader *r, struct open_calls *open, enum role role,
+                      struct part *part, const char *path)
+{
+    if (role != ROLE_MODEL)
+        return error_at(r->err, path,
+                        "Code and its result are the model's: their turn must have the "
+                        "role model.");
+    if (part->kind == PART_CALL) {
+        open->code = part;
+        return true;
+    }
+    if (!open->code)
+        return error_at(r->err, path,
+                        "A code execution result must follow its executable code.");
+    if (part->id.len > 0 && open->code->id.len > 0 &&
+        !text_same(part->id, open->code->id))
+        return error_at(r->err, path,
+                        "A code execution result must follow its executable code: that "
+                        "before it has the id '%.*s'.",
+                        TEXT_ARG(text_slice(open->code->id, 0, 100)));
+    part->id = open->code->id = open->code->id.len > 0 ? open->code->id : part->id;
+    open->code = NULL;
+    return true;
+}
+
 static bool match_part(const struct reader *r, struct open_calls *open, enum role role,
                        struct part *part, const char *path)
 {
     bool model = role == ROLE_MODEL;
+    if (part->of_server)
+        return match_own(r, open, role, part, path);
     switch (part->kind) {
     case PART_CALL:
         return model ? note_call(r, open, part, path)
@@ -336,6 +403,68 @@ static bool match_contents(const struct reader *r)
         }
     }
     return true;
+}
+
+/* ---- what the server ran ---- */
+
+static bool ran_code(const struct turn_of *turn)
+{
+    for (int i = 0; i < turn->n_parts; i++)
+        if (turn->parts[i].of_server && turn->parts[i].kind == PART_RESULT)
+            return true;
+    return false;
+}
+
+/* Pictures that code drew the model did not see. */
+static bool is_drawn(const struct turn_of *turn, int i)
+{
+    while (i > 0 && turn->parts[i].kind == PART_MEDIA)
+        i--;
+    return turn->parts[i].of_server && turn->parts[i].kind == PART_RESULT;
+}
+
+/* On the wire a model's turn holds what the server gave it in between; to the model these
+ * were turns of their own, as results of functions are. */
+static void split_turn(const struct reader *r, const struct turn_of *turn, int nth)
+{
+    for (int i = 0; i < turn->n_parts; i++) {
+        struct part *part = &turn->parts[i];
+        bool result = part->of_server && part->kind == PART_RESULT;
+        enum role role = result ? ROLE_USER : ROLE_MODEL;
+        if (part->kind == PART_MEDIA && is_drawn(turn, i))
+            continue;
+        if (part->kind == PART_MEDIA)
+            part->media->path =
+                arena_printf(r->arena, "contents[%d].parts[%d]", nth, i).at;
+        struct turn_of *last = &r->chat->turns[r->chat->n_turns - 1];
+        if (i == 0 || last->role != role) {
+            last = &r->chat->turns[r->chat->n_turns++];
+            *last = (struct turn_of){role, part, 0};
+        }
+        last->parts[last->n_parts++] = *part;
+    }
+}
+
+static void split_turns(const struct reader *r)
+{
+    const struct turn_of *turns = r->chat->turns;
+    int n = r->chat->n_turns;
+    size_t room = 1;
+    bool any = false;
+    for (int i = 0; i < n; i++) {
+        any = any || ran_code(&turns[i]);
+        room += (size_t)turns[i].n_parts + 1;
+    }
+    if (!any)
+        return;
+    r->chat->turns = arena_array(r->arena, struct turn_of, room);
+    r->chat->n_turns = 0;
+    for (int i = 0; i < n; i++) {
+        if (ran_code(&turns[i]))
+            split_turn(r, &turns[i], i);
+        else
+            r->chat->turns[r->chat->n_turns++] = turns[i];
+    }
 }
 
 /* Several parts are one text, with a line break between them. */
@@ -600,7 +729,10 @@ bool content_chat(const struct wire_generate *request, const struct content_rule
                   struct arena *arena, struct chat *chat, struct error *err)
 {
     struct reader reader = {request, rules, arena, chat, err};
-    return read_contents(&reader) && match_contents(&reader) && read_system(&reader) &&
-           tools_read(request, arena, chat, err) && read_safety(&reader) &&
-           read_config(&reader);
+    if (!read_contents(&reader) || !match_contents(&reader) || !read_system(&reader) ||
+        !tools_read(request, rules->tools, arena, chat, err) || !read_safety(&reader) ||
+        !read_config(&reader))
+        return false;
+    split_turns(&reader);
+    return tools_check(chat, CONFIG "candidate_count", err);
 }

@@ -13,6 +13,7 @@
 struct content_rules {
     bool thinks; /* was trained to think before it answers */
     struct api_defaults defaults;
+    const struct toolbox *tools; /* NULL: the server has none */
 };
 
 /* What dialects share: the tokens that a level of thinking gives (enum wire_level; -1: as

@@ -26,6 +26,7 @@
 #include "api/message.h"
 #include "api/models.h"
 #include "base/log.h"
+#include "chat/rounds.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -58,7 +59,7 @@ struct generation {
     struct chat chat;
     struct prompt prompt;
 
-    struct turn *turn; /* NULL: must not be cancelled any more */
+    struct rounds *turn; /* NULL: must not be cancelled any more */
     struct answer *answer;
     bool scripted;
     bool spoken[WIRE_CANDIDATES];
@@ -109,7 +110,7 @@ static void conclude(struct generation *g, const char *end)
     if (g->answer)
         log_turn(g, end);
     if (g->turn)
-        turn_cancel(g->turn);
+        rounds_cancel(g->turn);
 }
 
 static void on_gone(struct call *call)
@@ -358,8 +359,16 @@ static void start_turn(struct generation *g)
     g->answer = answer_open(g->arena, &options);
     g->scripted = info->scripted;
     g->running = true;
-    g->turn =
-        turn_start(g->api->runner, &g->chat, &g->prompt, g->arena, on_event, g, &g->err);
+    const struct rounds_spec spec = {
+        .runner = g->api->runner,
+        .box = g->api->options.tools,
+        .chat = &g->chat,
+        .prompt = &g->prompt,
+        .arena = g->arena,
+        .on = on_event,
+        .arg = g,
+    };
+    g->turn = rounds_start(&spec, &g->err);
     if (g->turn) {
         g->call->logged = true;
     } else {
@@ -414,6 +423,7 @@ static void decode(struct generation *g)
     const struct content_rules rules = {
         .thinks = prompter_thinks(runner_prompter(g->api->runner)),
         .defaults = g->api->options.defaults,
+        .tools = g->api->options.tools,
     };
     g->chat.model = g->name;
     g->good =

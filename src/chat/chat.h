@@ -41,7 +41,8 @@ struct part {
     struct text name;         /* CALL, RESULT: the function */
     struct part_media *media; /* MEDIA; TEXT that was MEDIA; else NULL */
     struct text json; /* CALL: arguments; RESULT: response; an object, compact JSON */
-    const struct tool *tool; /* CALL, RESULT: the server's own; NULL: the client's */
+    const struct tool *tool; /* CALL, RESULT under way: the server's own; else NULL */
+    bool of_server;          /* the same of the past */
     const struct tool_result *result; /* RESULT that the tool has just given; else NULL */
 };
 
