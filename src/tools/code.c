@@ -91,7 +91,7 @@ static bool ready(const struct tool *tool, struct error *err)
     if (code->config.off)
         return error_set(err, ERROR_INVALID_ARGUMENT,
                          "code execution is switched off on this server "
-                         "(--code-execution off)");
+                         "(--no-code-execution)");
     if (!code->sandbox)
         return error_set(err, ERROR_INVALID_ARGUMENT,
                          "code execution (--code-execution) needs a sandbox, and this "

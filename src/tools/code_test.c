@@ -380,7 +380,7 @@ static void off_means_off(void **state)
     const struct code_config config = {.off = true, .memory_mb = MEMORY_MB};
     struct code *none = code_open(&config);
     assert_false(code_tool(none)->ready(code_tool(none), &err));
-    assert_non_null(strstr(err.message, "--code-execution"));
+    assert_non_null(strstr(err.message, "code-execution"));
     code_close(none);
     char *path = strdup(getenv("PATH"));
     setenv("PATH", "/nowhere", 1);

@@ -3,16 +3,14 @@
 import pytest
 
 PART = [
-    # proves: G021 G024 G025 G026 G034 J005
+    # proves: G021 G026 G034 J005
     {"fileData": {"fileUri": "gs://bucket/object"}}, {"file_data": {"mime_type": "text/plain", "file_uri": "http://a/b"}},
-    {"executableCode": {"language": "PYTHON", "code": "1"}},
-    {"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": "1"}},
     {"toolCall": {"id": "1"}}, {"toolResponse": {"id": "1"}},
 ]
 TOOL = [
-    # proves: G038 G039 G040 G041 G042 G043 G044 G045
-    "codeExecution", "googleSearch", "googleSearchRetrieval", "urlContext", "googleMaps", "fileSearch",
-    "computerUse", "mcpServers", "code_execution", "google_search",
+    # proves: G039 G040 G041 G042 G043 G044 G045
+    "googleSearch", "googleSearchRetrieval", "urlContext", "googleMaps", "fileSearch",
+    "computerUse", "mcpServers", "google_search",
 ]
 CONFIG = [
     # proves: G081 G087 G088 G089 G090 J012
