@@ -57,7 +57,7 @@ CFLAGS_engine/sample = -march=native -Wno-psabi
 CFLAGS_kernel/panel = -O3 -march=native
 
 .DEFAULT_GOAL := help
-.PHONY: help build unit test run readers lint asan tsan fuzz fuzzers bench bench-files bench-mind bench-step soak coverage format clean \
+.PHONY: help build unit test run readers tools lint asan tsan fuzz fuzzers bench bench-files bench-mind bench-step soak coverage format clean \
         objects tests models sanitized
 .DELETE_ON_ERROR:
 
@@ -73,6 +73,9 @@ run: ## install what is missing, build, start the server (ARGS="--port 9000", MO
 	@case "$(ARGS)" in *--embedding-model*|*--script*) ;; \
 	*) [ -f $(CACHE)/models/$(EMBEDDER)-f16.gguf ] || build/pollux pull $(EMBEDDER) ;; esac
 	@exec build/pollux serve $(if $(findstring --model,$(ARGS))$(findstring --script,$(ARGS)),,--model $(MODEL)) $(ARGS)
+
+tools: ## what code that a model writes can import: numpy, pandas, matplotlib, sympy
+	@scripts/setup.sh tools
 
 readers: ## what reads images, PDFs, sound and video for a model without senses
 	@scripts/setup.sh readers

@@ -47,7 +47,8 @@ struct rounds {
     struct error end_error;
     struct tool_result result;
     struct text said_result;
-    bool good; /* the next prompt; else err says why not */
+    int n_said_result; /* tokens */
+    bool good;         /* the next prompt; else err says why not */
     struct error err;
 
     /* of the rounds before */
@@ -250,6 +251,8 @@ static void run_tool(struct work *work)
     r->result = (struct tool_result){.words = TEXT("")};
     function->tool->run(function->tool, &call, &r->result);
     r->said_result = tool_said(r->result.words, r->result.outcome != TOOL_OK, r->arena);
+    r->n_said_result =
+        engine_tokenize(runner_engine(r->spec.runner), r->said_result, false, NULL, 0);
 }
 
 static void end_tool(struct work *work)
@@ -260,6 +263,7 @@ static void end_tool(struct work *work)
         return;
     }
     const struct held *held = (struct held *)r->held.at + r->at++;
+    r->n_tools += r->n_said_result;
     struct part *part = add(&r->results, r->arena, sizeof *part);
     *part = (struct part){
         .kind = PART_RESULT,
@@ -344,9 +348,6 @@ static void next_turn(struct work *work)
         tell_end(r, FINISH_ERROR, &r->err);
         return;
     }
-    int n_tools = r->prompt.n_tokens - r->n_prompt - r->n_output;
-    if (n_tools > r->n_tools)
-        r->n_tools = n_tools;
     if (r->prompt.n_tokens > n_ctx - 1) { /* the context's end is an answer's, too */
         tell_end(r, FINISH_MAX_TOKENS, NULL);
         return;

@@ -28,7 +28,7 @@ struct turn_event {
     enum finish finish;     /* TURN_END */
     int64_t queued_us, prefill_us, decode_us; /* TURN_END: in the engine */
     bool bad_call;                            /* TURN_END: a call was malformed */
-    int n_tools;         /* of rounds.h: tokens of what tools gave, in later prompts */
+    int n_tools;                              /* of rounds.h: tokens of what tools gave */
     bool too_many_calls; /* TURN_END, of rounds.h: it would not stop calling tools */
     const struct error *error; /* TURN_END with FINISH_ERROR; with SAFETY and BLOCKED its
                                 * `message` is the reason's name, NULL: SAFETY */
