@@ -17,9 +17,9 @@ from sdk.seeds.test_pages import DOGS, PAGES
 
 HERE = Path(__file__).parent
 SAMPLES = sorted((HERE / "restored").iterdir())
-LINES = {"text": 197, "chat": 633, "json": 813, "functions": 1076, "config": 1390, "safety": 1499, "system": 1614}
+LINES = {"text": 197, "chat": 633, "json": 813, "functions": 1076, "config": 1390, "safety": 1499, "system": 1614, "code": 1011}
 SAYS = {"text": "magic backpack", "chat": DOGS, "json": "Snickerdoodle", "functions": "2508", "config": "agic backpack",
-        "safety": "Soccer Club", "system": "Meow."}
+        "safety": "Soccer Club", "system": "Meow.", "code": "5117"}
 
 
 def topic(path):
@@ -29,7 +29,7 @@ def topic(path):
 @pytest.mark.timeout(120 * PATIENCE)
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda p: p.name)
 def test_sample(server, path):
-    """proves: X018 X020"""
+    """proves: X018 X019 X020"""
     done = subprocess.run([sys.executable, HERE / "legacy_python.py", path], env={**os.environ, "BASE": server.base},
                           capture_output=True, text=True, timeout=100 * PATIENCE, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stderr
