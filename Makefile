@@ -20,11 +20,13 @@ MAKEFLAGS += -j$(shell nproc)
 endif
 
 ENGINE := $(shell scripts/engine.sh --where)
-ENGINE_STAMP := $(if $(LLAMA_PREFIX),$(ENGINE)/include/llama.h,$(ENGINE)/stamp)
+ENGINE_STAMP := $(if $(LLAMA_PREFIX),$(ENGINE)/include/llama.h,$(ENGINE)/mtmd-stamp)
 RUST := build/libpollux_rust.a
 PACKAGES := libmicrohttpd json-c zlib libcurl libedit sqlite3 libcrypto libseccomp
 
-SOURCES := $(sort $(shell find src -name '*.c'))
+# A libllama of the owner's may come without libmtmd: then no model sees.
+SIGHT := $(if $(LLAMA_PREFIX),$(if $(wildcard $(ENGINE)/include/mtmd.h),sight,sight_none),sight)
+SOURCES := $(filter-out $(if $(filter sight,$(SIGHT)),src/engine/sight_none.c,src/engine/sight.c),$(sort $(shell find src -name '*.c')))
 TESTS   := $(filter %_test.c,$(SOURCES))
 FUZZERS := $(filter %_fuzz.c,$(SOURCES))
 MODULES := $(filter-out src/main.c $(TESTS) $(FUZZERS),$(SOURCES)) src/kernel/plug.cc
@@ -44,7 +46,7 @@ ALL_CXXFLAGS = -std=c++17 -D_GNU_SOURCE $(OPT) -Wall -Wextra -Werror -Wshadow $(
 # Libraries that a program does not use are not linked. A libllama of the owner's may lack parts.
 LIBS = -L$(ENGINE)/lib \
     $(if $(LLAMA_PREFIX),-Wl$(comma)-rpath$(comma)$(ENGINE)/lib) \
-    $(patsubst %,-l%,$(foreach l,llama ggml ggml-cpu ggml-base,$(if \
+    $(patsubst %,-l%,$(foreach l,$(if $(filter sight,$(SIGHT)),mtmd) llama ggml ggml-cpu ggml-base,$(if \
         $(or $(if $(LLAMA_PREFIX),,all),$(wildcard $(ENGINE)/lib/lib$l.*)),$l))) \
     $(RUST) -Wl,--as-needed $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) \
     -lstdc++ -lgomp -lpthread -lm -ldl
@@ -53,11 +55,13 @@ comma := ,
 # Flags of one file. The sampler's loops over the vocabulary are as wide as this CPU's registers
 # (libllama is built for this CPU as well).
 CFLAGS_cli/version = -DPOLLUX_ENGINE='"libllama $(notdir $(ENGINE))"'
+CFLAGS_engine/llm = $(CFLAGS_cli/version)
 CFLAGS_engine/sample = -march=native -Wno-psabi
 CFLAGS_kernel/panel = -O3 -march=native
+CFLAGS_train/wide = -O3 -march=native -Wno-psabi
 
 .DEFAULT_GOAL := help
-.PHONY: help build unit test run readers tools lint asan tsan fuzz fuzzers bench bench-files bench-mind bench-step soak coverage format clean \
+.PHONY: help build unit test run readers tools lint asan tsan fuzz fuzzers bench bench-batches bench-caches bench-files bench-mind bench-step bench-train bench-tuned soak coverage format clean \
         objects tests models sanitized
 .DELETE_ON_ERROR:
 
@@ -117,9 +121,22 @@ fuzz: ## run every fuzz target (FUZZ_SECONDS=60 each; F=json/schema for one)
 bench: build ## Pollux and llama-server, interleaved, as ratios
 	@$(PYTHON) scripts/bench.py --pollux build/pollux --peer "$$(scripts/engine.sh --peer)" $(ARGS)
 	@$(if $(ARGS),,$(PYTHON) scripts/bench_files.py --pollux build/pollux)
+	@$(if $(ARGS),,$(PYTHON) scripts/bench_caches.py --pollux build/pollux --model $(MODEL))
+
+bench-caches: build ## first token with a cache: cold, warm, after a restart (ARGS="--tokens 4096 --rounds 3")
+	@$(PYTHON) scripts/bench_caches.py --pollux build/pollux --model $(MODEL) $(ARGS)
 
 bench-files: build ## uploads against a plain copy (ARGS="--mb 512 --rounds 5")
 	@$(PYTHON) scripts/bench_files.py --pollux build/pollux $(ARGS)
+
+bench-train: build ## training against PyTorch + PEFT: losses, speed, memory
+	@$(PYTHON) scripts/bench_train.py --pollux build/pollux $(ARGS)
+
+bench-tuned: build ## what tuning teaches: right answers on held-out examples, before and after
+	@$(PYTHON) scripts/bench_tuned.py --pollux build/pollux --peer "$$(scripts/engine.sh --peer)" $(ARGS)
+
+bench-batches: build ## what a batch costs the clients beside it (ARGS="--model NAME")
+	@$(PYTHON) scripts/bench_batches.py --pollux build/pollux $(ARGS)
 
 bench-mind: build $(B)/hold ## the same for schemas; calls that are right, by category
 	@$(PYTHON) scripts/bench_mind.py --pollux build/pollux --peer "$$(scripts/engine.sh --peer)" $(ARGS)
@@ -216,7 +233,7 @@ $(B)/tidy/%: $(B)/obj/%.o .clang-tidy
 	    { grep -v 'warnings generated' $@.log; exit 1; }
 	@touch $@
 
-$(ENGINE)/stamp:
+$(ENGINE)/mtmd-stamp:
 	@scripts/engine.sh >/dev/null
 
 # Cargo's own folder is shared by checkouts; what it leaves there is copied under a lock.

@@ -51,7 +51,7 @@ esac
 
 peer=$prefix/tree/bin/llama-server
 done_already() {
-    [ -f "$prefix/stamp" ] && { [ "$mode" != --peer ] || [ -f "$prefix/peer-stamp" ]; }
+    [ -f "$prefix/stamp" ] && [ -f "$prefix/mtmd-stamp" ] && { [ "$mode" != --peer ] || [ -f "$prefix/peer-stamp" ]; }
 }
 answer() { if [ "$mode" = --peer ]; then echo "$peer"; else echo "$prefix"; fi; }
 
@@ -153,6 +153,13 @@ if [ ! -f "$prefix/stamp" ]; then
     echo "llama-cpp-python $version ${cmake_flags[*]}" >"$prefix/stamp.new"
     sync "$prefix/stamp.new"
     mv "$prefix/stamp.new" "$prefix/stamp"
+fi
+if [ ! -f "$prefix/mtmd-stamp" ]; then
+    say "building libmtmd, by which models see (1 to 3 minutes on 2 cores)"
+    progress ninja -C "$prefix/tree" -j "$jobs" mtmd || die "the build of libmtmd failed"
+    cp "$prefix/src/tools/mtmd/mtmd.h" "$prefix/include/"
+    cp "$prefix/tree/tools/mtmd/libmtmd.a" "$prefix/lib/"
+    touch "$prefix/mtmd-stamp"
 fi
 if [ "$mode" = --peer ] && [ ! -f "$prefix/peer-stamp" ]; then
     say "building llama-server, the peer for benchmarks"

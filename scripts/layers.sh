@@ -15,10 +15,14 @@ BEGIN {
     may["engine"] = "base json http model kernel"
     may["tools"]  = "base json http store media"
     may["chat"]   = "base json engine tools media"
-    may["tune"]   = "base json engine store"
+    may["tuning"] = "base json engine store"
+    may["train"]  = "base json engine kernel chat"
     may["files"]  = "base store"
+    may["fetch"]  = "base"
     may["interactions"] = "base store"
-    may["api"]    = "base json http store files interactions model engine tools media chat tune"
+    may["batches"] = "base store files"
+    may["caches"] = "base store engine"
+    may["api"]    = "base json http store files fetch batches caches interactions model engine tools media chat tuning"
     may["cli"]    = "base json http media model"
 }
 FNR == 1 {
@@ -51,8 +55,8 @@ FNR == 1 {
         bad = 1
     }
 }
-/^[ \t]*#[ \t]*include[ \t]*<(llama|ggml[a-z-]*)\.h>/ && FILENAME !~ /^src\/(engine\/(embed_llm|llm)|kernel\/[a-z_]*test)\./ {
-    printf "%s:%d: only src/engine/llm.c, embed_llm.c and kernel/ include libllama\n", FILENAME, FNR
+/^[ \t]*#[ \t]*include[ \t]*<(llama|mtmd|ggml[a-z-]*)\.h>/ && FILENAME !~ /^src\/(engine\/(embed_llm|llm|sight)|kernel\/[a-z_]*test|train\/[a-z_]*)\./ {
+    printf "%s:%d: only src/engine/llm.c, embed_llm.c, sight.c, kernel/ and train/ include libllama\n", FILENAME, FNR
     bad = 1
 }
 END { exit bad }

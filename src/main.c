@@ -1,6 +1,7 @@
 /* main.c - `pollux COMMAND`: looks the first word up and calls what it names. */
 #include "cli/cli.h"
 #include "serve.h"
+#include "train/job.h"
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +15,8 @@ static int help(int argc, char **argv)
     return CLI_OK;
 }
 
-/* Two settings that libraries read from the environment before main runs, so the server
- * starts itself anew, once. What the owner has set wins.
+/* Two settings that libraries read from the environment before main runs, so what
+ * computes starts itself anew, once. What the owner has set wins.
  *
  * libgomp's threads spin at every barrier, by default for about a millisecond; with
  * another busy process on the machine that makes the model 15 to 30 times slower.
@@ -40,17 +41,12 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    {"serve", serve},
-    {"chat", cli_chat},
-    {"run", cli_run},
-    {"models", cli_models},
-    {"pull", cli_pull},
-    {"doctor", cli_doctor},
-    {"version", cli_version},
-    {"--version", cli_version},
-    {"help", help},
-    {"--help", help},
-    {"-h", help},
+    {"serve", serve},       {"chat", cli_chat},       {"run", cli_run},
+    {"models", cli_models}, {"pull", cli_pull},       {"tune", cli_tune},
+    {"tuned", cli_tuned},   {"train-job", train_job}, /* started by tune and by the
+                                                         server, not by people */
+    {"doctor", cli_doctor}, {"version", cli_version}, {"--version", cli_version},
+    {"help", help},         {"--help", help},         {"-h", help},
 };
 
 int main(int argc, char **argv)
@@ -59,7 +55,7 @@ int main(int argc, char **argv)
         cli_usage(stderr);
         return CLI_USAGE;
     }
-    if (strcmp(argv[1], "serve") == 0)
+    if (strcmp(argv[1], "serve") == 0 || strcmp(argv[1], "train-job") == 0)
         settle_environment(argv);
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
         if (strcmp(argv[1], commands[i].name) == 0)

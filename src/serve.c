@@ -11,12 +11,16 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/queue.h"
+#include "batches/batches.h"
+#include "caches/caches.h"
 #include "cli/command.h"
 #include "media/media.h"
 #include "model/catalogue.h"
 #include "store/store.h"
 #include "tools/code.h"
+#include "tuning/supervisor.h"
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,22 +37,30 @@ enum {
     DISK_WORKERS = 4, /* they wait more than they work */
     READERS = 2,      /* media that are read at once */
     TOOL_WORKERS = 4, /* calls of built-in tools at once */
+    GATHERERS = 4,    /* get files, and read what takes no time */
+    FETCHERS = 8,     /* get URLs; they wait for others' servers */
+    SPEAKING = 4,     /* pieces of answers that are spoken at once */
     MOST_CONNECTIONS = 4096,
-    STREAM_LIMIT = 8 << 20, /* bytes that one slow reader may leave unread */
-    GUARD_CTX = 4096,       /* a judge sees a few thousand bytes at a time */
+    STREAM_LIMIT = 8 << 20,       /* bytes that one slow reader may leave unread */
+    BATCH_MEMORY_DAYS = 30,       /* for so long a batch that has ended is remembered */
+    CACHES_IN_MEMORY = 512 << 20, /* bytes of rows that were read and are in use */
+    GUARD_CTX = 4096,             /* a judge sees a few thousand bytes at a time */
 };
 
 /* ---- the command line ---- */
 
 struct settings {
     const char *host, *model, *models_dir, *data_dir, *script;
-    const char *embedding_model, *guard_model, *guard_script, *blocklist, *readers_dir,
-        *tools_dir;
+    const char *embedding_model, *guard_model, *guard_script, *blocklist, *readers_dir;
+    const char *mmproj, *ocr_languages, *speech_command, *speech_dir;
+    const char *tools_dir;
     int64_t code_timeout, code_memory, tool_rounds;
     int64_t port, media_timeout, threads, ctx, parallel, queue, request_limit,
         idle_timeout;
-    int64_t file_limit, files_total, interaction_days;
-    struct option_list keys;
+    int64_t file_limit, files_total, batch_hours, caches_total, interaction_days,
+        tuning_jobs, fetch_limit, fetch_timeout;
+    struct option_list keys, fetch_allow;
+    int fetch;
     const char *webhook_secret;
     int safety, kernels, media_sandbox, log_format, log_level;
     bool strict_names, open_files, webhook_private, code_execution;
@@ -63,6 +75,8 @@ static const struct option table[] = {
      "port to listen on; 0 takes any free one", NULL},
     {"model", 'm', OPTION_STRING, AT(model), NULL, 0, 0, "NAME|FILE",
      "a model of `pollux models`, or a GGUF file; else the default model", NULL},
+    {"mmproj", 0, OPTION_STRING, AT(mmproj), NULL, 0, 0, "FILE",
+     "the model's projector, a GGUF: pictures are seen by the model and not put into words", NULL},
     {"embedding-model", 0, OPTION_STRING, AT(embedding_model), NULL, 0, 0, "NAME|FILE",
      "the model that makes embeddings, loaded when first asked; else the default one", NULL},
     {"models-dir", 0, OPTION_STRING, AT(models_dir), NULL, 0, 0, "DIR",
@@ -110,6 +124,23 @@ static const struct option table[] = {
      "what scripts/setup.sh tools installed (default ~/.cache/pollux/tools/current)", NULL},
     {"tool-rounds", 0, OPTION_INT, AT(tool_rounds), "8", 1, 100, "N",
      "how often in an answer the model may call built-in tools", NULL},
+    {"ocr-languages", 0, OPTION_STRING, AT(ocr_languages), NULL, 0, 0, "LANGUAGES",
+     "what text in pictures is written in: tesseract's names, eng+deu; else its default", NULL},
+    {"speech-command", 0, OPTION_STRING, AT(speech_command), NULL, 0, 0, "COMMAND",
+     "a program that speaks instead of espeak-ng: reads text, writes WAV; {voice}, {gender}, "
+     "{language}, {pitch} and {rate} in it are filled in", NULL},
+    {"speech-dir", 0, OPTION_STRING, AT(speech_dir), NULL, 0, 0, "DIR",
+     "a folder that it needs; it sees /usr and this, and nothing else", NULL},
+    {"fetch", 0, OPTION_CHOICE, AT(fetch), "public", 0, 0, "WHAT",
+     "URLs that requests name are fetched from the public network, or not at all",
+     "public off"},
+    {"fetch-allow", 0, OPTION_LIST, AT(fetch_allow), NULL, 0, 0, "NET|HOST",
+     "fetch from here as well, although it is not public: 10.1.0.0/16, ::1, media.lan, .lan "
+     "(repeatable)", NULL},
+    {"fetch-limit", 0, OPTION_INT, AT(fetch_limit), "20971520", 1, 1 << 30, "BYTES",
+     "longest that all URLs of one request may be together", NULL},
+    {"fetch-timeout", 0, OPTION_INT, AT(fetch_timeout), "30", 1, 3600, "SECONDS",
+     "a URL that takes longer to arrive is refused", NULL},
     {"api-key", 'k', OPTION_LIST, AT(keys), NULL, 0, 0, "KEY",
      "let in only callers with this key (repeatable); without any, everyone", NULL},
     {"strict-names", 0, OPTION_SWITCH, AT(strict_names), "false", 0, 0, NULL,
@@ -120,6 +151,13 @@ static const struct option table[] = {
      "longest file that may be uploaded", NULL},
     {"files-total", 0, OPTION_INT, AT(files_total), "21474836480", 1, 1LL << 50, "BYTES",
      "room for all uploaded files together", NULL},
+    {"tuning-jobs", 0, OPTION_INT, AT(tuning_jobs), "1", 0, 16, "N",
+     "tuned models that are trained at once; others wait, with 0 all", NULL},
+    {"batch-hours", 0, OPTION_INT, AT(batch_hours), "168", 1, 100000, "HOURS",
+     "a batch that takes longer expires; what is made of it is kept", NULL},
+    {"caches-total", 0, OPTION_INT, AT(caches_total), "10737418240", 0, 1LL << 50, "BYTES",
+     "room on the disk for the model's state of cached contents; those not used for the longest time "
+     "are computed again", NULL},
     {"open-files", 0, OPTION_SWITCH, AT(open_files), "false", 0, 0, NULL,
      "what there is to know of a file whose name one knows needs no key", NULL},
     {"interaction-days", 0, OPTION_INT, AT(interaction_days), "55", 0, 36500, "DAYS",
@@ -168,15 +206,25 @@ struct server {
     struct engine *engine, *guard_engine; /* NULL: the model judges itself, if at all */
     struct blocklist *blocklist;
     struct loop *loop;
-    struct watch *signals, *work, *disk_work, *read, *hooked, *tool_work;
-    struct workers *workers, *disk, *readers, *webhooks, *tool_workers;
+    struct watch *signals, *work, *disk_work, *read, *gathered, *fetched, *spoken,
+        *hooked, *tool_work;
+    struct workers *workers, *disk, *readers, *gatherers, *fetchers, *speakers, *webhooks,
+        *tool_workers;
+    struct fetcher *fetcher;
     struct code *code;
     const struct tool *tools[1];
     struct toolbox toolbox;
     struct media *media;
+    struct speech *speech;
+    char speech_dir[PATH_MAX];
     struct store *store;
+    struct caches *caches;
     struct files *files;
+    const char *model_path; /* NULL: a script */
+    struct tuning *tuning;
+    struct supervisor *supervisor;
     struct interactions *interactions;
+    struct batches *batches;
     struct runner *runner, *guard_runner;
     struct api *api;
     struct http_server *http;
@@ -276,7 +324,14 @@ static int open_store(struct server *s, const char *folder)
     s->store = store_open(folder, &err);
     if (s->store)
         s->files = files_open(s->store, &options, &err);
-    if (!s->files)
+    const struct batches_options batches = {
+        .life = s->settings.batch_hours * 3600 * INT64_C(1000000000),
+        .memory = BATCH_MEMORY_DAYS * 86400 * INT64_C(1000000000),
+        .line_most = (size_t)s->settings.request_limit,
+    };
+    if (s->files)
+        s->batches = batches_open(s->store, s->files, &batches, &err);
+    if (!s->batches)
         return fail(SERVE_FAILED, &err);
     s->interactions =
         interactions_open(s->store, s->settings.interaction_days * 24 * 60 * 60);
@@ -335,6 +390,9 @@ static int open_model(struct server *s, const char *name, int n_ctx,
                             TEXT_ARG(file.name));
     struct local_options options = {
         .path = file.path.at,
+        .projector = entry == &s->entry && settings->mmproj && *settings->mmproj
+                         ? settings->mmproj
+                         : NULL,
         .name = arena_text(s->arena, file.name).at,
         .n_threads = (int)settings->threads,
         .plain_kernels = settings->kernels != 0,
@@ -343,6 +401,8 @@ static int open_model(struct server *s, const char *name, int n_ctx,
         .queue_limit = (int)settings->queue,
         .progress = isatty(STDERR_FILENO) ? show_progress : NULL,
     };
+    if (engine == &s->engine)
+        s->model_path = options.path;
     *engine = local_open(&options, &err);
     return *engine ? SERVE_OK : fail(SERVE_FAILED, &err);
 }
@@ -366,12 +426,28 @@ static int open_engine(struct server *s)
 {
     const struct settings *settings = &s->settings;
     int64_t since = now_ms();
+    if (settings->script && settings->mmproj && *settings->mmproj)
+        return command_fail(&command, SERVE_USAGE,
+                            "--mmproj goes with a model, not with --script");
     int status = settings->script ? open_script(settings->script, &s->engine)
                                   : open_model(s, settings->model, (int)settings->ctx,
                                                &s->entry, &s->engine);
     if (status == SERVE_OK)
         log_load("load", s->engine, since);
     return status;
+}
+
+/* Their rows are of one engine's kind. */
+static int open_caches(struct server *s)
+{
+    struct error err;
+    const struct caches_options options = {
+        .key = engine_info(s->engine)->rows_key,
+        .disk_limit = s->settings.caches_total,
+        .memory_limit = CACHES_IN_MEMORY,
+    };
+    s->caches = caches_open(s->store, files_blobs(s->files), &options, &err);
+    return s->caches ? SERVE_OK : fail(SERVE_FAILED, &err);
 }
 
 static int open_guard(struct server *s)
@@ -448,6 +524,40 @@ static void on_work(void *arg, uint32_t events)
     workers_finish(arg);
 }
 
+/* POLLUX_TRAINER is a program that trains in our place: tests have one that is done at
+ * once, and needs no model. */
+static int open_tuning(struct server *s)
+{
+    struct error err;
+    struct tuning_options options = {
+        .engine = s->engine,
+        .base = s->model_path,
+        .trainer = command_env("POLLUX_TRAINER"),
+        .n_threads = (int)s->settings.threads,
+    };
+    if (!options.base && options.trainer)
+        options.base = s->settings.script;
+    s->tuning = tuning_open(s->store, &options, &err);
+    return s->tuning ? SERVE_OK : fail(SERVE_FAILED, &err);
+}
+
+static int open_fetcher(struct server *s)
+{
+    struct error err;
+    const struct settings *settings = &s->settings;
+    const struct fetch_config config = {
+        .off = settings->fetch != 0,
+        .allow = settings->fetch_allow.at,
+        .n_allow = settings->fetch_allow.n,
+    };
+    s->fetcher = fetch_open(&config, &err);
+    if (!s->fetcher)
+        return command_fail(&command, SERVE_USAGE, "--fetch-allow: %s", err.message);
+    if (settings->ocr_languages && !media_has_languages(settings->ocr_languages, &err))
+        return command_fail(&command, SERVE_USAGE, "--ocr-languages: %s", err.message);
+    return SERVE_OK;
+}
+
 /* A folder that the owner names, or one of the cache's. */
 static const char *folder_of(struct server *s, const char *asked, const char *otherwise)
 {
@@ -470,9 +580,13 @@ static bool open_readers(struct server *s)
         .folder = folder_of(s, s->settings.readers_dir, "/readers/current"),
         .mode = s->settings.media_sandbox ? SANDBOX_BARE : SANDBOX_REQUIRED,
         .deadline_s = (int)s->settings.media_timeout,
+        .ocr_languages = s->settings.ocr_languages,
     };
     s->media = media_open(&config);
     s->readers = workers_open(READERS);
+    s->gatherers = workers_open(GATHERERS);
+    s->fetchers = workers_open(FETCHERS);
+    s->speakers = workers_open(SPEAKING);
     int n_lacks = media_lacks(config.folder, &lacks);
     if (!media_safe(s->media, &err))
         log_line(LOG_WARN, "media", "read=text sandbox=none why=\"%s\"", err.message);
@@ -481,7 +595,7 @@ static bool open_readers(struct server *s)
                  "sandbox=%s lacks=\"%s\"", s->settings.media_sandbox ? "off" : "on",
                  lacks.at ? lacks.at : "");
     buf_free(&lacks);
-    return s->readers != NULL;
+    return s->readers && s->gatherers && s->fetchers && s->speakers;
 }
 
 static bool open_tools(struct server *s)
@@ -513,6 +627,26 @@ static bool open_tools(struct server *s)
     return s->tool_workers != NULL;
 }
 
+static int open_speech(struct server *s)
+{
+    struct error err;
+    const struct settings *settings = &s->settings;
+    const char *folder = settings->speech_dir;
+    const struct speech_config config = {
+        .media = s->media,
+        .command = settings->speech_command,
+        .folder = folder && *folder ? realpath(folder, s->speech_dir) : NULL,
+    };
+    if (folder && *folder && !config.folder)
+        return command_fail(&command, SERVE_USAGE, "--speech-dir: there is no folder %s",
+                            folder);
+    s->speech = speech_open(&config, &err);
+    if (!s->speech)
+        return command_fail(&command, SERVE_USAGE, "--speech-command: %s", err.message);
+    return SERVE_OK;
+}
+
+/* The loop, and all that lives on it but the port. */
 static int open_rooms(struct server *s)
 {
     struct error err;
@@ -530,6 +664,12 @@ static int open_rooms(struct server *s)
     s->work = loop_watch(s->loop, workers_fd(s->workers), EPOLLIN, on_work, s->workers);
     s->disk_work = loop_watch(s->loop, workers_fd(s->disk), EPOLLIN, on_work, s->disk);
     s->read = loop_watch(s->loop, workers_fd(s->readers), EPOLLIN, on_work, s->readers);
+    s->gathered =
+        loop_watch(s->loop, workers_fd(s->gatherers), EPOLLIN, on_work, s->gatherers);
+    s->fetched =
+        loop_watch(s->loop, workers_fd(s->fetchers), EPOLLIN, on_work, s->fetchers);
+    s->spoken =
+        loop_watch(s->loop, workers_fd(s->speakers), EPOLLIN, on_work, s->speakers);
     s->tool_work = loop_watch(s->loop, workers_fd(s->tool_workers), EPOLLIN, on_work,
                               s->tool_workers);
     s->hooked =
@@ -544,6 +684,8 @@ static int open_rooms(struct server *s)
         guard.judge = s->guard_runner;
     guard.words = s->blocklist;
     runner_guard(s->runner, &guard);
+    s->supervisor =
+        supervisor_open(s->loop, s->disk, s->tuning, (int)s->settings.tuning_jobs);
     return SERVE_OK;
 }
 
@@ -557,6 +699,8 @@ static void open_api(struct server *s)
         .strict_names = settings->strict_names,
         .defaults = {.temperature = 1, .top_p = 0.95, .top_k = 40},
         .request_limit = settings->request_limit,
+        .tuning = s->tuning,
+        .supervisor = s->supervisor,
         .files = s->files,
         .interactions = s->interactions,
         .webhook_secret = settings->webhook_secret && *settings->webhook_secret
@@ -564,11 +708,20 @@ static void open_api(struct server *s)
                               : NULL,
         .webhook_private = settings->webhook_private,
         .webhook_worker = s->webhooks,
+        .batches = s->batches,
         .disk = s->disk,
+        .caches = s->caches,
         .open_files = settings->open_files,
         .media = s->media,
         .readers = s->readers,
         .tools = &s->toolbox,
+        .gatherers = s->gatherers,
+        .fetchers = s->fetchers,
+        .speakers = s->speakers,
+        .speech = s->speech,
+        .fetcher = s->fetcher,
+        .fetch_limit = settings->fetch_limit,
+        .fetch_timeout_s = (int)settings->fetch_timeout,
     };
     if (s->entry) {
         options.aliases = s->entry->aliases;
@@ -664,15 +817,23 @@ static int open_all(struct server *s)
     catch_signals();
     raise_file_limit();
     s->arena = arena_open();
-    int status = open_data_folder(s);
+    int status = open_fetcher(s);
+    if (status == SERVE_OK)
+        status = open_data_folder(s);
     if (status == SERVE_OK)
         status = open_guard(s);
     if (status == SERVE_OK)
         status = open_engine(s);
     if (status == SERVE_OK)
+        status = open_tuning(s);
+    if (status == SERVE_OK)
+        status = open_caches(s);
+    if (status == SERVE_OK)
         status = open_embedder(s);
     if (status == SERVE_OK)
         status = open_rooms(s);
+    if (status == SERVE_OK)
+        status = open_speech(s);
     if (status != SERVE_OK)
         return status;
     open_api(s);
@@ -684,13 +845,20 @@ static int open_all(struct server *s)
 static void close_all(struct server *s)
 {
     http_server_close(s->http);
+    supervisor_halt(s->supervisor);
     workers_close(s->disk);
     workers_close(s->workers);
+    workers_close(s->speakers);
+    workers_close(s->fetchers); /* these two may hand on to the readers */
+    workers_close(s->gatherers);
     workers_close(s->readers);
+    speech_close(s->speech);
     workers_close(s->webhooks);
     workers_close(s->tool_workers);
     media_close(s->media);
     code_close(s->code);
+    supervisor_close(s->supervisor);
+    fetch_close(s->fetcher);
     if (s->api && api_busy(s->api) > 0) {
         log_line(LOG_WARN, "stop", "left=%d", api_busy(s->api));
         _exit(SERVE_OK);
@@ -699,11 +867,14 @@ static void close_all(struct server *s)
     runner_close(s->runner);
     runner_close(s->guard_runner);
     embed_close(s->embedder); /* before the engine that it looks at */
+    tuning_close(s->tuning);  /* likewise */
     if (s->engine)
         engine_close(s->engine);
     if (s->guard_engine)
         engine_close(s->guard_engine);
     interactions_close(s->interactions);
+    batches_close(s->batches);
+    caches_close(s->caches);
     files_close(s->files);
     store_close(s->store);
     blocklist_close(s->blocklist);

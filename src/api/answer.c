@@ -12,6 +12,7 @@
  * on each call (print.h).
  */
 #include "api/answer.h"
+#include "api/aloud.h"
 #include "api/message.h"
 #include "api/print.h"
 #include "tools/code.h"
@@ -25,6 +26,8 @@ struct voice {
     size_t n_parts, room_parts;
     bool open; /* the last part's text is `text`, not complete yet */
     struct buf text;
+    bool sounds; /* the last part's sound is `sound`, not complete yet */
+    struct buf sound;
     struct wire_logprob *chosen; /* one per token */
     struct wire_top_logprobs *top;
     size_t n_steps, room_steps;
@@ -32,6 +35,7 @@ struct voice {
     struct part *last_call; /* held back: not among the parts yet; NULL: none */
 
     int n_output, n_thought; /* from here on: of the whole turn */
+    size_t n_sound;          /* bytes */
     int n_calls;
     struct text tool_id; /* of the last call of a tool; in the answer's arena */
     uint64_t thought;    /* fingerprint of what was thought */
@@ -81,7 +85,7 @@ static void clear_voice(struct voice *v)
     v->arena = NULL;
     v->parts = NULL;
     v->n_parts = v->room_parts = 0;
-    v->open = false;
+    v->open = v->sounds = false;
     v->chosen = NULL;
     v->top = NULL;
     v->n_steps = v->room_steps = 0;
@@ -93,6 +97,7 @@ static void close_answer(void *arg)
     for (int i = 0; i < answer->options.n_candidates; i++) {
         clear_voice(&answer->voices[i]);
         buf_free(&answer->voices[i].text);
+        buf_free(&answer->voices[i].sound);
     }
 }
 
@@ -148,8 +153,21 @@ static struct wire_part *new_part(struct voice *v)
     return &v->parts[v->n_parts++];
 }
 
+static void end_sound(struct voice *v)
+{
+    struct wire_blob *blob = arena_new(v->arena, struct wire_blob);
+    blob->mime_type = TEXT("audio/L16;codec=pcm;rate=24000");
+    blob->data = arena_text(v->arena, buf_view(&v->sound));
+    v->parts[v->n_parts - 1].blob = blob;
+    v->sounds = false;
+    buf_free(&v->sound); /* it was large */
+    v->sound = (struct buf){0};
+}
+
 static void end_text(struct voice *v)
 {
+    if (v->sounds)
+        end_sound(v);
     if (!v->open)
         return;
     v->parts[v->n_parts - 1].text = arena_text(v->arena, buf_view(&v->text));
@@ -170,6 +188,18 @@ static void add_text(struct voice *v, struct text text, bool thought)
         v->open = true;
     }
     buf_text(&v->text, text);
+}
+
+/* All of a plain answer is one part; clients play the first. */
+static void add_sound(struct voice *v, struct text sound)
+{
+    if (!v->sounds) {
+        end_text(v);
+        new_part(v);
+        v->sounds = true;
+    }
+    v->n_sound += sound.len;
+    buf_text(&v->sound, sound);
 }
 
 /* chat/ vouches for the arguments' being an object. */
@@ -268,6 +298,8 @@ static void add_part(struct answer *answer, struct voice *v, const struct part *
     free_call(answer, v);
     if (part->tool)
         add_tool(answer, v, part);
+    else if (part->kind == PART_SOUND)
+        add_sound(v, part->text);
     else if (part->kind != PART_CALL)
         add_text(v, part->text, part->kind == PART_THOUGHT);
     else if (answer->options.holds_back && !answer->released)
@@ -395,15 +427,17 @@ void answer_release(struct answer *answer)
 
 /* ---- writing ---- */
 
-static struct json_list one_modality(struct wire_modality_count *count, int n)
+static struct json_list one_modality(struct wire_modality_count *count, int modality,
+                                     int n)
 {
-    *count = (struct wire_modality_count){WIRE_MODALITY_TEXT, {true, n}};
+    *count = (struct wire_modality_count){modality, {true, n}};
     return (struct json_list){count, n > 0};
 }
 
 struct usage {
     struct wire_usage wire;
-    struct wire_modality_count prompt[WIRE_MODALITIES], cached, output, tools;
+    struct wire_modality_count prompt[WIRE_MODALITIES], cached[WIRE_MODALITIES], output,
+        tools;
 };
 
 struct json_list answer_modalities(const int *n_media, int n_prompt,
@@ -426,12 +460,33 @@ static struct json_int count_of(int n)
     return (struct json_int){n > 0, n};
 }
 
+/* What is heard costs what it takes to hear it. */
+static int sound_tokens(size_t n_bytes)
+{
+    enum { TOKEN = SPEECH_RATE / ALOUD_TOKENS_S * 2 };
+    return (int)((n_bytes + TOKEN - 1) / TOKEN);
+}
+
+/* With media it is known whose the cached tokens are when they are those of a cache. */
+static struct json_list cached_details(const struct answer *answer,
+                                       struct wire_modality_count *counts)
+{
+    const struct answer_options *options = &answer->options;
+    if (!options->n_media)
+        return one_modality(counts, WIRE_MODALITY_TEXT, answer->n_cached);
+    if (options->n_kept && answer->n_cached == options->n_kept_tokens)
+        return answer_modalities(options->n_kept, answer->n_cached, counts);
+    return (struct json_list){0};
+}
+
 static void fill_usage(const struct answer *answer, struct usage *u)
 {
     int n_output = 0, n_thought = 0;
+    bool aloud = answer->options.aloud;
     for (int i = 0; i < answer->options.n_candidates; i++) {
-        n_thought += answer->voices[i].n_thought;
-        n_output += answer->voices[i].n_output - answer->voices[i].n_thought;
+        const struct voice *v = &answer->voices[i];
+        n_thought += v->n_thought;
+        n_output += aloud ? sound_tokens(v->n_sound) : v->n_output - v->n_thought;
     }
     u->wire = (struct wire_usage){
         .prompt = count_of(answer->n_prompt),
@@ -442,10 +497,10 @@ static void fill_usage(const struct answer *answer, struct usage *u)
         .total = count_of(answer->n_prompt + n_output + n_thought + answer->n_tools),
         .prompt_details =
             answer_modalities(answer->options.n_media, answer->n_prompt, u->prompt),
-        .cached_details = /* of whose tokens the cached ones are is not known */
-        one_modality(&u->cached, answer->options.n_media ? 0 : answer->n_cached),
-        .output_details = one_modality(&u->output, n_output),
-        .tools_details = one_modality(&u->tools, answer->n_tools),
+        .cached_details = cached_details(answer, u->cached),
+        .output_details = one_modality(
+            &u->output, aloud ? WIRE_MODALITY_AUDIO : WIRE_MODALITY_TEXT, n_output),
+        .tools_details = one_modality(&u->tools, WIRE_MODALITY_TEXT, answer->n_tools),
     };
 }
 

@@ -21,8 +21,11 @@ struct answer_options {
     struct safety safety; /* what was asked for */
     const int *n_media;   /* tokens of the prompt by enum wire_modality, those of TEXT
                            * aside; NULL: it is all text */
-    bool thoughts;        /* they are shown, not only counted */
+    const int *n_kept; /* likewise of a cache that the prompt begins with; NULL: none */
+    int n_kept_tokens; /* of all of that cache */
+    bool thoughts;     /* they are shown, not only counted */
     bool streamed;
+    bool aloud;      /* it is spoken: what is counted is its sound */
     bool holds_back; /* the last character of a text, or a call that comes last, stays
                       * until there is more, or the end */
 };

@@ -1,5 +1,9 @@
 /* api.c - routes, keys, error replies. */
 #include "api/api.h"
+#include "api/batch_run.h"
+#include "api/batches.h"
+#include "api/cached.h"
+#include "api/caches.h"
 #include "api/embed.h"
 #include "api/files.h"
 #include "api/generate.h"
@@ -7,10 +11,12 @@
 #include "api/interact_run.h"
 #include "api/message.h"
 #include "api/models.h"
+#include "api/tuned.h"
 #include "api/upload.h"
 #include "api/webhook.h"
 #include "base/log.h"
 #include <assert.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -209,12 +215,39 @@ bool api_let_in(const struct call *call, struct error *err)
                      "consumer identity to call this API.");
 }
 
+/* The key that lets the call in. */
+static struct text key_of(const struct call *call)
+{
+    struct text keys[] = {http_query(call->rq, "key"),
+                          http_header(call->rq, "x-goog-api-key"), bearer(call->rq)};
+    for (int i = 0; i < 3; i++)
+        if (is_key(call->api, keys[i]))
+            return keys[i];
+    return (struct text){0};
+}
+
+/* 64 bits of the key's hash: enough to tell the keys of one server apart. */
+struct text api_caller(const struct call *call, struct arena *arena)
+{
+    unsigned char hash[EVP_MAX_MD_SIZE];
+    unsigned n = 0;
+    struct text key = key_of(call);
+    if (call->api->options.n_keys == 0)
+        return (struct text){0};
+    if (!EVP_Digest(key.at, key.len, hash, &n, EVP_sha256(), NULL))
+        n = 0;
+    char hex[17] = "0";
+    for (unsigned i = 0; i < n && i < 8; i++)
+        snprintf(hex + 2 * (size_t)i, 3, "%02x", hash[i]);
+    return arena_text(arena, text_of(hex));
+}
+
 /* ---- routes ---- */
 
 struct route {
     const char *method;  /* GET is HEAD's, too */
     const char *pattern; /* after the version; {} is the rest of one segment before a
-                          * verb. With a / in front: as it stands */
+                          * verb, at most two of them. With a / in front: as it stands */
     void (*handle)(struct call *call);
     unsigned flags;
 };
@@ -224,6 +257,9 @@ enum {
     OPEN_FILE = 2, /* likewise, where the owner wants it (--open-files) */
     FILES = 4,     /* needs a place for files */
     ARRIVES = 8,   /* handled when the header is there; its body comes in pieces */
+    BATCHES = 16,  /* needs a place for batches */
+    CACHES = 32,   /* needs a place for caches */
+    TUNED = 64,    /* needs a place for tuned models */
 };
 
 /* clang-format off */
@@ -233,13 +269,41 @@ static const struct route routes[] = {
     {"POST", "models/{}:countTokens",                generate_count,  false},
     {"POST", "models/{}:embedContent",               embed_one,       false},
     {"POST", "models/{}:batchEmbedContents",         embed_batch,     false},
-    {"POST", "tunedModels/{}:generateContent",       generate_tuned,  false},
-    {"POST", "tunedModels/{}:streamGenerateContent", generate_tuned,  false},
-    {"POST", "tunedModels/{}:countTokens",           generate_tuned,  false},
+    {"POST", "models/{}:batchGenerateContent",       batches_route_generate, BATCHES},
+    {"POST", "models/{}:asyncBatchEmbedContent",     batches_route_embed,    BATCHES},
     {"GET",  "models",                               models_list,     false},
     {"GET",  "models/{}",                            models_get,      false},
     {"GET",  "/healthz",                             health,          true},
     {"GET",  "/",                                    welcome,         true},
+
+    {"POST",   "tunedModels/{}:generateContent",       generate_tuned,        TUNED},
+    {"POST",   "tunedModels/{}:streamGenerateContent", generate_tuned_stream, TUNED},
+    {"POST",   "tunedModels/{}:countTokens",           generate_tuned_count,  TUNED},
+    {"POST",   "tunedModels",                          tuned_route_create,    TUNED},
+    {"GET",    "tunedModels",                          tuned_route_list,      TUNED},
+    {"GET",    "tunedModels/{}",                       tuned_route_get,       TUNED},
+    {"PATCH",  "tunedModels/{}",                       tuned_route_patch,     TUNED},
+    {"DELETE", "tunedModels/{}",                       tuned_route_delete,    TUNED},
+    {"POST",   "tunedModels/{}:cancel",                tuned_route_cancel,    TUNED},
+    {"POST",   "tunedModels/{}:transferOwnership",     tuned_route_transfer,  TUNED},
+    {"GET",    "tunedModels/{}:export",                tuned_route_export,    TUNED},
+    {"POST",   "tunedModels:import",                   tuned_route_import,    TUNED | FILES},
+    {"GET",    "tunedModels/{}/operations",            tuned_route_operations, TUNED},
+    {"GET",    "tunedModels/{}/operations/{}",         tuned_route_operation, TUNED},
+    {"POST",   "tunedModels/{}/operations/{}:cancel",  tuned_route_operation_cancel, TUNED},
+    {"POST",   "tunedModels/{}/operations/{}:wait",    tuned_route_operation_wait, TUNED},
+    {"POST",   "tunedModels/{}/permissions",           tuned_route_grant,     TUNED},
+    {"GET",    "tunedModels/{}/permissions",           tuned_route_permissions, TUNED},
+    {"GET",    "tunedModels/{}/permissions/{}",        tuned_route_permission, TUNED},
+    {"PATCH",  "tunedModels/{}/permissions/{}",        tuned_route_permission_patch, TUNED},
+    {"DELETE", "tunedModels/{}/permissions/{}",        tuned_route_permission_delete, TUNED},
+
+    {"GET",    "batches",                     batches_route_list,   BATCHES},
+    {"GET",    "batches/{}",                  batches_route_get,    BATCHES},
+    {"DELETE", "batches/{}",                  batches_route_delete, BATCHES},
+    {"PATCH",  "batches/{}:updateGenerateContentBatch", batches_route_change_generate, BATCHES},
+    {"PATCH",  "batches/{}:updateEmbedContentBatch",    batches_route_change_embed,    BATCHES},
+    {"POST",   "batches/{}:cancel",           batches_route_cancel, BATCHES},
 
     {"GET",    "files",                       files_route_list,     FILES},
     {"POST",   "files:register",              files_route_register, FILES},
@@ -252,6 +316,11 @@ static const struct route routes[] = {
     {"POST",   "/resumable/upload/{v}/files", upload_arrive,        FILES | OPEN | ARRIVES},
     {"PUT",    "/resumable/upload/{v}/files", upload_arrive,        FILES | OPEN | ARRIVES},
     {"DELETE", "/resumable/upload/{v}/files", upload_arrive,        FILES | OPEN | ARRIVES},
+    {"POST",   "cachedContents",              caches_route_create,  CACHES},
+    {"GET",    "cachedContents",              caches_route_list,    CACHES},
+    {"GET",    "cachedContents/{}",           caches_route_get,     CACHES},
+    {"PATCH",  "cachedContents/{}",           caches_route_patch,   CACHES},
+    {"DELETE", "cachedContents/{}",           caches_route_delete,  CACHES},
     {"GET",    "/$discovery/rest",            files_route_discovery, FILES | OPEN},
 
     {"POST",   "interactions",                interact_create, 0},
@@ -283,10 +352,35 @@ static bool fits_version(const char *pattern, const char *hole, struct text path
            is_version(text_slice(path, before.len, path.len - strlen(after)));
 }
 
+/* "tunedModels/{}/operations/{}:cancel": what stands for the first hole is cut off, with
+ * the words between. */
+static const char *cut_first(const char *pattern, const char *hole, struct text *path,
+                             struct text *name)
+{
+    struct text before = {pattern, (size_t)(hole - pattern)}, rest;
+    const char *after = hole + 2;
+    if (path->len < before.len || !text_same(text_slice(*path, 0, before.len), before))
+        return NULL;
+    *name = text_cut(text_slice(*path, before.len, path->len), '/', &rest);
+    if (name->len == 0 || !rest.at)
+        return NULL;
+    *path = (struct text){rest.at - 1, rest.len + 1};
+    return after;
+}
+
 /* A custom verb is what follows the last colon of the last segment. */
-static bool fits(const char *pattern, struct text path, struct text *name)
+static bool fits(const char *pattern, struct text path, struct text *name,
+                 struct text *sub)
 {
     const char *hole = strstr(pattern, "{}"), *version = strstr(pattern, "{v}");
+    if (hole && strstr(hole + 2, "{}")) {
+        struct text first;
+        const char *rest = cut_first(pattern, hole, &path, &first);
+        if (!rest || !fits(rest, path, sub, NULL))
+            return false;
+        *name = first;
+        return true;
+    }
     if (version)
         return fits_version(pattern, version, path);
     if (!hole)
@@ -321,6 +415,14 @@ static struct text plain_file(const struct call *call, struct text rest)
     return arena_printf(call->rq->arena, "files/%.*s", TEXT_ARG(files_plain_id(rest)));
 }
 
+/* The documentation's shell sample downloads from /download/v1beta/files/abc:download. */
+static struct text plain_path(const struct http_request *rq)
+{
+    bool is_download =
+        text_starts(rq->path, "/download/") && text_ends(rq->path, ":download");
+    return text_slice(rq->path, is_download ? strlen("/download") : 0, rq->path.len);
+}
+
 static bool is_for(const struct route *route, struct text method)
 {
     return text_is(method, route->method) ||
@@ -332,12 +434,12 @@ static bool is_for(const struct route *route, struct text method)
 static const struct route *find_route(struct call *call, struct buf *others)
 {
     struct text rest;
-    call->version = cut_version(call->rq->path, &rest);
+    call->version = cut_version(plain_path(call->rq), &rest);
     call->slugs = text_is(rest, "interactions") || text_starts(rest, "interactions/");
     rest = plain_file(call, rest);
     for (const struct route *r = routes; r < routes + n_routes; r++) {
         struct text path = r->pattern[0] == '/' ? call->rq->path : rest;
-        if (!path.at || !fits(r->pattern, path, &call->name))
+        if (!path.at || !fits(r->pattern, path, &call->name, &call->sub))
             continue;
         if (is_for(r, call->rq->method))
             return r;
@@ -373,10 +475,22 @@ static bool is_open(const struct api *api, const struct route *route)
     return route->flags & OPEN || (route->flags & OPEN_FILE && api->options.open_files);
 }
 
-static void refuse_files(struct call *call)
+/* What the route needs and the server has no place for; NULL: nothing. */
+static const char *lacks(const struct api_options *options, const struct route *route)
+{
+    if (route->flags & FILES && !options->files)
+        return "files";
+    if (route->flags & BATCHES && !options->batches)
+        return "files and batches";
+    if (route->flags & TUNED && !options->tuning)
+        return "tuned models";
+    return route->flags & CACHES && !options->caches ? "caches" : NULL;
+}
+
+static void refuse_place(struct call *call, const char *things)
 {
     struct error err;
-    error_set(&err, ERROR_UNIMPLEMENTED, "This server has no place for files.");
+    error_set(&err, ERROR_UNIMPLEMENTED, "This server has no place for %s.", things);
     api_error(call, &err);
 }
 
@@ -384,13 +498,14 @@ static void route_call(struct call *call)
 {
     struct buf others = {0};
     struct error err = {0};
+    const char *lacking;
     const struct route *route = find_route(call, &others);
     if (!route)
         refuse_route(call, &others);
     else if (!is_open(call->api, route) && !api_let_in(call, &err))
         api_error(call, &err);
-    else if (route->flags & FILES && !call->api->options.files)
-        refuse_files(call);
+    else if ((lacking = lacks(&call->api->options, route)))
+        refuse_place(call, lacking);
     else
         route->handle(call);
     buf_free(&others);
@@ -485,14 +600,19 @@ static void run_sweep(struct work *work)
     const struct api_options *options = &((struct sweep *)work)->api->options;
     if (options->files)
         files_sweep(options->files);
+    if (options->batches)
+        batches_sweep(options->batches);
     if (options->interactions)
         interactions_sweep(options->interactions);
+    if (options->caches)
+        caches_sweep(options->caches);
 }
 
 static void end_sweep(struct work *work)
 {
     struct api *api = ((struct sweep *)work)->api;
     free(work);
+    batch_run_look(api);
     if (!api->stopping)
         api->sweep = loop_after(api->loop, SWEEP_MS, on_sweep, api);
 }
@@ -517,6 +637,7 @@ struct api *api_open(struct loop *loop, struct runner *runner, struct workers *w
         api->sweep = loop_after(loop, SWEEP_MS, on_sweep, api);
     irun_recover(api);
     api->webhooks = webhooks_open(api);
+    batch_run_open(api);
     return api;
 }
 
@@ -525,6 +646,7 @@ void api_close(struct api *api)
     if (!api)
         return;
     assert(api_busy(api) == 0);
+    batch_run_close(api);
     embed_end(api);
     webhooks_close(api->webhooks);
     loop_cancel(api->loop, api->sweep);
@@ -534,6 +656,7 @@ void api_close(struct api *api)
 void api_stop(struct api *api)
 {
     api->stopping = true;
+    batch_run_stop(api);
 }
 
 void api_cancel(struct api *api)
@@ -544,6 +667,8 @@ void api_cancel(struct api *api)
     irun_stop_all(api);
     for (struct upload_call *u = api->uploads; u; u = upload_next(u))
         upload_stop(u);
+    caches_cancel_all(api);
+    cached_cancel_all(api);
 }
 
 int api_busy(const struct api *api)
@@ -553,5 +678,6 @@ int api_busy(const struct api *api)
         n++;
     for (const struct upload_call *u = api->uploads; u; u = upload_next(u))
         n++;
-    return n + embed_count(api) + irun_count(api) + webhooks_busy(api->webhooks);
+    return n + embed_count(api) + batch_run_busy(api) + irun_count(api) +
+           webhooks_busy(api->webhooks) + caches_creating(api) + cached_count(api);
 }

@@ -9,11 +9,15 @@
 #ifndef POLLUX_API_API_H
 #define POLLUX_API_API_H
 
+#include "caches/caches.h"
 #include "chat/turn.h"
 #include "engine/embed.h"
+#include "fetch/fetch.h"
 #include "files/files.h"
 #include "http/server.h"
 #include "interactions/interactions.h"
+#include "media/speech.h"
+#include "tuning/tuning.h"
 #include "json/schema.h"
 
 /* What a request that leaves a setting out gets; models.get tells them, too. */
@@ -26,6 +30,12 @@ struct api_defaults {
 struct api_options {
     struct media *media;     /* what reads media; NULL: nothing does */
     struct workers *readers; /* who waits for it; with `media` */
+    /* Who gets files, who gets URLs, who speaks; NULL: the api's workers. */
+    struct workers *gatherers, *fetchers, *speakers;
+    struct speech *speech;         /* NULL: nothing is spoken. Not owned */
+    const struct fetcher *fetcher; /* of URLs; NULL: none is fetched. Not owned */
+    int64_t fetch_limit;           /* bytes, of all URLs of one request together */
+    int fetch_timeout_s;
     const char *const *keys; /* nobody else is let in; none: everyone is */
     int n_keys;
     bool strict_names;          /* only the loaded model's own names are served */
@@ -41,6 +51,9 @@ struct api_options {
     struct text embed_display_name, embed_description; /* may be absent */
     struct embed_facts embed_facts; /* before it is loaded: what the catalogue says */
 
+    struct tuning *tuning;         /* NULL: there are no tuned models; not owned */
+    struct supervisor *supervisor; /* with it, and likewise */
+
     struct files *files;               /* NULL: files are not served; not owned */
     struct workers *disk;              /* does what waits for the disk; not owned */
     struct interactions *interactions; /* NULL: none are kept; not owned */
@@ -48,7 +61,9 @@ struct api_options {
     struct workers *webhook_worker; /* with it: who waits for other servers; not owned */
     bool webhook_private;           /* they may be at private addresses */
     const struct toolbox *tools;    /* NULL: none; not owned */
-    bool open_files;                /* what there is to know of a file needs no key */
+    struct batches *batches;        /* with `files` and `disk`; NULL: none are served */
+    struct caches *caches; /* NULL: nothing is cached by name; not owned; with `disk` */
+    bool open_files;       /* what there is to know of a file needs no key */
 };
 
 #define API_JSON "application/json; charset=UTF-8"
@@ -64,7 +79,10 @@ struct api {
     struct webhooks *webhooks;      /* NULL: none are brought */
     struct queue *embedded;         /* the embedder's answers; NULL: no embedder */
     struct watch *embedded_watch;
+    struct batch_run *batch_run; /* NULL: there are no batches */
     struct upload_call *uploads; /* whose bytes are arriving */
+    struct creation *creations;  /* of caches; cache_create.c's */
+    struct making *makings;      /* of rows that caches lack; cached.c's */
     struct timer *sweep;         /* of what expired */
     int n_calls;                 /* requests that are not done */
     int n_reading;               /* whose media are being read, or wait for it */
@@ -76,6 +94,7 @@ struct call {
     struct http_request *rq;
     struct text version; /* "v1beta" */
     struct text name;    /* what {} of the route stands for: "gemini-2.0-flash" */
+    struct text sub;     /* and a second one */
     bool pretty;
     bool slugs;                        /* errors have the shape of the Interactions API */
     bool logged;                       /* by its handler, in a line of its own */
@@ -103,6 +122,14 @@ int api_busy(const struct api *api); /* requests and turns that are not over */
 
 /* ---- for the handlers of this room ---- */
 
+/* Whoever asks for an answer without a call. told() is called once, later: with the
+ * answer, JSON on one line that is valid during the call, or with what a call would be
+ * refused with. */
+struct aside {
+    void (*told)(void *arg, const struct error *err, struct text json);
+    void *arg;
+};
+
 /* Answers 200 with the message. */
 void api_reply(struct call *call, const struct json_type *type, const void *message);
 
@@ -116,6 +143,9 @@ void api_error_text(const struct error *err, bool pretty, struct buf *out);
 int api_timeout_s(const struct call *call);
 /* Whether the caller's key lets it in. */
 bool api_let_in(const struct call *call, struct error *err);
+
+/* Who calls: a fingerprint of its key; absent where there are no keys. */
+struct text api_caller(const struct call *call, struct arena *arena);
 
 /* A query parameter that is a switch: true, True, 1; absent: `otherwise`. */
 bool api_flag(const struct call *call, const char *name, bool otherwise);

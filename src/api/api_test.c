@@ -92,7 +92,9 @@ static void what_is_no_route_is_not_found(void **state)
         "/v1/models/gemini-2.0-flash:generateContent/",
         "/v1/nothing",
         "/v1/models/other:generateContent",
-        "/v1/tunedModels/t:generateContent",
+        "/v1/tunedModels/t:predict",
+        "/v1/tunedModels/t/operations/o/p",
+        "/v1/tunedModels//operations/o:cancel",
     };
     for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++)
         assert_status("POST", targets[i], NULL, 404);

@@ -5,7 +5,18 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { TEXT_MOST = 16 << 20 }; /* bytes; far more than any context takes */
+enum {
+    TEXT_MOST = 16 << 20, /* bytes; far more than any context takes */
+    MOST_REDIRECTS = 5,
+};
+
+struct errand {
+    const struct attach_from *from;
+    const atomic_bool *cancelled;
+    struct arena *arena;
+    struct error *err;
+    int64_t n_fetched; /* bytes, of URLs so far */
+};
 
 /* Text that came as a file counts as text. */
 static const enum wire_modality modalities[] = {
@@ -21,6 +32,20 @@ int attach_find(const struct chat *chat)
         for (int k = 0; k < chat->turns[i].n_parts; k++)
             n += chat->turns[i].parts[k].kind == PART_MEDIA;
     return n;
+}
+
+bool attach_has_urls(const struct chat *chat)
+{
+    struct text id;
+    for (int i = 0; i < chat->n_turns; i++) {
+        for (int k = 0; k < chat->turns[i].n_parts; k++) {
+            const struct part *part = &chat->turns[i].parts[k];
+            if (part->kind == PART_MEDIA && part->media->uri.len &&
+                !files_is_ours(part->media->uri, &id))
+                return true;
+        }
+    }
+    return false;
 }
 
 /* The public API lets it stand beside a film only; here sound has times, too. */
@@ -80,36 +105,138 @@ static bool name_of(const struct file *file, int fd, struct arena *arena,
                               TEXT_ARG(file->id));
 }
 
-static bool find_file(struct files *files, struct part_media *of, struct arena *arena,
-                      struct error *err)
+static bool find_file(const struct errand *e, struct part_media *of)
 {
     struct file file;
     int fd;
-    if (!files)
+    struct error *err = e->err;
+    if (!e->from->files)
         return error_set(err, ERROR_INVALID_ARGUMENT, "There are no files here.");
-    if (!files_find(files, of->uri, arena, &file, &fd, err))
+    if (!files_find(e->from->files, of->uri, e->arena, &file, &fd, err))
         return false;
     if (!of->source.mime.len)
         of->source.mime = file.mime_type;
+    of->source.hash = file.hash;
     const struct media_type *type = media_type_of(of->source.mime);
     if (type && type->kind == MEDIA_TEXT)
-        return map_text(&file, fd, arena, &of->source.bytes, err);
-    return name_of(&file, fd, arena, &of->source.path, err);
+        return map_text(&file, fd, e->arena, &of->source.bytes, err);
+    return name_of(&file, fd, e->arena, &of->source.path, err);
+}
+
+/* ---- URLs ---- */
+
+/* What servers say of files that they know nothing of. */
+static bool says_nothing(struct text type)
+{
+    struct text rest, name = text_cut(type, ';', &rest);
+    return name.len == 0 || text_is_nocase(name, "application/octet-stream") ||
+           text_is_nocase(name, "binary/octet-stream");
+}
+
+static bool takes(struct text type)
+{
+    return says_nothing(type) || media_type_of(type) != NULL;
+}
+
+static struct text label_of(const struct fetched *fetched)
+{
+    const struct media_type *found =
+        says_nothing(fetched->type) ? media_sniff(fetched->body) : NULL;
+    return found ? text_of(found->name) : fetched->type;
+}
+
+static bool get_url(struct errand *e, struct part_media *of)
+{
+    struct fetched fetched;
+    const struct fetch_request request = {
+        .url = of->uri,
+        .most = e->from->fetch_limit - e->n_fetched,
+        .timeout_ms = e->from->fetch_timeout_s * 1000,
+        .redirects = MOST_REDIRECTS,
+        .takes = of->source.mime.len ? NULL : takes,
+        .cancelled = e->cancelled,
+    };
+    if (!e->from->fetcher)
+        return error_set(e->err, ERROR_INVALID_ARGUMENT,
+                         "This server fetches nothing from elsewhere.");
+    if (!fetch_run(e->from->fetcher, &request, e->arena, &fetched, e->err))
+        return false;
+    if (fetched.status != 200)
+        return error_set(e->err, ERROR_INVALID_ARGUMENT,
+                         "Cannot fetch content from the provided URL: it answered with "
+                         "HTTP status %d.",
+                         fetched.status);
+    e->n_fetched += (int64_t)fetched.body.len;
+    of->source.bytes = fetched.body;
+    if (!of->source.mime.len)
+        of->source.mime = label_of(&fetched);
+    return true;
 }
 
 /* ---- reading ---- */
 
-static bool read_one(const struct attach_from *from, struct part *part,
-                     const atomic_bool *cancelled, struct arena *arena, struct error *err)
+static bool gather_one(struct errand *e, struct part_media *of)
+{
+    struct text id;
+    if (of->gathered)
+        return true;
+    if (!e->from->media)
+        return error_set(e->err, ERROR_INVALID_ARGUMENT,
+                         "There are no media readers here.");
+    of->gathered = true;
+    if (of->uri.len && !(files_is_ours(of->uri, &id) ? find_file(e, of) : get_url(e, of)))
+        return false;
+    if (!of->source.hash.len && of->source.bytes.len)
+        of->source.hash = media_hash(of->source.bytes, e->arena);
+    return true;
+}
+
+struct held {
+    struct engine *engine;
+    struct view *view;
+};
+
+static void let_go(void *arg)
+{
+    const struct held *held = arg;
+    engine_view_release(held->engine, held->view);
+}
+
+/* For a model that sees, the part's text is the mark of what it is to look at. */
+static bool show(const struct errand *e, struct part_media *of)
+{
+    struct media_reading *reading = &of->reading;
+    const struct picture picture = {
+        .width = reading->width,
+        .height = reading->height,
+        .rgb = (const unsigned char *)reading->pixels.at,
+        .hash = of->source.hash,
+        .n_most = of->n_most,
+    };
+    if (reading->pixels.len == 0)
+        return true;
+    struct view *view = engine_view(e->from->engine, &picture, e->err);
+    if (!view)
+        return false;
+    struct held *held = arena_new(e->arena, struct held);
+    *held = (struct held){e->from->engine, view};
+    arena_defer(e->arena, let_go, held);
+    reading->text = arena_text(e->arena, engine_view_marker(view));
+    reading->reader = arena_printf(e->arena, "%.*s, libmtmd", TEXT_ARG(reading->reader));
+    return true;
+}
+
+static bool read_one(struct errand *e, struct part *part, bool quickly)
 {
     struct part_media *of = part->media;
-    if (!from->media)
-        return error_set(err, ERROR_INVALID_ARGUMENT, "There are no media readers here.");
-    if (of->uri.len && !find_file(from->files, of, arena, err))
+    if (!gather_one(e, of))
         return false;
-    if (!media_read(from->media, &of->source, &of->options, cancelled, arena,
-                    &of->reading, err) ||
-        !may_have_options(of, err))
+    of->options.pixels = e->from->engine && engine_info(e->from->engine)->sees;
+    if (quickly && !media_is_quick(e->from->media, &of->source, &of->options))
+        return true;
+    if (!media_read(e->from->media, &of->source, &of->options, e->cancelled, e->arena,
+                    &of->reading, e->err) ||
+        !may_have_options(of, e->err) || !show(e, of))
         return false;
     part->kind = PART_TEXT;
     part->text = of->reading.text;
@@ -125,34 +252,76 @@ static void blame(struct error *err, const char *path)
     error_at(err, path, "%s: %s", path, message);
 }
 
+/* Turns of a cache stand before those that the caller sent now. */
+static int turn_of_caller(const struct chat *chat, int i)
+{
+    return i - (i < chat->kept_turns ? 0 : chat->kept_turns);
+}
+
+static bool read_parts(struct errand *e, struct chat *chat, bool quickly)
+{
+    for (int i = 0; i < chat->n_turns; i++) {
+        for (int k = 0; k < chat->turns[i].n_parts; k++) {
+            struct part *part = &chat->turns[i].parts[k];
+            const char *own = part->media ? part->media->path : NULL;
+            char path[100];
+            if (part->kind != PART_MEDIA || read_one(e, part, quickly))
+                continue;
+            snprintf(path, sizeof path, "contents[%d].parts[%d].%s",
+                     turn_of_caller(chat, i), k,
+                     part->media->uri.len ? "file_data" : "inline_data");
+            blame(e->err, own ? own : path);
+            return false;
+        }
+    }
+    return true;
+}
+
+static struct text header_of(const struct chat *chat, struct arena *arena)
+{
+    struct buf header = {0};
+    for (int i = 0; i < chat->n_turns; i++) {
+        for (int k = 0; k < chat->turns[i].n_parts; k++) {
+            const struct part_media *media = chat->turns[i].parts[k].media;
+            char place[80];
+            if (!media || header.len >= 4000)
+                continue;
+            snprintf(place, sizeof place, "contents[%d].parts[%d]",
+                     turn_of_caller(chat, i), k);
+            buf_printf(&header, "%s%s=%s; reader=\"%.*s\"", header.len ? ", " : "",
+                       media->path ? media->path : place, media->reading.type,
+                       TEXT_ARG(media->reading.reader));
+        }
+    }
+    struct text copy = arena_text(arena, buf_view(&header));
+    buf_free(&header);
+    return copy;
+}
+
+static bool run_errand(struct errand *e, struct chat *chat, bool quickly,
+                       struct attached *attached)
+{
+    if (!read_parts(e, chat, quickly))
+        return false;
+    if (attach_find(chat) == 0)
+        attached->header = header_of(chat, e->arena);
+    return true;
+}
+
+bool attach_gather(const struct attach_from *from, struct chat *chat,
+                   const atomic_bool *cancelled, struct arena *arena,
+                   struct attached *attached, struct error *err)
+{
+    struct errand errand = {from, cancelled, arena, err, 0};
+    return run_errand(&errand, chat, true, attached);
+}
+
 bool attach_read(const struct attach_from *from, struct chat *chat,
                  const atomic_bool *cancelled, struct arena *arena,
                  struct attached *attached, struct error *err)
 {
-    struct buf header = {0};
-    bool good = true;
-    for (int i = 0; good && i < chat->n_turns; i++) {
-        for (int k = 0; good && k < chat->turns[i].n_parts; k++) {
-            struct part *part = &chat->turns[i].parts[k];
-            char place[80], path[100];
-            if (part->kind != PART_MEDIA)
-                continue;
-            snprintf(place, sizeof place, "contents[%d].parts[%d]", i, k);
-            snprintf(path, sizeof path, "%s.%s", place,
-                     part->media->uri.len ? "file_data" : "inline_data");
-            good = read_one(from, part, cancelled, arena, err);
-            if (good && header.len < 4000)
-                buf_printf(&header, "%s%s=%s; reader=\"%.*s\"", header.len ? ", " : "",
-                           part->media->path ? part->media->path : place,
-                           part->media->reading.type,
-                           TEXT_ARG(part->media->reading.reader));
-            if (!good)
-                blame(err, part->media->path ? part->media->path : path);
-        }
-    }
-    attached->header = arena_text(arena, buf_view(&header));
-    buf_free(&header);
-    return good;
+    struct errand errand = {from, cancelled, arena, err, 0};
+    return run_errand(&errand, chat, false, attached);
 }
 
 void attach_count(struct engine *engine, const struct chat *chat,

@@ -7,6 +7,7 @@
 
 #include "api/message.h"
 #include "chat/chat.h"
+#include "fetch/fetch.h"
 #include "files/files.h"
 
 struct attached {
@@ -15,16 +16,28 @@ struct attached {
     int n_tokens[WIRE_MODALITIES]; /* by enum wire_modality; TEXT is not counted */
 };
 
-int attach_find(const struct chat *chat); /* how many */
+int attach_find(const struct chat *chat); /* how many are not read yet */
 
-/* NULL: there are no readers, no files here. */
+bool attach_has_urls(const struct chat *chat); /* that are to be fetched */
+
+/* NULL: there are no readers, no files here; nothing is fetched. */
 struct attach_from {
+    struct engine *engine; /* of the model that is to see the pictures, if it does */
     struct media *media;
     struct files *files;
+    const struct fetcher *fetcher;
+    int64_t fetch_limit; /* bytes, of all URLs of one chat together */
+    int fetch_timeout_s; /* of each */
 };
 
-/* Reads them all, one after the other; waits for it. False and err, with the path of the
- * part at fault. */
+/* Gets what lies elsewhere, files and URLs, and reads what takes no time (text, what was
+ * read before); the rest is for attach_read(), which may have to wait for its turn.
+ * False and err, with the path of the part at fault. */
+bool attach_gather(const struct attach_from *from, struct chat *chat,
+                   const atomic_bool *cancelled, struct arena *arena,
+                   struct attached *attached, struct error *err);
+
+/* Reads all that is left, one after the other; waits for it. Gathers what was not. */
 bool attach_read(const struct attach_from *from, struct chat *chat,
                  const atomic_bool *cancelled, struct arena *arena,
                  struct attached *attached, struct error *err);

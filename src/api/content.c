@@ -128,6 +128,20 @@ static bool read_video(const struct reader *r, const struct wire_video *from,
     return true;
 }
 
+/* Tokens of a picture, where the model lets them be chosen; the others are its own. */
+static const int resolution_tokens[] = {[1] = 64, [2] = 256};
+
+static int most_tokens(const struct reader *r, const struct wire_resolution *part)
+{
+    enum { N = sizeof resolution_tokens / sizeof resolution_tokens[0] };
+    int level = r->request->config ? r->request->config->media_resolution : 0;
+    if (part && part->n_tokens.set)
+        return (int)part->n_tokens.is;
+    if (part && part->level)
+        level = part->level;
+    return level > 0 && level < N ? resolution_tokens[level] : 0;
+}
+
 /* It becomes text when it was read (attach.h). */
 static bool read_blob(const struct reader *r, const struct wire_part *from,
                       const char *path, struct part *part)
@@ -135,6 +149,7 @@ static bool read_blob(const struct reader *r, const struct wire_part *from,
     const struct wire_blob *blob = blob_of(from);
     struct part_media *media = arena_new(r->arena, struct part_media);
     media->source = (struct media_source){.bytes = blob->data, .mime = blob->mime_type};
+    media->n_most = most_tokens(r, from->resolution);
     *part = (struct part){.kind = PART_MEDIA, .media = media};
     return read_video(r, from->video, path, media);
 }
@@ -144,13 +159,14 @@ static bool read_file(const struct reader *r, const struct wire_part *from,
 {
     struct part_media *media = arena_new(r->arena, struct part_media);
     struct text uri = from->file->uri, id;
-    if (!files_is_ours(uri, &id))
+    if (!files_is_ours(uri, &id) && !fetch_is_url(uri))
         return error_at(r->err, arena_printf(r->arena, "%s.file_data", path).at,
-                        "'%s.file_data' is not supported by Pollux yet: a file that is "
-                        "not one of this server's own, '%.*s'",
+                        "%s.file_data: '%.*s' names neither a file of this server "
+                        "(files/{id}) nor something to fetch (http://, https://).",
                         path, TEXT_ARG(text_slice(uri, 0, 200)));
     media->uri = uri;
     media->source.mime = from->file->mime_type;
+    media->n_most = most_tokens(r, from->resolution);
     *part = (struct part){.kind = PART_MEDIA, .media = media};
     return read_video(r, from->video, path, media);
 }
@@ -257,14 +273,14 @@ static bool read_role(const struct reader *r, struct text name, const char *path
 static bool read_contents(const struct reader *r)
 {
     const struct wire_content *contents = r->request->contents.at;
-    size_t n = r->request->contents.n;
-    if (n == 0)
+    size_t n = r->request->contents.n, kept = (size_t)r->chat->kept_turns;
+    if (n == kept && !r->rules->is_cache)
         return broken_rule(r->err, "contents", "contents is not specified");
     r->chat->turns = arena_array(r->arena, struct turn_of, n);
     r->chat->n_turns = (int)n;
     for (size_t i = 0; i < n; i++) {
         char path[40];
-        snprintf(path, sizeof path, "contents[%zu]", i);
+        snprintf(path, sizeof path, "contents[%zu]", i < kept ? i : i - kept);
         struct turn_of *turn = &r->chat->turns[i];
         if (!read_role(r, contents[i].role, path, &turn->role) ||
             !read_parts(r, &contents[i], path, turn))
@@ -397,7 +413,8 @@ static bool match_contents(const struct reader *r)
         open.more = turn->role == ROLE_MODEL;
         for (int k = 0; k < turn->n_parts; k++) {
             char path[60];
-            snprintf(path, sizeof path, "contents[%d].parts[%d]", i, k);
+            snprintf(path, sizeof path, "contents[%d].parts[%d]",
+                     i - (i < r->chat->kept_turns ? 0 : r->chat->kept_turns), k);
             if (!match_part(r, &open, turn->role, &turn->parts[k], path))
                 return false;
         }
@@ -649,14 +666,112 @@ static bool read_shape(const struct reader *r, const struct wire_config *config)
         schema.is, schema.path, r->arena, &shape->schema, r->err);
 }
 
-static bool check_modalities(const struct reader *r, const struct wire_config *config)
+/* ---- speech ---- */
+
+#define SPEECH CONFIG "speech_config"
+
+static bool read_voice(const struct reader *r, const struct wire_voice *from,
+                       const char *path, const struct speech_voice **voice)
+{
+    struct buf names = {0};
+    struct text name = from && from->prebuilt ? from->prebuilt->name : TEXT("");
+    *voice = name.len > 0 ? voice_named(name) : voice_default();
+    if (*voice)
+        return true;
+    voice_names(&names);
+    error_at(r->err, path,
+             "Voice name %.*s is not supported. Allowed voice names are: %s",
+             TEXT_ARG(text_slice(name, 0, 60)), names.at);
+    buf_free(&names);
+    return false;
+}
+
+static bool read_speakers(const struct reader *r, const struct wire_speakers *from)
+{
+    const struct wire_speaker *speakers = from->voices.at;
+    struct speaking *speaking = &r->chat->speaking;
+    if (from->voices.n != SPEAKERS)
+        return broken_rule(r->err, SPEECH ".multi_speaker_voice_config",
+                           "The number of speaker voice configs must be 2.");
+    for (int i = 0; i < SPEAKERS; i++) {
+        char path[120];
+        snprintf(path, sizeof path,
+                 SPEECH ".multi_speaker_voice_config.speaker_voice_configs[%d]", i);
+        if (speakers[i].name.len == 0 ||
+            memchr(speakers[i].name.at, '\0', speakers[i].name.len) ||
+            (i > 0 && text_same(speakers[i].name, speakers[0].name)))
+            return broken_rule(r->err, path, "each speaker needs a name of its own");
+        speaking->speakers[i].name = arena_text(r->arena, speakers[i].name).at;
+        if (!read_voice(r, speakers[i].voice, path, &speaking->speakers[i].voice))
+            return false;
+    }
+    speaking->n_speakers = SPEAKERS;
+    return true;
+}
+
+static bool read_speech(const struct reader *r, const struct wire_speech *from)
+{
+    static const struct wire_speech none;
+    struct speaking *speaking = &r->chat->speaking;
+    from = from ? from : &none;
+    if (from->voice && from->speakers)
+        return broken_rule(r->err, SPEECH,
+                           "only one of voice_config and multi_speaker_voice_config may "
+                           "be set");
+    if (from->language.len > 0 &&
+        !(speaking->language = voice_language(from->language))) {
+        struct buf names = {0};
+        voice_languages(&names);
+        error_at(r->err, SPEECH ".language_code",
+                 "'%.*s' is not spoken here. Spoken are: %s",
+                 TEXT_ARG(text_slice(from->language, 0, 40)), names.at);
+        buf_free(&names);
+        return false;
+    }
+    return read_voice(r, from->voice, SPEECH ".voice_config", &speaking->voice) &&
+           (!from->speakers || read_speakers(r, from->speakers));
+}
+
+/* What makes no sound, or is lost when it becomes one. */
+static bool may_be_spoken(const struct reader *r, const struct wire_config *config)
+{
+    const char *path = NULL;
+    if (r->chat->n_functions > 0)
+        path = "tools";
+    else if (config->logprobs.set && config->logprobs.is)
+        path = CONFIG "response_logprobs";
+    else if (r->chat->shape.kind != ANSWER_TEXT)
+        path = CONFIG "response_mime_type";
+    return !path || error_at(r->err, path,
+                             "'%s' cannot go with an answer that is spoken "
+                             "(response_modalities [AUDIO]).",
+                             path);
+}
+
+static bool read_modalities(const struct reader *r, const struct wire_config *config)
 {
     const int *modalities = config->modalities.at;
-    for (size_t i = 0; i < config->modalities.n; i++)
-        if (modalities[i] != 0 && modalities[i] != WIRE_MODALITY_TEXT)
-            return not_yet(r->err, CONFIG "response_modalities",
-                           "answers other than TEXT");
-    return true;
+    unsigned asked = 0;
+    struct buf names = {0};
+    for (size_t i = 0; i < config->modalities.n; i++) {
+        if (modalities[i] == 0 || asked & 1u << modalities[i])
+            continue;
+        asked |= 1u << modalities[i];
+        buf_printf(&names, "%s%s", names.len ? ", " : "",
+                   wire_modality_name(modalities[i]));
+    }
+    bool known = asked == 0 || asked == 1u << WIRE_MODALITY_TEXT ||
+                 asked == 1u << WIRE_MODALITY_AUDIO;
+    if (!known)
+        error_at(r->err, CONFIG "response_modalities",
+                 "The requested combination of response modalities (%s) is not supported "
+                 "by the model. models/%.*s accepts the following combinations:\n* "
+                 "TEXT\n* AUDIO\n",
+                 names.at, TEXT_ARG(text_slice(r->chat->model, 0, 100)));
+    buf_free(&names);
+    r->chat->speaking.on = asked == 1u << WIRE_MODALITY_AUDIO;
+    return known && read_speech(r, config->speech) &&
+           (!r->chat->speaking.on || may_be_spoken(r, config));
 }
 
 #define THINKING CONFIG "thinking_config"
@@ -722,13 +837,15 @@ static bool read_config(const struct reader *r)
     r->chat->max_tokens = (int)config->max_tokens.is;
     read_sampling(r, config);
     return read_stops(r, config) && read_logprobs(r, config) && read_shape(r, config) &&
-           check_modalities(r, config) && read_thinking(r, config->thinking);
+           read_modalities(r, config) && read_thinking(r, config->thinking);
 }
 
 bool content_chat(const struct wire_generate *request, const struct content_rules *rules,
                   struct arena *arena, struct chat *chat, struct error *err)
 {
     struct reader reader = {request, rules, arena, chat, err};
+    if (request->cached.len > 0 && !chat->kept) /* never as if it were not there */
+        return not_yet(err, "cached_content", "a cache in this call");
     if (!read_contents(&reader) || !match_contents(&reader) || !read_system(&reader) ||
         !tools_read(request, rules->tools, arena, chat, err) || !read_safety(&reader) ||
         !read_config(&reader))

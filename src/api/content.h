@@ -14,12 +14,17 @@ struct content_rules {
     bool thinks; /* was trained to think before it answers */
     struct api_defaults defaults;
     const struct toolbox *tools; /* NULL: the server has none */
+    bool is_cache;               /* the beginning of a chat: contents may be missing */
 };
 
 /* What dialects share: the tokens that a level of thinking gives (enum wire_level; -1: as
  * many as the model wants), and from which level on a threshold blocks. */
 int content_budget(int level);
 enum level content_block_from(int threshold, enum level otherwise);
+
+/* Where the request's first contents and tools came from a cache, chat->kept, kept_turns
+ * and kept_tools say so before (cached.h). Paths in errors count from behind them. A
+ * request that names a cache which was not put into it is refused. */
 
 bool content_chat(const struct wire_generate *request, const struct content_rules *rules,
                   struct arena *arena, struct chat *chat, struct error *err);

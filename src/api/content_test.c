@@ -30,7 +30,8 @@ static int shut_arena(void **state)
 
 static bool reads(const char *json)
 {
-    const struct content_rules rules = {thinks, {0.7, 0.9, 20, default_level}};
+    const struct content_rules rules = {.thinks = thinks,
+                                        .defaults = {0.7, 0.9, 20, default_level}};
     chat = (struct chat){0};
     err = (struct error){0};
     return json_read(&wire_generate_type, text_of(json), &request, arena, &err) &&
@@ -185,7 +186,7 @@ static void settings_are_checked(void **state)
         {with_config("\"responseMimeType\":\"image/png\""),
          "generation_config.response_mime_type", "allowed mimetypes are"},
         {with_config("\"responseModalities\":[\"TEXT\",\"AUDIO\"]"),
-         "generation_config.response_modalities", NULL},
+         "generation_config.response_modalities", "combination of response modalities"},
         {"{" SAY ",\"safetySettings\":[{\"category\":7,\"threshold\":5},{\"category\":"
          "\"harm_category_harassment\",\"threshold\":\"off\"}]}",
          "safety_settings[1]", "another setting of this category"},
@@ -507,11 +508,11 @@ static void no_engine_takes_files_or_built_in_tools(void **state)
     (void)state;
     const struct refusal rows[] = {
         {with_part("{\"file_data\":{\"file_uri\":\"x\"}}"),
-         "contents[0].parts[1].file_data", NULL},
+         "contents[0].parts[1].file_data", "names neither"},
         {"{" SAY ",\"tools\":[{\"googleSearch\":{}}]}", "tools[0].google_search", NULL},
         {"{" SAY ",\"cachedContent\":\"cachedContents/c\"}", "cached_content", NULL},
-        {with_config("\"speechConfig\":{\"languageCode\":\"de\"}"),
-         "generation_config.speech_config", NULL},
+        {with_config("\"speechConfig\":{\"languageCode\":\"tlh\"}"),
+         "generation_config.speech_config.language_code", "not spoken"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         assert_refused(&rows[i]);

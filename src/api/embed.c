@@ -20,7 +20,9 @@ struct embedding {
     struct work work; /* first: a worker's message is the embedding */
     struct arena *arena;
     struct api *api;
-    struct call *call; /* NULL: closed */
+    struct call *call;  /* NULL: closed, or there was none */
+    struct aside aside; /* told: whoever asked without a call still waits */
+    int64_t since_us;
     bool batch;
     bool at_work, silent;
     bool good; /* so far; else err says why not */
@@ -38,7 +40,7 @@ struct embedding {
 
 static void release(struct embedding *m)
 {
-    if (m->call || m->at_work || m->job)
+    if (m->call || m->aside.told || m->at_work || m->job)
         return;
     *m->at = m->next;
     if (m->next)
@@ -55,7 +57,7 @@ static void log_embedding(const struct embedding *m, const struct embed_event *e
     log_line(LOG_INFO, "embed",
              "model=%.*s texts=%d tokens=%d ms=%.3f queue_ms=%.3f run_ms=%.3f end=%s",
              TEXT_ARG(m->name), m->n_texts, n_tokens,
-             (double)(now_us() - m->call->rq->since_us) / 1000,
+             (double)(now_us() - m->since_us) / 1000,
              event ? (double)event->queued_us / 1000 : 0,
              event ? (double)event->run_us / 1000 : 0, end);
 }
@@ -87,29 +89,48 @@ static void on_closed(struct call *call)
     release(m);
 }
 
+static void tell(struct embedding *m, const struct error *err, struct text json)
+{
+    struct aside to = m->aside;
+    m->aside.told = NULL;
+    to.told(to.arg, err, json);
+}
+
 static void fail(struct embedding *m, const struct error *err)
 {
     if (m->silent)
         return;
-    api_error(m->call, err);
+    if (m->call)
+        api_error(m->call, err);
+    else
+        tell(m, err, TEXT(""));
     conclude(m, NULL, error_row(err->code)->name);
 }
 
-static struct embedding *open_embedding(struct call *call, bool batch)
+static struct embedding *link_embedding(struct api *api, struct text name,
+                                        struct text body)
 {
     struct arena *arena = arena_open();
     struct embedding *m = arena_new(arena, struct embedding);
     m->arena = arena;
-    m->api = call->api;
-    m->call = call;
-    m->batch = batch;
-    m->name = arena_text(arena, call->name);
-    m->body = arena_text(arena, call->rq->body); /* the request's own may go first */
-    m->at = &call->api->embeddings;
+    m->api = api;
+    m->name = arena_text(arena, name);
+    m->body = arena_text(arena, body); /* the request's own may go first */
+    m->since_us = now_us();
+    m->at = &api->embeddings;
     m->next = *m->at;
     if (m->next)
         m->next->at = &m->next;
     *m->at = m;
+    return m;
+}
+
+static struct embedding *open_embedding(struct call *call, bool batch)
+{
+    struct embedding *m = link_embedding(call->api, call->name, call->rq->body);
+    m->call = call;
+    m->since_us = call->rq->since_us;
+    m->batch = batch;
     call->embedding = m;
     call->gone = on_gone;
     call->closed = on_closed;
@@ -137,7 +158,9 @@ static bool read_parts(const struct wire_content *content, const char *field,
     bool good = true;
     for (size_t i = 0; good && i < content->parts.n; i++) {
         snprintf(member, sizeof member, "content.parts[%zu]", i);
-        if (!parts[i].text.at || parts[i].call || parts[i].result)
+        const struct wire_part *part = &parts[i];
+        if (!part->text.at || part->call || part->result || part->blob || part->image ||
+            part->file || part->video)
             good = refuse(err, field, member,
                           "Only parts with text can be embedded: this model reads no "
                           "media and no function calls.");
@@ -247,7 +270,8 @@ void embed_write_vector(struct json_writer *w, const struct embed_vector *vector
 static void write_answer(struct embedding *m, const struct embed_event *event)
 {
     struct buf body = {0};
-    struct json_writer w = json_writer(&body, m->call->pretty);
+    bool pretty = m->call && m->call->pretty;
+    struct json_writer w = json_writer(&body, pretty);
     json_begin(&w, '{');
     json_key(&w, m->batch ? "embeddings" : "embedding");
     if (m->batch)
@@ -256,10 +280,17 @@ static void write_answer(struct embedding *m, const struct embed_event *event)
         embed_write_vector(&w, &event->vectors[i]);
     if (m->batch)
         json_end(&w, ']');
+    if (!m->call) { /* only a batch's answer has it */
+        json_key(&w, "tokenCount");
+        json_int(&w, event->vectors[0].n_tokens);
+    }
     json_end(&w, '}');
-    if (m->call->pretty)
+    if (pretty)
         buf_char(&body, '\n');
-    http_reply(m->call->rq, 200, "application/json; charset=UTF-8", buf_view(&body));
+    if (m->call)
+        http_reply(m->call->rq, 200, "application/json; charset=UTF-8", buf_view(&body));
+    else
+        tell(m, NULL, buf_view(&body));
     buf_free(&body);
     conclude(m, event, "OK");
 }
@@ -302,17 +333,20 @@ static void on_ready(void *arg, uint32_t events)
 
 /* ---- calls ---- */
 
-static void go_on(struct embedding *m)
+static void proceed(struct embedding *m)
 {
-    if (m->silent) {
-        release(m);
-        return;
-    }
     if (m->good)
         m->job = embed_submit(m->api->options.embedder, m->texts, m->n_texts,
                               m->api->embedded, m, &m->err);
     if (!m->job)
         fail(m, &m->err);
+}
+
+static void go_on(struct embedding *m)
+{
+    if (!m->silent)
+        proceed(m);
+    release(m);
 }
 
 static void work_run(struct work *work)
@@ -338,6 +372,13 @@ static void on_deadline(void *arg)
     fail(m, &err);
 }
 
+static void begin_work(struct embedding *m)
+{
+    m->at_work = true;
+    m->work = (struct work){.run = work_run, .done = work_done};
+    workers_push(m->api->workers, &m->work);
+}
+
 static void begin(struct call *call, bool batch, const char *method)
 {
     struct error err;
@@ -355,9 +396,23 @@ static void begin(struct call *call, bool batch, const char *method)
         go_on(m);
         return;
     }
-    m->at_work = true;
-    m->work = (struct work){.run = work_run, .done = work_done};
-    workers_push(call->api->workers, &m->work);
+    begin_work(m);
+}
+
+struct embedding *embed_aside(struct api *api, struct text model, struct text body,
+                              const struct aside *aside)
+{
+    struct embedding *m = link_embedding(api, model, body);
+    m->aside = *aside;
+    begin_work(m);
+    return m;
+}
+
+void embed_leave(struct embedding *m)
+{
+    m->aside.told = NULL;
+    conclude(m, NULL, "GONE");
+    release(m);
 }
 
 void embed_one(struct call *call)

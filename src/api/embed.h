@@ -8,6 +8,12 @@
 void embed_one(struct call *call);
 void embed_batch(struct call *call);
 
+/* An answer without a call: `body` is an EmbedContentRequest, and is copied. */
+struct embedding *embed_aside(struct api *api, struct text model, struct text body,
+                              const struct aside *aside);
+/* Nobody waits for it any more: nothing is told. Not after something was. */
+void embed_leave(struct embedding *embedding);
+
 /* What one request asks the embedder for. `field` is the request's place in the body, for
  * errors: "" or "requests[3]". Texts point into the request or the arena. Any thread. */
 bool embed_read(const struct wire_embed *request, struct text model, const char *field,

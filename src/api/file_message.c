@@ -39,7 +39,7 @@ static const struct json_field file_fields[] = {
     {"expirationTime", JSON_TIMESTAMP, AT(wire_file, expires),      JSON_OUTPUT, 0, 0, NULL, "48 hours after it came"},
     {"sha256Hash",     JSON_BYTES,     AT(wire_file, hash),         JSON_OUTPUT, 0, 0, NULL, NULL},
     {"uri",            JSON_STRING,    AT(wire_file, uri),          JSON_OUTPUT, 0, 0, NULL, "for fileData.fileUri"},
-    {"downloadUri",    JSON_STRING,    0, JSON_IGNORED, 0, 0, NULL, "output only; of generated files"},
+    {"downloadUri",    JSON_STRING,    AT(wire_file, download_uri), JSON_OUTPUT, 0, 0, NULL, "of generated files"},
     {"state",          JSON_ENUM,      AT(wire_file, state),        JSON_OUTPUT, 0, 0, states, NULL},
     {"source",         JSON_ENUM,      AT(wire_file, source),       JSON_OUTPUT, 0, 0, sources, NULL},
     {"videoMetadata",  JSON_ANY,       0, JSON_IGNORED, 0, 0, NULL, "output only"},
@@ -93,6 +93,11 @@ struct wire_file wire_file_of(const struct file *file, struct text base,
         .hash = file->hash,
         .uri = arena_printf(arena, "%.*s/v1beta/files/%.*s", TEXT_ARG(base),
                             TEXT_ARG(file->id)),
+        .download_uri =
+            file->source == FILE_GENERATED
+                ? arena_printf(arena, "%.*s/v1beta/files/%.*s:download?alt=media",
+                               TEXT_ARG(base), TEXT_ARG(file->id))
+                : (struct text){0},
         .state = file->state,
         .source = file->source,
         .error = error_of(file, arena),

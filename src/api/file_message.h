@@ -14,7 +14,7 @@ struct wire_file {
     struct text name, display_name, mime_type;
     struct json_int size, created, updated, expires; /* the times in nanoseconds */
     struct text hash;                                /* the bytes of the sha256 */
-    struct text uri;
+    struct text uri, download_uri; /* the latter of generated files only */
     int state, source;
     struct wire_file_error *error;
 };

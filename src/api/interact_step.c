@@ -249,8 +249,11 @@ static bool read_options(const struct reader *r, struct json_object *processing,
                         "and fps more than 0.",
                         where);
     media->has_options = true;
-    media->options = (struct media_options){(double)wire.start.is / 1e9,
-                                            (double)wire.end.is / 1e9, wire.fps.is};
+    media->options = (struct media_options){
+        .start_s = (double)wire.start.is / 1e9,
+        .end_s = (double)wire.end.is / 1e9,
+        .fps = wire.fps.is,
+    };
     return true;
 }
 

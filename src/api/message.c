@@ -50,6 +50,11 @@ static const struct json_enum modality_names[] = {
     {0},
 };
 
+const char *wire_modality_name(int modality)
+{
+    return json_enum_name(modality_names, modality);
+}
+
 static const struct json_enum category_names[] = {
     {"HARM_CATEGORY_UNSPECIFIED",       0, NULL},
     {"HARM_CATEGORY_DEROGATORY",        1, NULL},
@@ -167,7 +172,7 @@ static const struct json_type result_type = {
 
 static const struct json_field file_data_fields[] = {
     {"mimeType",    JSON_STRING, AT(wire_file_data, mime_type),    0, 0, 0, NULL, "the file's own when absent"},
-    {"fileUri",     JSON_STRING, AT(wire_file_data, uri),          JSON_REQUIRED, 0, 0, NULL, "of a file of this server"},
+    {"fileUri",     JSON_STRING, AT(wire_file_data, uri),          JSON_REQUIRED, 0, 0, NULL, "of a file of this server, or http(s)"},
     {"displayName", JSON_STRING, 0, JSON_IGNORED, 0, 0, NULL, NULL},
     {0},
 };
@@ -231,7 +236,7 @@ static const struct json_field part_fields[] = {
     {"toolCall",            JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "a call of a built-in tool"},
     {"toolResponse",        JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "a call of a built-in tool"},
     {"videoMetadata",       JSON_MESSAGE, AT(wire_part, video),   0, 0, 0, &video_type, "with film and sound"},
-    {"mediaResolution",     JSON_MESSAGE, AT(wire_part, resolution), 0, 0, 0, &resolution_type, "no effect: readers give words, however many"},
+    {"mediaResolution",     JSON_MESSAGE, AT(wire_part, resolution), 0, 0, 0, &resolution_type, "for a model that sees; readers give words, however many"},
     {"partMetadata",        JSON_ANY, 0, JSON_IGNORED, 0, 0, NULL, NULL},
     {"audioTranscription",  JSON_ANY, 0, JSON_IGNORED, 0, 0, NULL, NULL},
     {"mediaProcessing",     JSON_ANY, 0, JSON_IGNORED, 0, 0, NULL, NULL},
@@ -313,13 +318,52 @@ static const struct json_field thinking_fields[] = {
 static const struct json_type thinking_type = {
     "ThinkingConfig", sizeof(struct wire_thinking), thinking_fields, false};
 
+static const struct json_field prebuilt_voice_fields[] = {
+    {"voiceName", JSON_STRING, AT(wire_prebuilt_voice, name), 0, 0, 0, NULL, "docs/wire.md lists them"},
+    {0},
+};
+static const struct json_type prebuilt_voice_type = {
+    "PrebuiltVoiceConfig", sizeof(struct wire_prebuilt_voice), prebuilt_voice_fields, false};
+
+static const struct json_field voice_fields[] = {
+    {"prebuiltVoiceConfig",   JSON_MESSAGE, AT(wire_voice, prebuilt), 0, 0, 0, &prebuilt_voice_type, NULL},
+    {"replicatedVoiceConfig", JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "voices made after a recording"},
+    {0},
+};
+static const struct json_type voice_type = {
+    "VoiceConfig", sizeof(struct wire_voice), voice_fields, false};
+
+static const struct json_field speaker_fields[] = {
+    {"speaker",     JSON_STRING,  AT(wire_speaker, name),  JSON_REQUIRED, 0, 0, NULL, "stands before the lines that are this one's"},
+    {"voiceConfig", JSON_MESSAGE, AT(wire_speaker, voice), JSON_REQUIRED, 0, 0, &voice_type, NULL},
+    {0},
+};
+static const struct json_type speaker_type = {
+    "SpeakerVoiceConfig", sizeof(struct wire_speaker), speaker_fields, false};
+
+static const struct json_field speakers_fields[] = {
+    {"speakerVoiceConfigs", JSON_MESSAGE, AT(wire_speakers, voices), JSON_LIST | JSON_REQUIRED, 0, 0, &speaker_type, "two"},
+    {0},
+};
+static const struct json_type speakers_type = {
+    "MultiSpeakerVoiceConfig", sizeof(struct wire_speakers), speakers_fields, false};
+
+static const struct json_field speech_fields[] = {
+    {"voiceConfig",             JSON_MESSAGE, AT(wire_speech, voice),    0, 0, 0, &voice_type, NULL},
+    {"multiSpeakerVoiceConfig", JSON_MESSAGE, AT(wire_speech, speakers), 0, 0, 0, &speakers_type, "instead of voiceConfig"},
+    {"languageCode",            JSON_STRING,  AT(wire_speech, language), 0, 0, 0, NULL, "when absent: what the text is in"},
+    {0},
+};
+static const struct json_type speech_type = {
+    "SpeechConfig", sizeof(struct wire_speech), speech_fields, false};
+
 static const struct json_field config_fields[] = {
     {"stopSequences",       JSON_STRING,  AT(wire_config, stops),      JSON_LIST, 0, 5, NULL, "none of them empty"},
     {"responseMimeType",    JSON_STRING,  AT(wire_config, mime_type),  0, 0, 0, NULL, "text/plain (the default), application/json, text/x.enum"},
     {"responseSchema",      JSON_ANY,     AT(wire_config, schema),     0, 0, 0, NULL, "a Schema"},
     {"responseJsonSchema",  JSON_ANY,     AT(wire_config, json_schema), 0, 0, 0, NULL, "instead of responseSchema"},
     {"_responseJsonSchema", JSON_ANY,     AT(wire_config, json_schema_old), 0, 0, 0, NULL, "the same under its older name"},
-    {"responseModalities",  JSON_ENUM,    AT(wire_config, modalities), JSON_LIST, 0, 0, modality_names, "[] or [TEXT]"},
+    {"responseModalities",  JSON_ENUM,    AT(wire_config, modalities), JSON_LIST, 0, 0, modality_names, "[], [TEXT] or [AUDIO]"},
     {"candidateCount",      JSON_INT,     AT(wire_config, candidates), 0, 1, WIRE_CANDIDATES, NULL, NULL},
     {"maxOutputTokens",     JSON_INT,     AT(wire_config, max_tokens), 0, 1, INT32_MAX, NULL, "when absent: as many as fit"},
     {"temperature",         JSON_NUMBER,  AT(wire_config, temperature), 0, 0, 2, NULL, NULL},
@@ -331,8 +375,8 @@ static const struct json_field config_fields[] = {
     {"responseLogprobs",    JSON_BOOL,    AT(wire_config, logprobs),   0, 0, 0, NULL, NULL},
     {"logprobs",            JSON_INT,     AT(wire_config, n_logprobs), 0, 0, 20, NULL, "needs responseLogprobs"},
     {"thinkingConfig",      JSON_MESSAGE, AT(wire_config, thinking),   0, 0, 0, &thinking_type, NULL},
-    {"mediaResolution",     JSON_ENUM,    AT(wire_config, media_resolution), 0, 0, 0, media_resolutions, "no effect: readers give words, however many"},
-    {"speechConfig",              JSON_ANY,  0, JSON_REFUSED, 0, 0, NULL, "speech"},
+    {"mediaResolution",     JSON_ENUM,    AT(wire_config, media_resolution), 0, 0, 0, media_resolutions, "for a model that sees; readers give words, however many"},
+    {"speechConfig",        JSON_MESSAGE, AT(wire_config, speech),     0, 0, 0, &speech_type, "with [AUDIO]"},
     {"imageConfig",               JSON_ANY,  0, JSON_REFUSED, 0, 0, NULL, "making of images"},
     {"audioTimestamp",            JSON_BOOL, 0, JSON_IGNORED, 0, 0, NULL, "what is said always has its times"},
     {"enableEnhancedCivicAnswers", JSON_BOOL, 0, JSON_IGNORED, 0, 0, NULL, NULL},
@@ -355,7 +399,7 @@ static const struct json_field generate_fields[] = {
     {"safetySettings",    JSON_MESSAGE, AT(wire_generate, safety),      JSON_LIST, 0, 0, &safety_type, NULL},
     {"generationConfig",  JSON_MESSAGE, AT(wire_generate, config),      0, 0, 0, &config_type, NULL},
     {"serviceTier",       JSON_ENUM,    AT(wire_generate, service_tier), 0, 0, 0, service_tiers, "there is one tier"},
-    {"cachedContent",     JSON_STRING, 0, JSON_REFUSED, 0, 0, NULL, "cached content"},
+    {"cachedContent",     JSON_STRING,  AT(wire_generate, cached),      0, 0, 0, NULL, "cachedContents/{id}: what stands before contents"},
     {"continuationToken", JSON_BYTES,  0, JSON_REFUSED, 0, 0, NULL, "continuation"},
     {"labels",            JSON_ANY,    0, JSON_IGNORED, 0, 0, NULL, NULL},
     {"store",             JSON_BOOL,   0, JSON_IGNORED, 0, 0, NULL, "prompts are never logged"},
@@ -363,6 +407,52 @@ static const struct json_field generate_fields[] = {
 };
 const struct json_type wire_generate_type = {
     "GenerateContentRequest", sizeof(struct wire_generate), generate_fields, false};
+
+/* ---- caches ---- */
+
+static const struct json_field cache_usage_fields[] = {
+    {"totalTokenCount", JSON_INT, AT(wire_cache_usage, total), 0, 0, 0, NULL, NULL},
+    {0},
+};
+static const struct json_type cache_usage_type = {
+    "CachedContentUsageMetadata", sizeof(struct wire_cache_usage), cache_usage_fields, false};
+
+static const struct json_field cache_fields[] = {
+    {"name",              JSON_STRING,    AT(wire_cache, name),         JSON_OUTPUT, 0, 0, NULL, "cachedContents/{id}"},
+    {"model",             JSON_STRING,    AT(wire_cache, model),        0, 0, 0, NULL, "models/{model}, that of every request with it"},
+    {"displayName",       JSON_STRING,    AT(wire_cache, display_name), 0, 0, 0, NULL, "at most 128 characters"},
+    {"systemInstruction", JSON_MESSAGE,   AT(wire_cache, system),       0, 0, 0, &content_type, "not told again, nor what follows"},
+    {"contents",          JSON_MESSAGE,   AT(wire_cache, contents),     JSON_LIST, 0, 0, &content_type, NULL},
+    {"tools",             JSON_MESSAGE,   AT(wire_cache, tools),        JSON_LIST, 0, 0, &tool_type, NULL},
+    {"toolConfig",        JSON_MESSAGE,   AT(wire_cache, tool_config),  0, 0, 0, &tool_config_type, NULL},
+    {"ttl",               JSON_DURATION,  AT(wire_cache, ttl),          0, 0, 0, NULL, "instead of expireTime; 3600s when neither is there"},
+    {"createTime",        JSON_TIMESTAMP, AT(wire_cache, created),      JSON_OUTPUT, 0, 0, NULL, NULL},
+    {"updateTime",        JSON_TIMESTAMP, AT(wire_cache, updated),      JSON_OUTPUT, 0, 0, NULL, NULL},
+    {"expireTime",        JSON_TIMESTAMP, AT(wire_cache, expires),      0, 0, 0, NULL, NULL},
+    {"usageMetadata",     JSON_MESSAGE,   AT(wire_cache, usage),        JSON_OUTPUT, 0, 0, &cache_usage_type, NULL},
+    {0},
+};
+const struct json_type wire_cache_type = {
+    "CachedContent", sizeof(struct wire_cache), cache_fields, false};
+
+static const struct json_field caches_fields[] = {
+    {"cachedContents", JSON_MESSAGE, AT(wire_caches, caches),    JSON_LIST, 0, 0, &wire_cache_type, NULL},
+    {"nextPageToken",  JSON_STRING,  AT(wire_caches, next_page), 0, 0, 0, NULL, NULL},
+    {0},
+};
+const struct json_type wire_caches_type = {
+    "ListCachedContentsResponse", sizeof(struct wire_caches), caches_fields, false};
+
+static const struct json_field kept_fields[] = {
+    {"systemInstruction", JSON_MESSAGE, AT(wire_kept, system),      0, 0, 0, &content_type, NULL},
+    {"contents",          JSON_MESSAGE, AT(wire_kept, contents),    JSON_LIST, 0, 0, &content_type, NULL},
+    {"tools",             JSON_MESSAGE, AT(wire_kept, tools),       JSON_LIST, 0, 0, &tool_type, NULL},
+    {"toolConfig",        JSON_MESSAGE, AT(wire_kept, tool_config), 0, 0, 0, &tool_config_type, NULL},
+    {"mediaTokens",       JSON_INT,     AT(wire_kept, n_media),     JSON_LIST, 0, 0, NULL, NULL},
+    {0},
+};
+const struct json_type wire_kept_type = {
+    "KeptContent", sizeof(struct wire_kept), kept_fields, false};
 
 static const struct json_field count_fields[] = {
     {"model",                  JSON_STRING,  AT(wire_count, model),    0, 0, 0, NULL, NULL},
@@ -496,6 +586,7 @@ const struct json_type wire_answer_type = {
 
 static const struct json_field count_answer_fields[] = {
     {"totalTokens",         JSON_INT,     AT(wire_count_answer, total),   0, 0, 0, NULL, NULL},
+    {"cachedContentTokenCount", JSON_INT, AT(wire_count_answer, cached),  0, 0, 0, NULL, "of them, of the cache that was named"},
     {"promptTokensDetails", JSON_MESSAGE, AT(wire_count_answer, details), JSON_LIST, 0, 0, &modality_count_type, NULL},
     {0},
 };

@@ -64,6 +64,7 @@ enum wire_probability {
 };
 
 extern const struct json_enum wire_finish_names[], wire_block_names[];
+const char *wire_modality_name(int modality);
 
 /* Content. */
 struct wire_call {
@@ -155,6 +156,29 @@ struct wire_thinking {
     int level; /* enum wire_level */
 };
 
+struct wire_prebuilt_voice {
+    struct text name;
+};
+
+struct wire_voice {
+    struct wire_prebuilt_voice *prebuilt;
+};
+
+struct wire_speaker {
+    struct text name;
+    struct wire_voice *voice;
+};
+
+struct wire_speakers {
+    struct json_list voices; /* struct wire_speaker */
+};
+
+struct wire_speech {
+    struct wire_voice *voice;
+    struct wire_speakers *speakers;
+    struct text language;
+};
+
 struct wire_config {
     struct json_list stops; /* struct text */
     struct text mime_type;
@@ -165,6 +189,7 @@ struct wire_config {
     struct json_bool logprobs;
     struct wire_thinking *thinking;
     int media_resolution;
+    struct wire_speech *speech;
 };
 
 struct wire_generate {
@@ -176,7 +201,39 @@ struct wire_generate {
     struct json_list safety; /* struct wire_safety_setting */
     struct wire_config *config;
     int service_tier;
+    struct text cached; /* "cachedContents/{id}" */
 };
+
+/* A cache, as it is asked for and as it is told of: then what it holds is absent. */
+struct wire_cache_usage {
+    struct json_int total;
+};
+
+struct wire_cache {
+    struct text name, model, display_name;
+    struct wire_content *system;
+    struct json_list contents; /* struct wire_content */
+    struct json_list tools;    /* struct wire_tool */
+    struct wire_tool_config *tool_config;
+    struct json_int ttl, expires, created, updated; /* nanoseconds */
+    struct wire_cache_usage *usage;
+};
+
+struct wire_caches {
+    struct json_list caches; /* struct wire_cache */
+    struct text next_page;
+};
+
+/* What of it is kept: never on the wire. Media have become text. */
+struct wire_kept {
+    struct wire_content *system;
+    struct json_list contents; /* struct wire_content */
+    struct json_list tools;    /* struct wire_tool */
+    struct wire_tool_config *tool_config;
+    struct json_list n_media; /* int64_t: tokens by enum wire_modality */
+};
+
+extern const struct json_type wire_cache_type, wire_caches_type, wire_kept_type;
 
 enum { WIRE_EMBEDS = 100 }; /* requests of a batch, at most */
 
@@ -255,7 +312,7 @@ struct wire_answer {
 };
 
 struct wire_count_answer {
-    struct json_int total;
+    struct json_int total, cached;
     struct json_list details; /* struct wire_modality_count */
 };
 

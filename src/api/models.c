@@ -24,11 +24,14 @@ static const char *const documented_embedders[] = {
 
 static const char *const families[] = {"gemini-", "gemma-"};
 
-static const struct text methods[] = {
-    {"generateContent", 15}, {"streamGenerateContent", 21}, {"countTokens", 11}};
+static const struct text methods[] = {{"generateContent", 15},
+                                      {"streamGenerateContent", 21},
+                                      {"countTokens", 11},
+                                      {"batchGenerateContent", 20},
+                                      {"createCachedContent", 19}};
 
-static const struct text embed_methods[] = {{"embedContent", 12},
-                                            {"batchEmbedContents", 18}};
+static const struct text embed_methods[] = {
+    {"embedContent", 12}, {"batchEmbedContents", 18}, {"asyncBatchEmbedContent", 22}};
 
 enum {
     N_EMBEDDERS = sizeof documented_embedders / sizeof documented_embedders[0],

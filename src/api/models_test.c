@@ -104,7 +104,8 @@ static void a_model_has_the_numbers_of_the_loaded_one(void **state)
         "by "
         "Pollux.\",\"inputTokenLimit\":1000,\"outputTokenLimit\":1000,"
         "\"supportedGenerationMethods\":[\"generateContent\",\"streamGenerateContent\","
-        "\"countTokens\"],\"temperature\":0.7,\"maxTemperature\":2,\"topP\":0.8,\"topK\":"
+        "\"countTokens\",\"batchGenerateContent\",\"createCachedContent\"],"
+        "\"temperature\":0.7,\"maxTemperature\":2,\"topP\":0.8,\"topK\":"
         "20}");
     fake_close(fake);
 }

@@ -215,7 +215,9 @@ static bool read_declarations(const struct reader *r, const struct json_list *li
         const struct wire_function *functions = tools[i].functions.at;
         for (size_t k = 0; k < tools[i].functions.n; k++) {
             char path[80];
-            snprintf(path, sizeof path, "tools[%zu].function_declarations[%zu]", i, k);
+            size_t kept = (size_t)r->chat->kept_tools;
+            snprintf(path, sizeof path, "tools[%zu].function_declarations[%zu]",
+                     i < kept ? i : i - kept, k);
             if (!read_function(r, &functions[k], path))
                 return false;
         }

@@ -11,6 +11,7 @@
 #include "chat/safety.h"
 #include "engine/engine.h"
 #include "media/media.h"
+#include "media/voice.h"
 #include "tools/tool.h"
 
 enum role { ROLE_USER, ROLE_MODEL };
@@ -21,22 +22,25 @@ enum part_kind {
     PART_CALL,    /* the model asks for a function */
     PART_RESULT,  /* what the function gave */
     PART_MEDIA,   /* to be read, and then TEXT, before there is a prompt */
+    PART_SOUND,   /* of an answer: what it says, spoken */
 };
 
 /* Something to see, hear or read, and what it was found to be. */
 struct part_media {
     const char *path; /* where the request has it; NULL: by its turn and part */
-    struct text uri;  /* of a file that has the source's bytes; absent: they are there */
+    struct text uri;  /* where the source's bytes are to be got; absent: they are there */
     struct media_source source;
     struct media_options options;
     bool has_options;             /* they were asked for */
+    int n_most;                   /* tokens, for a model that sees; 0: its own */
+    bool gathered;                /* what the uri names is in `source` */
     struct media_reading reading; /* once the part is TEXT */
     int n_tokens;                 /* of the reading */
 };
 
 struct part {
     enum part_kind kind;
-    struct text text;         /* TEXT, THOUGHT */
+    struct text text;         /* TEXT, THOUGHT; SOUND: 16 bits a sample, SPEECH_RATE */
     struct text id;           /* CALL, RESULT; absent when the client gave none */
     struct text name;         /* CALL, RESULT: the function */
     struct part_media *media; /* MEDIA; TEXT that was MEDIA; else NULL */
@@ -66,6 +70,22 @@ struct thinking {
     int budget; /* tokens; -1: as many as the model wants */
 };
 
+/* How the answer is to be spoken. */
+struct speaker {
+    const char *name;
+    const struct speech_voice *voice;
+};
+
+enum { SPEAKERS = 2 };
+
+struct speaking {
+    bool on; /* else it is text */
+    const struct speech_voice *voice;
+    const char *language; /* espeak-ng's name; NULL: what the text is in */
+    struct speaker speakers[SPEAKERS];
+    int n_speakers; /* 0: one voice says all */
+};
+
 struct turn_of {
     enum role role;
     struct part *parts;
@@ -91,12 +111,19 @@ struct chat {
     struct shape shape;
     struct thinking thinking;
     struct safety safety;
+    struct speaking speaking;
     struct sampling sampling;
     int n_candidates;
     int max_tokens; /* 0: as many as fit */
     struct text *stops;
     int n_stops;
-    bool streamed; /* the reader wants it as it is said */
+    bool streamed;           /* the reader wants it as it is said */
+    struct adapter *adapter; /* of a tuned model; NULL: the model as it is. Not held */
+    /* What a cache brought stands before what was asked; errors count from behind it. */
+    bool kept; /* there is such */
+    int kept_turns, kept_tools;
+    struct saved_rows *const *rows; /* that the prompt may begin with; not owned */
+    int n_rows;
 };
 
 #endif

@@ -664,16 +664,22 @@ static bool make_questions(const struct prompter *p, const struct chat *chat,
     return good;
 }
 
+int prompt_forms(const struct prompter *p, const struct chat *chat,
+                 enum calling forms[PROMPT_FORMS])
+{
+    enum first_step first = wording_first(p->family, chat);
+    forms[0] = first == FIRST_ASK     ? CALLING_ANY
+               : first == FIRST_WORDS ? CALLING_NONE
+                                      : chat->calling;
+    forms[1] = CALLING_NONE;
+    return first == FIRST_ASK ? 2 : 1;
+}
+
 bool prompt_make(const struct prompter *p, const struct chat *chat, struct arena *arena,
                  struct prompt *prompt, struct error *err)
 {
-    switch (wording_first(p->family, chat)) {
-    case FIRST_ASK:
+    enum calling forms[PROMPT_FORMS];
+    if (prompt_forms(p, chat, forms) > 1)
         return make_questions(p, chat, arena, prompt, err);
-    case FIRST_WORDS:
-        return make_answerable(p, chat, CALLING_NONE, arena, prompt, err);
-    case FIRST_ANSWER:
-        break;
-    }
-    return make_answerable(p, chat, chat->calling, arena, prompt, err);
+    return make_answerable(p, chat, forms[0], arena, prompt, err);
 }

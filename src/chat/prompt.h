@@ -23,6 +23,12 @@ void prompter_close(struct prompter *prompter);
 /* Whether the model was trained to think before it answers. */
 bool prompter_thinks(const struct prompter *prompter);
 
+/* In which forms a chat is put before the model: with its functions or as if there were
+ * none, depending on what is decided first. Returns how many. */
+enum { PROMPT_FORMS = 2 };
+int prompt_forms(const struct prompter *prompter, const struct chat *chat,
+                 enum calling forms[PROMPT_FORMS]);
+
 struct prompt {
     struct text text;
     int32_t *tokens;

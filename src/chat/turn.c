@@ -461,6 +461,9 @@ static struct job_spec spec_of(const struct engine_info *info, const struct chat
         .stops = chat->stops,
         .n_stops = chat->n_stops,
         .grammar = prompt->grammar,
+        .adapter = chat->adapter,
+        .rows = chat->rows,
+        .n_rows = chat->n_rows,
     };
     if (prompt->stop.len > 0) {
         struct text *stops = arena_array(arena, struct text, (size_t)chat->n_stops + 1);

@@ -23,7 +23,9 @@ enum cli_status {
 int cli_chat(int argc, char **argv);
 int cli_run(int argc, char **argv);
 int cli_pull(int argc, char **argv);
+int cli_tune(int argc, char **argv);
 int cli_models(int argc, char **argv);
+int cli_tuned(int argc, char **argv);
 int cli_doctor(int argc, char **argv);
 int cli_version(int argc, char **argv);
 

@@ -29,6 +29,10 @@ struct client {
 
     /* Of the call in hand. */
     struct buf *answer; /* NULL in a stream */
+    const char *method; /* NULL: GET, or POST when there is a body */
+    FILE *from, *to;    /* NULL: the body is a string, the answer goes to a buffer */
+    const char *header; /* NULL: none more */
+    struct curl_slist *extra;
     struct sse sse;
     sse_event *event;
     void *arg;
@@ -180,6 +184,8 @@ static size_t take_bytes(char *at, size_t size, size_t n, void *arg)
     struct text bytes = {at, size * n};
     long status = 0;
     curl_easy_getinfo(client->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (status == 200 && client->to)
+        return fwrite(bytes.at, 1, bytes.len, client->to);
     struct buf *into = status == 200 ? client->answer : &client->refusal;
     size_t most = status == 200 ? MOST_ANSWER : MOST_REFUSAL;
     if (!into)
@@ -191,6 +197,29 @@ static size_t take_bytes(char *at, size_t size, size_t n, void *arg)
 }
 
 /* One call. */
+
+static size_t give_bytes(char *at, size_t size, size_t n, void *file)
+{
+    return fread(at, 1, size * n, file);
+}
+
+/* All of the file, from its beginning. */
+static void set_file(struct client *client)
+{
+    CURL *easy = client->easy;
+    fseeko(client->from, 0, SEEK_END);
+    curl_off_t size = ftello(client->from);
+    rewind(client->from);
+    client->extra = curl_slist_append(NULL, client->header);
+    for (struct curl_slist *header = client->headers; header; header = header->next)
+        if (!text_starts(text_of(header->data), "Content-Type:"))
+            client->extra = curl_slist_append(client->extra, header->data);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, client->extra);
+    curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    curl_easy_setopt(easy, CURLOPT_READFUNCTION, give_bytes);
+    curl_easy_setopt(easy, CURLOPT_READDATA, client->from);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, size);
+}
 
 static void set_up(struct client *client, const char *url, const char *body)
 {
@@ -213,6 +242,10 @@ static void set_up(struct client *client, const char *url, const char *body)
         curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(body));
         curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body);
     }
+    if (client->from)
+        set_file(client);
+    if (client->method)
+        curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, client->method);
 }
 
 static bool is_interrupted(const struct client *client)
@@ -321,6 +354,10 @@ static enum client_end call(struct client *client, const char *path, const char 
     buf_free(&client->refusal);
     client->refusal = (struct buf){0};
     buf_free(&url);
+    curl_slist_free_all(client->extra);
+    client->extra = NULL;
+    client->from = client->to = NULL;
+    client->method = client->header = NULL;
     return end;
 }
 
@@ -330,6 +367,36 @@ enum client_end client_call(struct client *client, const char *path, const char 
     client->answer = answer;
     client->sse = (struct sse){.event = take_event, .arg = client};
     return call(client, path, body, err);
+}
+
+enum client_end client_delete(struct client *client, const char *path, struct error *err)
+{
+    struct buf answer = {0};
+    client->method = "DELETE";
+    enum client_end end = client_call(client, path, NULL, &answer, err);
+    buf_free(&answer);
+    return end;
+}
+
+enum client_end client_send(struct client *client, const char *path, const char *header,
+                            FILE *file, struct buf *answer, struct error *err)
+{
+    client->from = file;
+    client->header = header;
+    return client_call(client, path, NULL, answer, err);
+}
+
+enum client_end client_save(struct client *client, const char *path, FILE *file,
+                            struct error *err)
+{
+    struct buf answer = {0};
+    client->to = file;
+    enum client_end end = client_call(client, path, NULL, &answer, err);
+    if (end == CLIENT_DONE && (fflush(file) != 0 || ferror(file))) {
+        error_set(err, ERROR_INTERNAL, "the file could not be written: %m");
+        end = CLIENT_LOST;
+    }
+    return end;
 }
 
 enum client_end client_stream(struct client *client, const char *path, const char *body,

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "cli/sse.h"
 #include <signal.h>
+#include <stdio.h>
 
 struct client;
 
@@ -30,6 +31,14 @@ const char *client_base_url(const struct client *client);
 /* `path` begins with '/'. A POST when there is a body, otherwise a GET. */
 enum client_end client_call(struct client *client, const char *path, const char *body,
                             struct buf *answer, struct error *err);
+
+/* Other calls: a DELETE; the bytes of a file as the body of a POST, with one header more;
+ * an answer into a file. */
+enum client_end client_delete(struct client *client, const char *path, struct error *err);
+enum client_end client_send(struct client *client, const char *path, const char *header,
+                            FILE *file, struct buf *answer, struct error *err);
+enum client_end client_save(struct client *client, const char *path, FILE *file,
+                            struct error *err);
 
 /* The same with `event` called for each event as it comes. An event that is an error ends
  * the call as CLIENT_REFUSED and is not handed on. */

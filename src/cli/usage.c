@@ -16,6 +16,8 @@ void cli_usage(FILE *out)
         "  run       ask one question; prompt as words, piped in, or both\n"
         "  models    list installed and known models\n"
         "  pull      fetch a model\n"
+        "  tune      train a model on your own examples\n"
+        "  tuned     list, show, delete, export and import tuned models\n"
         "  doctor    say what is missing or wrong here, and how to mend it\n"
         "  version   versions of Pollux and its engine\n"
         "\n"

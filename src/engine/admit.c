@@ -4,11 +4,15 @@
  * The longest prefix that any slot holds is reused. Where the sequence goes is weighed
  * against what is lost there, and against where the others speak: scattered slots decode
  * in several batches (plan.h). */
+#include "base/log.h"
 #include "base/loop.h"
 #include "engine/local.h"
 #include <stdlib.h>
 
-enum { LEFT_BEHIND = 64 /* rows worth less than a copy of the others */ };
+enum {
+    LEFT_BEHIND = 64,      /* rows worth less than a copy of the others */
+    PATIENCE_US = 1000000, /* for others to go first */
+};
 
 int local_exact(int n_exact, int n)
 {
@@ -21,19 +25,26 @@ int local_exact(int n_exact, int n)
 static int reusable(const struct slot *slot, const struct job_spec *spec, int common)
 {
     int most = spec->n_tokens - 1;
+    if (slot->adapter != local_adapter_id(spec))
+        return 0;
     int n = common < most ? common : most;
+    while (n > 0 && spec->tokens[n] < 0 && spec->tokens[n - 1] < 0)
+        n--; /* a picture's rows are computed together */
     if (!spec->sampling.seeded)
         return n;
     return local_exact(slot->n_exact, n);
 }
 
-/* Jobs with a seed decode alone, wherever they are. */
-static struct place place_of(const struct local *local, const struct slot *slot)
+/* Jobs with a seed decode alone, wherever they are, and those with different adapters
+ * apart. */
+static struct place place_of(const struct local *local, const struct slot *slot,
+                             const struct job_spec *spec)
 {
     bool speaks[SLOTS_MAX] = {0};
     for (int i = 0; i < local->engine.info.n_slots; i++) {
         const struct sequence *sequence = local->slots[i].sequence;
-        speaks[i] = sequence && !sequence->job->spec.sampling.seeded;
+        speaks[i] = sequence && !sequence->job->spec.sampling.seeded &&
+                    sequence->job->spec.adapter == spec->adapter;
     }
     return plan_place(&local->plan, speaks, slot->index);
 }
@@ -48,7 +59,8 @@ static bool is_older(const struct slot *a, const struct slot *b)
 
 /* Of the free slots in the best places, an empty one or the one that has been idle
  * longest; NULL: none is free. */
-static struct slot *pick_free(struct local *local, const struct slot *but)
+static struct slot *pick_free(struct local *local, const struct slot *but,
+                              const struct job_spec *spec)
 {
     struct slot *pick = NULL;
     struct place best = {0};
@@ -56,7 +68,7 @@ static struct slot *pick_free(struct local *local, const struct slot *but)
         struct slot *slot = &local->slots[i];
         if (slot == but || slot->state != SLOT_FREE)
             continue;
-        struct place place = place_of(local, slot);
+        struct place place = place_of(local, slot, spec);
         int order = pick ? plan_compare(place, best) : -1;
         if (order < 0 || (order == 0 && is_older(slot, pick))) {
             pick = slot;
@@ -74,6 +86,7 @@ static void take_slot(struct local *local, struct slot *slot, struct sequence *s
     slot->n_past = n_rows;
     slot->n_exact = local_exact(slot->n_exact, n_rows);
     slot->n_known = sequence->job->spec.n_tokens;
+    slot->adapter = local_adapter_id(&sequence->job->spec);
     memcpy(slot->tokens, sequence->job->spec.tokens,
            sizeof(int32_t) * (size_t)slot->n_known);
     cache_put(local->cache, slot->index, slot->tokens, n_rows);
@@ -98,7 +111,40 @@ static bool copy_rows(struct local *local, const struct slot *from, struct slot 
     bool copied = llm_copy(local->llm, from->index, to->index, n);
     to->n_past = copied ? n : 0;
     to->n_exact = local_exact(from->n_exact, to->n_past);
+    to->adapter = from->adapter;
     return copied;
+}
+
+/* Of the rows that came with the job, those that spare it the most. */
+static int best_saved(const struct job_spec *spec, const struct saved_rows **best)
+{
+    int most = 0;
+    if (spec->adapter) /* they are the model's own */
+        return 0;
+    for (int i = 0; i < spec->n_rows; i++) {
+        const struct saved_rows *rows = spec->rows[i];
+        int n = rows_common(rows, spec->tokens, spec->n_tokens - 1);
+        n = spec->sampling.seeded ? local_exact(rows->n_exact, n) : n;
+        if (n > most) {
+            most = n;
+            *best = rows;
+        }
+    }
+    return most;
+}
+
+/* The slot holds the first n of the saved rows, or, when that fails, none. */
+static bool restore_rows(struct local *local, const struct saved_rows *rows,
+                         struct slot *slot, int n)
+{
+    bool restored = llm_restore(local->llm, slot->index, rows->state, n);
+    slot->n_past = restored ? n : 0;
+    slot->n_exact = local_exact(rows->n_exact, slot->n_past);
+    if (!restored) {
+        log_line(LOG_WARN, "rows", "restored=0 tokens=%d", rows->n_tokens);
+        cache_put(local->cache, slot->index, NULL, 0);
+    }
+    return restored;
 }
 
 /* A further candidate: the prompt's rows and logits are there already. */
@@ -107,11 +153,12 @@ static bool fork_sequence(struct local *local, struct sequence *sequence)
     struct local_job *job = sequence->job;
     int n = job->spec.n_tokens;
     if (!job->origin || !job->logits || job->origin->n_past < n ||
+        job->origin->adapter != local_adapter_id(&job->spec) ||
         memcmp(job->origin->tokens, job->spec.tokens, sizeof(int32_t) * (size_t)n) != 0)
         return false;
     struct slot *slot = job->origin;
     if (slot->state != SLOT_FREE) {
-        slot = pick_free(local, NULL);
+        slot = pick_free(local, NULL, &job->spec);
         if (!slot || !copy_rows(local, job->origin, slot, n))
             return false;
     }
@@ -126,12 +173,14 @@ static bool fork_sequence(struct local *local, struct sequence *sequence)
     return true;
 }
 
-/* Reuses the longest cached prefix: in place when its slot is free, well placed, and
- * little else is lost; by a copy otherwise. False: no slot is free. */
-static bool admit_sequence(struct local *local, struct sequence *sequence)
+/* Reuses the longest prefix that a slot holds or that came with the job: in place when
+ * its slot is free, well placed, and little else is lost; by a copy otherwise. False: no
+ * slot is free. */
+static bool place_sequence(struct local *local, struct sequence *sequence)
 {
     const struct job_spec *spec = &sequence->job->spec;
-    struct slot *cheapest = pick_free(local, NULL), *best = NULL;
+    const struct saved_rows *saved = NULL;
+    struct slot *cheapest = pick_free(local, NULL, spec), *best = NULL;
     if (!cheapest)
         return false;
     if (fork_sequence(local, sequence))
@@ -149,19 +198,38 @@ static bool admit_sequence(struct local *local, struct sequence *sequence)
             n_best = n;
         }
     }
+    int n_saved = best_saved(spec, &saved);
+    if (n_saved > n_best && restore_rows(local, saved, cheapest, n_saved)) {
+        take_slot(local, cheapest, sequence, n_saved);
+        return true;
+    }
+    if (best == cheapest && best && best->n_past < n_best)
+        best = NULL; /* lost in the attempt */
     if (!best) {
         take_slot(local, cheapest, sequence, 0);
         return true;
     }
-    bool in_place = best->state == SLOT_FREE && best->n_past - n_best <= LEFT_BEHIND &&
-                    plan_compare(place_of(local, best), place_of(local, cheapest)) <= 0;
-    struct slot *other = in_place ? NULL : pick_free(local, best);
+    bool in_place =
+        best->state == SLOT_FREE && best->n_past - n_best <= LEFT_BEHIND &&
+        plan_compare(place_of(local, best, spec), place_of(local, cheapest, spec)) <= 0;
+    struct slot *other = in_place ? NULL : pick_free(local, best, spec);
     if (other && copy_rows(local, best, other, n_best))
         take_slot(local, other, sequence, n_best);
     else if (best->state == SLOT_FREE)
         take_slot(local, best, sequence, n_best);
     else
         take_slot(local, cheapest, sequence, 0);
+    return true;
+}
+
+static bool admit_sequence(struct local *local, struct sequence *sequence)
+{
+    bool first = sequence->candidate == 0; /* a later one may be over and gone then */
+    struct local_job *job = sequence->job;
+    if (!place_sequence(local, sequence))
+        return false;
+    if (first) /* the others fork from it */
+        job_drop_rows(job);
     return true;
 }
 
@@ -172,20 +240,37 @@ static bool must_wait(const struct sequence *sequence)
     return sequence != first && !first->over && !sequence->job->logits;
 }
 
+/* Who is next. First come, first served, but for adapters: slots that all have one fill a
+ * batch, and mixed ones do not (adapt.c). So those come first that have the adapter of
+ * the one before; but nobody waits for others so for more than PATIENCE_US. NULL: nobody
+ * can be admitted now. */
+static struct sequence **next_waiting(struct local *local)
+{
+    struct sequence **oldest = NULL;
+    for (struct sequence **link = &local->waiting; *link; link = &(*link)->next) {
+        if (must_wait(*link))
+            continue;
+        if (!oldest)
+            oldest = link;
+        if (now_us() - (*oldest)->job->submitted_us > PATIENCE_US ||
+            local_adapter_id(&(*link)->job->spec) == local->admitted)
+            return link;
+    }
+    return oldest;
+}
+
 void local_admit(struct local *local)
 {
-    struct sequence **link = &local->waiting;
-    while (*link) {
-        struct sequence *sequence = *link;
-        if (must_wait(sequence)) {
-            link = &sequence->next;
-            continue;
-        }
-        struct sequence *next = sequence->next;
-        if (!admit_sequence(local, sequence))
+    struct sequence **link;
+    while ((link = next_waiting(local))) {
+        /* It may be over and gone afterwards. */
+        struct sequence *next = (*link)->next;
+        uint64_t adapter = local_adapter_id(&(*link)->job->spec);
+        if (!admit_sequence(local, *link))
             break;
         *link = next;
+        local->admitted = adapter;
     }
-    for (local->waiting_end = link; *local->waiting_end;)
+    for (local->waiting_end = &local->waiting; *local->waiting_end;)
         local->waiting_end = &(*local->waiting_end)->next;
 }

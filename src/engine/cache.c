@@ -5,6 +5,7 @@
  * is forgotten), so the tree has at most two nodes a slot. */
 #include "engine/cache.h"
 #include "base/arena.h"
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,11 +19,14 @@ struct node {
 
 struct cache {
     struct node root; /* n == 0 */
+    pthread_mutex_t lock;
 };
 
 struct cache *cache_open(void)
 {
-    return mem_alloc(sizeof(struct cache));
+    struct cache *cache = mem_alloc(sizeof(struct cache));
+    pthread_mutex_init(&cache->lock, NULL);
+    return cache;
 }
 
 static void node_free(struct node *node)
@@ -41,6 +45,7 @@ void cache_close(struct cache *cache)
     if (!cache)
         return;
     node_free(cache->root.child);
+    pthread_mutex_destroy(&cache->lock);
     free(cache);
 }
 
@@ -112,10 +117,8 @@ static struct node *child_with(const struct node *node, int32_t token)
     return NULL;
 }
 
-void cache_put(struct cache *cache, int slot, const int32_t *tokens, int n)
+static void add(struct cache *cache, uint64_t bit, const int32_t *tokens, int n)
 {
-    uint64_t bit = (uint64_t)1 << slot;
-    forget(&cache->root, bit);
     struct node *node = &cache->root;
     while (n > 0) {
         struct node *child = child_with(node, tokens[0]);
@@ -137,10 +140,18 @@ void cache_put(struct cache *cache, int slot, const int32_t *tokens, int n)
      * its bits are more than its children's is what keeps merge_only_child off. */
 }
 
-void cache_match(const struct cache *cache, const int32_t *tokens, int n, int *common,
-                 int n_slots)
+void cache_put(struct cache *cache, int slot, const int32_t *tokens, int n)
 {
-    memset(common, 0, sizeof(int) * (size_t)n_slots);
+    uint64_t bit = (uint64_t)1 << slot;
+    pthread_mutex_lock(&cache->lock);
+    forget(&cache->root, bit);
+    add(cache, bit, tokens, n);
+    pthread_mutex_unlock(&cache->lock);
+}
+
+static void match(const struct cache *cache, const int32_t *tokens, int n, int *common,
+                  int n_slots)
+{
     const struct node *node = &cache->root;
     int depth = 0;
     while (depth < n && (node = child_with(node, tokens[depth]))) {
@@ -152,6 +163,15 @@ void cache_match(const struct cache *cache, const int32_t *tokens, int n, int *c
         if (same < node->n)
             return;
     }
+}
+
+void cache_match(struct cache *cache, const int32_t *tokens, int n, int *common,
+                 int n_slots)
+{
+    memset(common, 0, sizeof(int) * (size_t)n_slots);
+    pthread_mutex_lock(&cache->lock);
+    match(cache, tokens, n, common, n_slots);
+    pthread_mutex_unlock(&cache->lock);
 }
 
 static int count(const struct node *node)

@@ -35,6 +35,11 @@ const struct engine_info *engine_info(const struct engine *engine)
     return &engine->info;
 }
 
+int engine_cached(struct engine *engine, const int32_t *tokens, int n)
+{
+    return engine->ops->cached ? engine->ops->cached(engine, tokens, n) : 0;
+}
+
 void engine_load(struct engine *engine, int *n_running, int *n_waiting)
 {
     engine->ops->load(engine, n_running, n_waiting);
@@ -51,8 +56,37 @@ void engine_grammar_release(struct engine *engine, struct grammar *grammar)
         engine->ops->grammar_release(engine, grammar);
 }
 
+struct adapter *engine_adapter_open(struct engine *engine, const char *path,
+                                    struct error *err)
+{
+    return engine->ops->adapter_open(engine, path, err);
+}
+
+void engine_adapter_hold(struct adapter *adapter)
+{
+    if (adapter)
+        atomic_fetch_add(&adapter->holders, 1);
+}
+
+void engine_adapter_release(struct adapter *adapter)
+{
+    if (adapter && atomic_fetch_sub(&adapter->holders, 1) == 1)
+        adapter->engine->ops->adapter_free(adapter);
+}
+
 void engine_close(struct engine *engine)
 {
     if (engine)
         engine->ops->close(engine);
+}
+
+struct view *engine_view(struct engine *engine, const struct picture *picture,
+                         struct error *err)
+{
+    return engine->ops->view(engine, picture, err);
+}
+
+void engine_view_release(struct engine *engine, struct view *view)
+{
+    engine->ops->view_release(engine, view);
 }

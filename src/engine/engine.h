@@ -15,11 +15,14 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/queue.h"
+#include "engine/rows.h"
+#include <stdatomic.h>
 #include <stdint.h>
 
 struct engine;
 struct job;
 struct grammar; /* what an answer may be, compiled for one engine's vocabulary */
+struct adapter; /* a LoRA over the engine's model */
 
 /* Facts that do not change while the engine is open; owned by the engine. */
 struct engine_info {
@@ -32,8 +35,11 @@ struct engine_info {
     int n_ctx;   /* tokens a sequence can hold, prompt and answer together */
     int n_slots; /* sequences that run at once */
     int n_vocab;
-    const char *kernels; /* whose products: "panels", "libllama"; NULL: no model */
-    bool add_bos;        /* a prompt begins with bos (prompt.c puts it there) */
+    struct text rows_key; /* rows may come back to an engine with the same key only: of
+                           * the model, what computes, and in which shapes */
+    const char *kernels;  /* whose products: "panels", "libllama"; NULL: no model */
+    bool add_bos;         /* a prompt begins with bos (prompt.c puts it there) */
+    bool sees;            /* engine_view() */
     bool scripted; /* replays a file: takes tools, thoughts, faults as they are written */
 };
 
@@ -48,6 +54,16 @@ struct sampling {
     int n_top; /* logprobs: -1 none, 0 chosen only, n: the n likeliest too (<= 20) */
 };
 
+/* A picture for a model that sees. */
+struct picture {
+    int width, height;
+    const unsigned char *rgb; /* width * height * 3, row by row from the top */
+    struct text hash;         /* of what it was made of */
+    int n_most;               /* tokens, where the model allows it; 0: the model's own */
+};
+
+struct view; /* a picture in a prompt (sight.h) */
+
 struct job_spec {
     const int32_t *tokens; /* the prompt; at least one, fewer than n_ctx */
     int n_tokens;
@@ -60,6 +76,12 @@ struct job_spec {
     int n_stops;
     struct grammar *grammar; /* of this engine; NULL: anything may be said. Held as long
                               * as it is needed, the submitter may release its own hold */
+    struct adapter *adapter; /* likewise; NULL: the model as it is */
+    /* Rows that the prompt may begin with; what of them is of more use than what the
+     * engine has is restored. Held likewise. */
+    struct saved_rows *const *rows;
+    int n_rows;
+    bool want_rows; /* the prompt's rows are to come with the first candidate's JOB_END */
 };
 
 enum finish {
@@ -103,6 +125,8 @@ struct job_event {
     int n_output;       /* sampled so far by this candidate, the end token not counted */
     enum finish finish; /* the rest with JOB_END */
     struct error error; /* SAFETY, BLOCKED: `message` names the reason, if not SAFETY */
+    struct saved_rows *rows; /* wanted, and the prompt was computed; the receiver's to
+                              * release. NULL: none */
     int64_t queued_us, prefill_us, decode_us;
 };
 
@@ -126,6 +150,14 @@ void engine_release(struct job *job);
 int engine_tokenize(struct engine *engine, struct text text, bool special,
                     int32_t *tokens, int room);
 
+/* Looks at a picture; any thread; only where info says that the engine sees. Its marker,
+ * in a text that is tokenised while the view is held, becomes the picture. A job holds
+ * the views of its tokens itself. NULL and err: INVALID_ARGUMENT. */
+struct view *engine_view(struct engine *engine, const struct picture *picture,
+                         struct error *err);
+struct text engine_view_marker(const struct view *view);
+void engine_view_release(struct engine *engine, struct view *view);
+
 /* Has answers hold the names of these control tokens, which are no text otherwise: some
  * models write their marks so. Before the first job. */
 void engine_show(struct engine *engine, const struct text *names, int n);
@@ -138,7 +170,21 @@ struct grammar *engine_grammar(struct engine *engine, struct text lark,
                                struct error *err);
 void engine_grammar_release(struct engine *engine, struct grammar *grammar);
 
+/* Loads a LoRA adapter, a GGUF of llama.cpp's kind made for this engine's model. Any
+ * thread that may wait: for the file, and for the step that the engine is at. Rows that
+ * were computed with one adapter are never used with another one, or with none. NULL and
+ * err (FAILED_PRECONDITION): it cannot be read, or is one for another model. Each success
+ * wants one engine_adapter_release(); that may be called anywhere and does not wait. */
+struct adapter *engine_adapter_open(struct engine *engine, const char *path,
+                                    struct error *err);
+void engine_adapter_hold(struct adapter *adapter); /* one more release is wanted */
+void engine_adapter_release(struct adapter *adapter);
+
 const struct engine_info *engine_info(const struct engine *engine);
+
+/* How many tokens of this prompt have rows in the engine now, so that a job would find
+ * them: a hint, for it may be different when the job's turn comes. Any thread. */
+int engine_cached(struct engine *engine, const int32_t *tokens, int n);
 
 /* Sequences running and waiting now; any thread. */
 void engine_load(struct engine *engine, int *n_running, int *n_waiting);
@@ -147,7 +193,8 @@ void engine_close(struct engine *engine); /* cancels what runs, joins the thread
 
 /* How the two are opened. */
 struct local_options {
-    const char *path; /* GGUF */
+    const char *path;      /* GGUF */
+    const char *projector; /* GGUF; NULL: it does not see */
     const char *name;
     int n_threads;      /* 0: one per core */
     bool plain_kernels; /* libllama's products even where ours (kernel/) would do */
@@ -174,6 +221,11 @@ struct engine_ops {
     struct grammar *(*grammar)(struct engine *, struct text, struct error *);
     void (*grammar_release)(struct engine *, struct grammar *);
     void (*show)(struct engine *, const struct text *, int); /* NULL: all are text */
+    struct adapter *(*adapter_open)(struct engine *, const char *, struct error *);
+    void (*adapter_free)(struct adapter *);               /* nobody holds it any more */
+    struct view *(*view)(struct engine *, const struct picture *, struct error *);
+    void (*view_release)(struct engine *, struct view *); /* both NULL: it does not see */
+    int (*cached)(struct engine *, const int32_t *, int); /* NULL: none ever */
     void (*close)(struct engine *);
 };
 
@@ -184,6 +236,11 @@ struct engine {
 
 struct job {
     struct engine *engine;
+};
+
+struct adapter {
+    struct engine *engine;
+    atomic_int holders;
 };
 
 #endif

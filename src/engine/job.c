@@ -19,6 +19,12 @@ struct local_job *job_open(struct engine *engine, const struct job_spec *spec,
     job->spec.tokens = tokens;
     job->spec.prompt = job->spec.model = (struct text){0};
     job->spec.stops = NULL; /* each sequence's output has them */
+    engine_adapter_hold(spec->adapter);
+    struct saved_rows **rows =
+        arena_array(arena, struct saved_rows *, (size_t)spec->n_rows + 1);
+    for (int i = 0; i < spec->n_rows; i++)
+        rows[i] = rows_hold(spec->rows[i]);
+    job->spec.rows = rows;
     job->to = to;
     job->user = user;
     job->submitted_us = now_us();
@@ -34,6 +40,13 @@ struct local_job *job_open(struct engine *engine, const struct job_spec *spec,
     return job;
 }
 
+void job_drop_rows(struct local_job *job)
+{
+    for (int i = 0; i < job->spec.n_rows; i++)
+        rows_release(job->spec.rows[i]);
+    job->spec.n_rows = 0;
+}
+
 void job_hold(struct local_job *job)
 {
     atomic_fetch_add(&job->holders, 1);
@@ -44,7 +57,11 @@ void job_unhold(struct local_job *job)
     if (atomic_fetch_sub(&job->holders, 1) > 1)
         return;
     free(job->logits);
+    for (int i = 0; i < job->n_views; i++)
+        engine_view_release(job->job.engine, job->views[i]);
+    job_drop_rows(job);
     engine_grammar_release(job->job.engine, job->spec.grammar);
+    engine_adapter_release(job->spec.adapter);
     arena_close(job->arena);
 }
 
@@ -140,6 +157,7 @@ void sequence_end(struct sequence *sequence, struct llm *llm, enum finish finish
     event->finish = finish;
     if (error)
         event->error = *error;
+    event->rows = sequence->rows;
     sequence->over = true;
     sampler_close(sequence->sampler);
     matcher_close(sequence->matcher);

@@ -15,17 +15,19 @@
 
 struct slot;
 struct local_job;
+struct local_adapter;
 
 /* Of the tokens that a grammar leaves no choice about, so many are asked for at once. */
 enum { FORCED_MAX = 128 };
 
-enum note_kind { NOTE_SUBMIT, NOTE_CANCEL };
+enum note_kind { NOTE_SUBMIT, NOTE_CANCEL, NOTE_ADAPTER, NOTE_ADAPTER_END };
 
 /* What lies in the engine's inbox. */
 struct note {
     struct message message;
     enum note_kind kind;
     struct local_job *job;
+    struct local_adapter *adapter;
 };
 
 /* One candidate of a job. */
@@ -42,6 +44,7 @@ struct sequence {
     int n_cached, n_output;
     struct buf text;               /* safe to show, not sent yet */
     struct buf steps;              /* struct sampled: not sent yet */
+    struct saved_rows *rows;       /* wanted, and there; goes with the end */
     int64_t admitted_us, spoke_us; /* 0: not yet */
     bool over;
 };
@@ -51,7 +54,9 @@ struct local_job {
     struct note submit, cancel;
     struct arena *arena;
     struct job_spec
-        spec; /* a copy, in the arena; tokens are copied, prompt is not kept */
+        spec;            /* a copy, in the arena; tokens are copied, prompt is not kept */
+    struct view **views; /* those of the prompt, each held once */
+    int n_views;
     struct queue *to;
     void *user;
     int64_t submitted_us;
@@ -68,6 +73,9 @@ struct local_job *job_open(struct engine *engine, const struct job_spec *spec,
                            struct queue *to, void *user);
 void job_hold(struct local_job *job);
 void job_unhold(struct local_job *job);
+
+/* The job's own rows are not needed any more. Engine's thread. */
+void job_drop_rows(struct local_job *job);
 
 /* An event with what the sequence has not sent yet. Engine's thread. */
 struct job_event *sequence_event(struct sequence *sequence, struct llm *llm,

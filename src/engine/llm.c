@@ -1,5 +1,7 @@
 #include "engine/llm.h"
 #include "base/log.h"
+#include "engine/rows_key.h"
+#include "engine/sight.h"
 #include "kernel/plug.h"
 #include <inttypes.h>
 #include <limits.h>
@@ -25,6 +27,9 @@ struct llm {
     char piece[1024];
     int32_t shown[LLM_SHOWN]; /* control tokens that have their names as text */
     int n_shown;
+    struct llm_adapter *adapter; /* of the steps */
+    uint64_t n_adapters;         /* that there were */
+    struct sight *sight; /* NULL: it does not see */
 };
 
 static void on_log(enum ggml_log_level level, const char *text, void *arg)
@@ -247,6 +252,17 @@ void llm_begin(void)
     pthread_once(&once, begin_once);
 }
 
+/* Whatever may round differently, or lie differently in memory. */
+static void make_key(struct llm *llm, const struct llm_options *options)
+{
+    struct text how = arena_printf(
+        llm->arena, "%s %s kernels=%s cpu=%s threads=%d ctx=%d slots=%d batch=%d",
+        POLLUX_VERSION, POLLUX_ENGINE, llm->info.kernels, llama_print_system_info(),
+        llama_n_threads_batch(llm->ctx), llm->info.n_ctx, options->n_slots,
+        LLM_BATCH_MAX);
+    llm->info.rows_key = rows_key(options->path, how, llm->arena);
+}
+
 struct llm *llm_open(const struct llm_options *options, struct error *err)
 {
     struct arena *arena = arena_open();
@@ -264,7 +280,20 @@ struct llm *llm_open(const struct llm_options *options, struct error *err)
         llm_close(llm);
         return NULL;
     }
+    const struct sight_options sight = {
+        .path = options->projector,
+        .model = llm->model,
+        .n_threads = options->n_threads > 0 ? options->n_threads
+                                            : (int)sysconf(_SC_NPROCESSORS_ONLN),
+        .n_batch = LLM_BATCH_MAX,
+    };
+    if (options->projector && !(llm->sight = sight_open(&sight, err))) {
+        llm_close(llm);
+        return NULL;
+    }
     read_vocab(llm);
+    if (!options->only_vocab)
+        make_key(llm, options);
     llm->batch = llama_batch_init(LLM_BATCH_MAX, 0, 1);
     return llm;
 }
@@ -275,6 +304,7 @@ void llm_close(struct llm *llm)
         return;
     if (llm->batch.token)
         llama_batch_free(llm->batch);
+    sight_close(llm->sight);
     if (llm->ctx)
         llama_free(llm->ctx);
     if (llm->model)
@@ -370,6 +400,67 @@ enum llm_result llm_decode(struct llm *llm, const struct llm_row *rows, int n,
     return result == 0 ? LLM_OK : LLM_FAILED;
 }
 
+struct llm_adapter *llm_adapter_open(struct llm *llm, const char *path)
+{
+    struct llama_adapter_lora *handle = llama_adapter_lora_init(llm->model, path);
+    if (!handle)
+        return NULL;
+    struct llm_adapter *adapter = mem_alloc(sizeof(*adapter));
+    *adapter = (struct llm_adapter){handle, ++llm->n_adapters};
+    return adapter;
+}
+
+void llm_adapter_close(struct llm *llm, struct llm_adapter *adapter)
+{
+    if (llm->adapter == adapter)
+        llm_adapt(llm, NULL);
+    llama_adapter_lora_free(adapter->handle);
+    free(adapter);
+}
+
+void llm_adapt(struct llm *llm, struct llm_adapter *adapter)
+{
+    struct llama_adapter_lora *handle = adapter ? adapter->handle : NULL;
+    float scale = 1;
+    if (llm->adapter != adapter)
+        llama_set_adapters_lora(llm->ctx, &handle, adapter ? 1 : 0, &scale);
+    llm->adapter = adapter;
+}
+
+enum llm_result llm_decode_vectors(struct llm *llm, const float *vectors, int n, int pos,
+                                   int slot, bool causal, bool last,
+                                   const atomic_bool *stop)
+{
+    struct llama_batch batch = llm->batch;
+    batch.token = NULL;
+    batch.embd = (float *)(uintptr_t)vectors;
+    for (int i = 0; i < n; i++) {
+        batch.pos[i] = pos + i;
+        batch.n_seq_id[i] = 1;
+        batch.seq_id[i][0] = slot;
+        batch.logits[i] = last && i == n - 1;
+    }
+    batch.n_tokens = n;
+    llm->stop = stop;
+    llama_set_causal_attn(llm->ctx, causal);
+    int result = llama_decode(llm->ctx, batch);
+    llama_set_causal_attn(llm->ctx, true);
+    llm->stop = NULL;
+    if (result != 0 && result != 2)
+        log_line(LOG_ERROR, "decode", "vectors=%d result=%d", n, result);
+    return result == 2 ? LLM_STOPPED : result == 0 ? LLM_OK : LLM_FAILED;
+}
+
+int llm_width(const struct llm *llm)
+{
+    return llama_model_n_embd_inp(llm->model);
+}
+
+struct sight *llm_sight(const struct llm *llm)
+{
+    return llm->sight;
+}
+
 float *llm_logits(struct llm *llm, int row)
 {
     return llama_get_logits_ith(llm->ctx, row);
@@ -400,4 +491,26 @@ bool llm_copy(struct llm *llm, int from, int to, int n)
         return false;
     }
     return llm_truncate(llm, to, n);
+}
+
+size_t llm_state_size(struct llm *llm, int slot)
+{
+    return llama_state_seq_get_size(llm->ctx, slot);
+}
+
+size_t llm_state(struct llm *llm, int slot, char *to, size_t size)
+{
+    return llama_state_seq_get_data(llm->ctx, (uint8_t *)to, size, slot);
+}
+
+bool llm_restore(struct llm *llm, int slot, struct text state, int n)
+{
+    llama_memory_t memory = llama_get_memory(llm->ctx);
+    llama_memory_seq_rm(memory, slot, -1, -1);
+    if (llama_state_seq_set_data(llm->ctx, (const uint8_t *)state.at, state.len, slot) ==
+        0) {
+        llama_memory_seq_rm(memory, slot, -1, -1);
+        return false;
+    }
+    return llm_truncate(llm, slot, n) && n > 0;
 }

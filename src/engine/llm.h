@@ -18,8 +18,9 @@ struct llm;
 
 struct llm_options {
     const char *path;
-    int n_threads;      /* 0: one per core */
-    bool plain_kernels; /* never kernel/'s */
+    const char *projector; /* NULL: the model does not see */
+    int n_threads;         /* 0: one per core */
+    bool plain_kernels;    /* never kernel/'s */
     int n_ctx; /* tokens a slot holds; 0: the model's own, at most LLM_CTX_DEFAULT */
     int n_slots;
     bool only_vocab; /* nothing can be decoded: for tests of what needs words alone */
@@ -37,7 +38,8 @@ struct llm_info {
     bool parts; /* control tokens part a text into pieces that are tokenised each by
                    itself */
     int n_ctx, n_vocab;
-    const char *kernels; /* whose products: "panels" (kernel/panel.h) or "libllama" */
+    const char *kernels;  /* whose products: "panels" (kernel/panel.h) or "libllama" */
+    struct text rows_key; /* of what decides the bits of KV rows (rows_key.h) */
     bool add_bos;
     bool can_truncate; /* rows can be taken off the end (not so in recurrent models) */
 };
@@ -77,10 +79,32 @@ struct llm_row {
 
 enum llm_result { LLM_OK, LLM_STOPPED, LLM_FAILED };
 
+/* A LoRA adapter over the model's weights. `id` is never given twice, so that rows can be
+ * known by it; 0 means none. The engine's thread, for libllama looks at all that are
+ * loaded when it makes a graph. NULL: it is not one, or not for this model. */
+struct llm_adapter {
+    void *handle; /* libllama's */
+    uint64_t id;
+};
+struct llm_adapter *llm_adapter_open(struct llm *llm, const char *path);
+void llm_adapter_close(struct llm *llm, struct llm_adapter *adapter);
+
+/* From now on steps are computed with it; NULL: without any. A change costs a new graph
+ * and new buffers for it (some ms). */
+void llm_adapt(struct llm *llm, struct llm_adapter *adapter);
+
 /* Adds the rows to the KV buffer. With `stop`, gives up soon after it becomes true; then,
  * and on failure, rows of this batch may or may not be there: truncate. */
 enum llm_result llm_decode(struct llm *llm, const struct llm_row *rows, int n,
                            const atomic_bool *stop);
+
+/* The same for n rows from `pos` on that are no tokens but vectors (sight.h); only the
+ * last wants logits, and only with `last`. All n are decoded at once. */
+enum llm_result llm_decode_vectors(struct llm *llm, const float *vectors, int n, int pos,
+                                   int slot, bool causal, bool last,
+                                   const atomic_bool *stop);
+int llm_width(const struct llm *llm);           /* floats of a vector */
+struct sight *llm_sight(const struct llm *llm); /* NULL: it does not see */
 
 /* n_vocab floats for the row of the last batch; may be written to. */
 float *llm_logits(struct llm *llm, int row);
@@ -91,5 +115,14 @@ bool llm_truncate(struct llm *llm, int slot, int n);
 /* Makes slot `to` hold the first n rows of slot `from`, bit for bit. False: it holds
  * none. */
 bool llm_copy(struct llm *llm, int from, int to, int n);
+
+/* The slot's rows as bytes: how many they are, and themselves, of which 0 is a failure.
+ */
+size_t llm_state_size(struct llm *llm, int slot);
+size_t llm_state(struct llm *llm, int slot, char *to, size_t size);
+
+/* Makes the slot hold the first n rows of such bytes, which must come from a model with
+ * the same rows_key. False: it holds none. */
+bool llm_restore(struct llm *llm, int slot, struct text state, int n);
 
 #endif

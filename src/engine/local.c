@@ -25,6 +25,10 @@
  * draw: on CPUs the kernels want all cores, so that a thread beside them has none to run
  * on.
  *
+ * Adapters. A step has one adapter or none (adapt.c), so sequences with different ones
+ * take turns of several rounds. I4  A slot's rows were all computed with the adapter that
+ * it names, and are used with no other.
+ *
  * Exact repetition. Kernels round differently for different numbers of rows, so the same
  * prompt can give other logits when it was prefilled in other pieces, and a token others
  * when it was decoded in company. Measured with libllama on x86: pieces of 64 rows or a
@@ -35,10 +39,15 @@
  *   - prefills in whole multiples of 64 and then the rest as one piece,
  *   - reuses only rows computed that way, up to a multiple of 64,
  *   - decodes alone.
- * Jobs without a seed take the fastest shapes. Both leave n_exact true, so they share. */
+ * Jobs without a seed take the fastest shapes. Both leave n_exact true, so they share.
+ *
+ * Rows may leave the engine as bytes and come back with another job, after a restart,
+ * too (rows.h). They bring their n_exact, so the promise holds for them; a job that is to
+ * leave rows of use to everyone has a seed. */
 #include "engine/local.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "engine/sight.h"
 #include <stdlib.h>
 
 enum {
@@ -48,6 +57,24 @@ enum {
 };
 
 /* ---- what the submitter calls ---- */
+
+/* Views of the prompt's pictures, each once; who submits holds them until now. */
+static void hold_views(struct local *local, struct local_job *job)
+{
+    const struct job_spec *spec = &job->spec;
+    int n_rows = 0;
+    for (int i = 0; i < spec->n_tokens; i++)
+        n_rows += spec->tokens[i] < 0;
+    job->views = arena_array(job->arena, struct view *, (size_t)n_rows + 1);
+    for (int i = 0; n_rows > 0 && i < spec->n_tokens; i++) {
+        int32_t token = spec->tokens[i];
+        struct view *view = token < 0 ? sight_hold(llm_sight(local->llm), token) : NULL;
+        if (!view)
+            continue;
+        job->views[job->n_views++] = view;
+        i += view_run(view, token) - 1;
+    }
+}
 
 static struct job *local_submit(struct engine *engine, const struct job_spec *spec,
                                 struct queue *to, void *user, struct error *err)
@@ -74,6 +101,7 @@ static struct job *local_submit(struct engine *engine, const struct job_spec *sp
     struct local_job *job = job_open(engine, spec, to, user);
     if (spec->grammar)
         constrain_hold(local->constrain, spec->grammar);
+    hold_views(local, job);
     atomic_fetch_add(&local->n_waiting, spec->n_candidates);
     queue_push(local->inbox, &job->submit.message);
     return &job->job;
@@ -101,6 +129,9 @@ static void local_release(struct job *handle)
 static int next_chunk(const struct plan *plan, const struct slot *slot, int room)
 {
     int left = slot->n_known - slot->n_past;
+    for (int i = 1; i < left; i++)
+        if (slot->tokens[slot->n_past + i] < 0)
+            left = i; /* a picture has a turn of its own */
     if (slot->sequence->n_output > 0)
         left = plan_piece(plan, left);
     if (slot->sequence->job->spec.sampling.seeded && left > EXACT)
@@ -121,37 +152,96 @@ static void keep_logits(struct local *local, struct slot *slot, const float *log
     job->origin = slot;
 }
 
+/* Rows of a prompt could not be computed; `from` were there before. */
+static void give_up(struct local *local, struct slot *slot, int from,
+                    enum llm_result result)
+{
+    if (result == LLM_FAILED) {
+        local_fail(local, slot, local_step_failed);
+        return;
+    }
+    if (!llm_truncate(local->llm, slot->index, from))
+        slot->n_past = slot->n_exact = 0;
+    local_end(local, slot->sequence, FINISH_CANCELLED, NULL);
+}
+
+/* The slot holds the prompt's rows and no more. */
+static struct saved_rows *save_rows(struct local *local, const struct slot *slot)
+{
+    size_t size = llm_state_size(local->llm, slot->index);
+    struct saved_rows *rows = rows_make(slot->tokens, slot->n_past, slot->n_exact, size);
+    if (size > 0 && llm_state(local->llm, slot->index, rows_state(rows), size) == size)
+        return rows;
+    rows_release(rows);
+    return NULL;
+}
+
+/* What follows the rows that were just computed. */
+static void rows_done(struct local *local, struct slot *slot, int last_row)
+{
+    struct local_job *job = slot->sequence->job;
+    if (slot->n_past < slot->n_known)
+        return;
+    float *logits = llm_logits(local->llm, last_row);
+    if (slot->n_past == job->spec.n_tokens) {
+        cache_put(local->cache, slot->index, slot->tokens, slot->n_past);
+        keep_logits(local, slot, logits);
+        if (job->spec.want_rows && !slot->sequence->rows)
+            slot->sequence->rows = save_rows(local, slot);
+    }
+    local_speak(local, slot->sequence, logits);
+}
+
+/* All of a picture's rows. Nothing of it is canonical (I3). */
+static int prefill_picture(struct local *local, struct slot *slot)
+{
+    struct local_job *job = slot->sequence->job;
+    int32_t token = slot->tokens[slot->n_past];
+    int from = slot->n_past, n = 0, last_row = 0;
+    bool causal = true;
+    const float *vectors = NULL;
+    for (int i = 0; i < job->n_views && n == 0; i++) {
+        n = view_run(job->views[i], token);
+        if (n > 0)
+            vectors = sight_vectors(llm_sight(local->llm), job->views[i], token, &causal);
+    }
+    enum llm_result result = vectors ? LLM_OK : LLM_FAILED;
+    for (int at = 0; at < n && result == LLM_OK; at += last_row + 1) {
+        int piece = n - at < LLM_BATCH_MAX ? n - at : LLM_BATCH_MAX;
+        last_row = piece - 1;
+        result = llm_decode_vectors(
+            local->llm, vectors + (size_t)at * (size_t)llm_width(local->llm), piece,
+            from + at, slot->index, causal, from + n == slot->n_known, &job->cancelled);
+    }
+    if (result != LLM_OK) {
+        give_up(local, slot, from, result);
+        return n > 0 ? n : 1;
+    }
+    slot->n_past += n;
+    rows_done(local, slot, last_row);
+    return n;
+}
+
 static int prefill_chunk(struct local *local, struct slot *slot, int room)
 {
     struct local_job *job = slot->sequence->job;
     struct llm_row rows[LLM_BATCH_MAX];
+    if (slot->tokens[slot->n_past] < 0)
+        return prefill_picture(local, slot);
     int n = next_chunk(&local->plan, slot, room), from = slot->n_past;
     bool last = from + n == slot->n_known;
     for (int i = 0; i < n; i++)
         rows[i] = (struct llm_row){slot->tokens[from + i], from + i, slot->index,
                                    last && i == n - 1};
     enum llm_result result = llm_decode(local->llm, rows, n, &job->cancelled);
-    if (result == LLM_STOPPED) {
-        if (!llm_truncate(local->llm, slot->index, from))
-            slot->n_past = slot->n_exact = 0;
-        local_end(local, slot->sequence, FINISH_CANCELLED, NULL);
-        return n;
-    }
-    if (result == LLM_FAILED) {
-        local_fail(local, slot, local_step_failed);
+    if (result != LLM_OK) {
+        give_up(local, slot, from, result);
         return n;
     }
     slot->n_past += n;
     if (slot->n_exact == from)
         slot->n_exact += n - n % EXACT;
-    if (last) {
-        float *logits = llm_logits(local->llm, n - 1);
-        if (slot->n_past == job->spec.n_tokens) {
-            cache_put(local->cache, slot->index, slot->tokens, slot->n_past);
-            keep_logits(local, slot, logits);
-        }
-        local_speak(local, slot->sequence, logits);
-    }
+    rows_done(local, slot, n - 1);
     return n;
 }
 
@@ -161,7 +251,7 @@ static struct slot *next_prefill(struct local *local)
     struct slot *first = NULL;
     for (int i = 0; i < local->engine.info.n_slots; i++) {
         struct slot *slot = &local->slots[i];
-        if (slot->state == SLOT_PREFILL &&
+        if (slot->state == SLOT_PREFILL && local_has_turn(local, slot) &&
             (!first || slot->sequence->admitted_us < first->sequence->admitted_us))
             first = slot;
     }
@@ -195,8 +285,8 @@ static int rows_of_run(struct local *local, struct run run, const bool *alone,
 {
     for (int i = 0; i < run.n; i++) {
         struct slot *slot = &local->slots[run.first + i];
-        real[i] = slot->state == SLOT_SPEAKING && !done[slot->index] &&
-                  (run.n == 1 || !alone[slot->index]);
+        real[i] = slot->state == SLOT_SPEAKING && local_has_turn(local, slot) &&
+                  !done[slot->index] && (run.n == 1 || !alone[slot->index]);
         rows[i] = (struct llm_row){real[i] ? slot->tokens[slot->n_past] : 0, slot->n_past,
                                    slot->index, real[i]};
     }
@@ -231,7 +321,7 @@ static void decode(struct local *local)
     bool speaks[SLOTS_MAX] = {0}, alone[SLOTS_MAX] = {0}, done[SLOTS_MAX] = {0};
     for (int i = 0; i < local->engine.info.n_slots; i++) {
         struct slot *slot = &local->slots[i];
-        speaks[i] = slot->state == SLOT_SPEAKING;
+        speaks[i] = slot->state == SLOT_SPEAKING && local_has_turn(local, slot);
         alone[i] = speaks[i] && slot->sequence->job->spec.sampling.seeded;
     }
     struct run runs[SLOTS_MAX];
@@ -260,6 +350,7 @@ static int64_t dummy_step(struct local *local, int n)
  * builds the graph, the second counts. */
 static void calibrate(struct local *local, int n)
 {
+    local_unadapt(local);
     dummy_step(local, n);
     plan_time(&local->plan, dummy_step(local, n));
     if (plan_untimed(&local->plan) > 0)
@@ -274,6 +365,10 @@ static void calibrate(struct local *local, int n)
 static void take_note(struct local *local, struct note *note)
 {
     struct local_job *job = note->job;
+    if (note->adapter) {
+        local_adapter_note(local, note);
+        return;
+    }
     if (note->kind == NOTE_CANCEL) {
         job_unhold(job); /* the flag is set; the sweep sees it */
         return;
@@ -342,6 +437,7 @@ static void *run(void *arg)
         sweep(local);
         local_admit(local);
         if (is_busy(local)) {
+            local_take_turns(local);
             prefill(local);
             decode(local);
         } else if (unknown) {
@@ -355,7 +451,35 @@ static void *run(void *arg)
 static int local_tokenize(struct engine *engine, struct text text, bool special,
                           int32_t *tokens, int room)
 {
-    return tokens_of(((struct local *)engine)->tokens, text, special, tokens, room);
+    struct local *local = (struct local *)engine;
+    struct sight *sight = llm_sight(local->llm);
+    size_t from, to;
+    int32_t *seen = NULL;
+    int n_seen = 0, n = 0;
+    while (sight && sight_find(sight, text, &from, &to, NULL, 0, &n_seen)) {
+        int left = room > n ? room - n : 0;
+        n += tokens_of(local->tokens, text_slice(text, 0, from), special,
+                       tokens + (room - left), left);
+        left = room > n ? room - n : 0;
+        seen = left > 0 ? tokens + n : NULL;
+        if (!sight_find(sight, text, &from, &to, seen, left, &n_seen))
+            break; /* it went away meanwhile: somebody else's */
+        n += n_seen;
+        text = text_slice(text, to, text.len);
+    }
+    int left = room > n ? room - n : 0;
+    return n + tokens_of(local->tokens, text, special, tokens + (room - left), left);
+}
+
+static struct view *local_view(struct engine *engine, const struct picture *picture,
+                               struct error *err)
+{
+    return sight_view(llm_sight(((struct local *)engine)->llm), picture, err);
+}
+
+static void local_view_release(struct engine *engine, struct view *view)
+{
+    sight_release(llm_sight(((struct local *)engine)->llm), view);
 }
 
 static void local_load(struct engine *engine, int *n_running, int *n_waiting)
@@ -363,6 +487,16 @@ static void local_load(struct engine *engine, int *n_running, int *n_waiting)
     struct local *local = (struct local *)engine;
     *n_running = atomic_load(&local->n_running);
     *n_waiting = atomic_load(&local->n_waiting);
+}
+
+static int local_cached(struct engine *engine, const int32_t *tokens, int n)
+{
+    struct local *local = (struct local *)engine;
+    int common[SLOTS_MAX], most = 0;
+    cache_match(local->cache, tokens, n, common, engine->info.n_slots);
+    for (int i = 0; i < engine->info.n_slots; i++)
+        most = common[i] > most ? common[i] : most;
+    return most;
 }
 
 static struct grammar *local_grammar(struct engine *engine, struct text lark,
@@ -384,6 +518,8 @@ static void local_grammar_release(struct engine *engine, struct grammar *grammar
 
 static void local_free(struct local *local)
 {
+    if (local->llm)
+        local_adapters_close(local);
     constrain_close(local->constrain);
     tokens_close(local->tokens);
     llm_close(local->llm);
@@ -402,6 +538,10 @@ static void local_close(struct engine *engine)
     atomic_store(&local->closing, true);
     queue_shut(local->inbox);
     pthread_join(local->thread, NULL);
+    for (struct message *m = queue_take(local->inbox), *next; m; m = next) {
+        next = m->next;
+        take_note(local, (struct note *)m);
+    }
     local_free(local);
 }
 
@@ -414,6 +554,11 @@ static const struct engine_ops local_ops = {
     .grammar = local_grammar,
     .grammar_release = local_grammar_release,
     .show = local_show,
+    .adapter_open = local_adapter_open,
+    .adapter_free = local_adapter_free,
+    .view = local_view,
+    .view_release = local_view_release,
+    .cached = local_cached,
     .close = local_close,
 };
 
@@ -430,8 +575,10 @@ static void fill_info(struct local *local, const struct local_options *options)
         .n_ctx = llm->n_ctx,
         .n_slots = options->n_slots,
         .kernels = llm->kernels,
+        .rows_key = llm->rows_key,
         .n_vocab = llm->n_vocab,
         .add_bos = llm->add_bos,
+        .sees = llm_sight(local->llm) != NULL,
     };
 }
 
@@ -445,6 +592,7 @@ struct engine *local_open(const struct local_options *options, struct error *err
     local->queue_limit = options->queue_limit;
     struct llm_options llm = {
         .path = options->path,
+        .projector = options->projector,
         .n_threads = options->n_threads,
         .plain_kernels = options->plain_kernels,
         .n_ctx = options->n_ctx,

@@ -1,8 +1,8 @@
 /* local.h - what the scheduler's files share: slots, and the engine that has them.
  *
  * local.c has the rounds and says what they rest on; admit.c finds a slot for a waiting
- * sequence; speak.c makes a row of logits the next token. All of it runs on the engine's
- * thread. */
+ * sequence; speak.c makes a row of logits the next token; adapt.c has the adapters. All
+ * of it runs on the engine's thread, but for what submitters call. */
 #ifndef POLLUX_ENGINE_LOCAL_H
 #define POLLUX_ENGINE_LOCAL_H
 
@@ -26,6 +26,7 @@ struct slot {
     int32_t *tokens; /* n_ctx of them */
     int n_past, n_known;
     int n_exact;
+    uint64_t adapter;  /* with which its rows were computed (llm_adapter's id) */
     int64_t last_used; /* in rounds */
     struct sequence *sequence;
 };
@@ -48,7 +49,29 @@ struct local {
     struct sequence *waiting, **waiting_end;
     int64_t round;
     uint32_t *mask; /* of the vocabulary */
+    struct local_adapter *adapters;
+    uint64_t turn; /* the adapter whose sequences are computed now; 0: none */
+    int64_t turn_us, turn_round; /* since then */
+    uint64_t admitted;           /* the adapter of whoever was admitted last */
 };
+
+/* Adapters (adapt.c): as engine.h has them; a note of theirs; those that are left when
+ * the engine is closed. */
+struct adapter *local_adapter_open(struct engine *engine, const char *path,
+                                   struct error *err);
+void local_adapter_free(struct adapter *adapter);
+void local_adapter_note(struct local *local, const struct note *note);
+void local_adapters_close(struct local *local);
+uint64_t local_adapter_id(const struct job_spec *spec);
+
+/* Chooses the adapter of this round. */
+void local_take_turns(struct local *local);
+
+/* Whether the slot's sequence is computed in this round. */
+bool local_has_turn(const struct local *local, const struct slot *slot);
+
+/* Steps without any adapter, until the next turn. */
+void local_unadapt(struct local *local);
 
 /* Takes what waits into slots, as far as there are free ones (admit.c). */
 void local_admit(struct local *local);

@@ -223,6 +223,89 @@ static void a_repeated_prompt_is_not_computed_again(void **state)
     request_free(again);
 }
 
+/* Other prompts take every slot. */
+static void forget_all(void)
+{
+    struct request *others[N_SLOTS];
+    for (int i = 0; i < N_SLOTS; i++) {
+        others[i] = request_new(long_prompt(100 + i), 1);
+        submit(others[i]);
+    }
+    for (int i = 0; i < N_SLOTS; i++) {
+        finish(others[i]);
+        request_free(others[i]);
+    }
+}
+
+static void rows_that_left_come_back_bit_for_bit(void **state)
+{
+    (void)state;
+    struct request *cold = seeded(long_prompt(31), 30, 42);
+    struct text first = answer_alone(cold);
+    forget_all();
+    struct request *maker = seeded(long_prompt(31), 1, 0);
+    maker->spec.n_tokens -= 10;
+    maker->spec.want_rows = true;
+    answer_alone(maker);
+    struct saved_rows *rows = maker->answers[0].end.rows;
+    assert_non_null(rows);
+    assert_int_equal(rows->n_tokens, maker->spec.n_tokens);
+    assert_int_equal(rows->n_exact, maker->spec.n_tokens / 64 * 64);
+    assert_int_equal(rows_common(rows, cold->tokens, cold->spec.n_tokens),
+                     maker->spec.n_tokens);
+    assert_int_equal(engine_cached(engine, rows->tokens, rows->n_tokens), rows->n_tokens);
+    forget_all();
+    assert_true(engine_cached(engine, rows->tokens, rows->n_tokens) < 64);
+
+    struct request *exact = seeded(long_prompt(31), 30, 42);
+    exact->spec.rows = &rows;
+    exact->spec.n_rows = 1;
+    assert_true(text_same(answer_alone(exact), first));
+    assert_int_equal(exact->answers[0].end.n_cached, rows->n_exact);
+    forget_all();
+    struct request *fast = request_new(long_prompt(31), 1);
+    fast->spec.rows = &rows;
+    fast->spec.n_rows = 1;
+    fast->spec.n_candidates = 3;
+    answer_alone(fast);
+    assert_int_equal(fast->answers[0].end.n_cached, rows->n_tokens);
+    assert_int_equal(rows_holders(rows), 1); /* the jobs have let go */
+    rows_release(rows);
+    request_free(cold);
+    request_free(maker);
+    request_free(exact);
+    request_free(fast);
+}
+
+static void rows_of_no_use_are_left_alone(void **state)
+{
+    (void)state;
+    struct request *maker = seeded(long_prompt(41), 1, 0);
+    maker->spec.want_rows = true;
+    answer_alone(maker);
+    struct saved_rows *rows = maker->answers[0].end.rows;
+    size_t half = rows->state.len / 2;
+    struct saved_rows *broken = rows_make(rows->tokens, 100, 64, half);
+    memcpy(rows_state(broken), rows->state.at, half);
+    rows_release(rows);
+    request_free(maker);
+    forget_all();
+    struct request *request = request_new(long_prompt(41), 4);
+    request->spec.rows = &broken;
+    request->spec.n_rows = 1;
+    answer_alone(request); /* libllama refuses them: it is computed */
+    assert_true(request->answers[0].end.n_cached < 64);
+    assert_int_equal(request->answers[0].end.finish == FINISH_ERROR, 0);
+    struct request *again = request_new(long_prompt(41), 4);
+    again->spec.rows = &broken; /* a slot has more */
+    again->spec.n_rows = 1;
+    answer_alone(again);
+    assert_int_equal(again->answers[0].end.n_cached, again->spec.n_tokens - 1);
+    rows_release(broken);
+    request_free(request);
+    request_free(again);
+}
+
 static void candidates_fork_after_the_prompt(void **state)
 {
     (void)state;
@@ -502,6 +585,8 @@ int main(void)
         cmocka_unit_test(a_prompt_too_long_is_refused_with_both_numbers),
         cmocka_unit_test(the_same_seed_gives_the_same_bytes),
         cmocka_unit_test(a_repeated_prompt_is_not_computed_again),
+        cmocka_unit_test(rows_that_left_come_back_bit_for_bit),
+        cmocka_unit_test(rows_of_no_use_are_left_alone),
         cmocka_unit_test(candidates_fork_after_the_prompt),
         cmocka_unit_test(more_than_fit_wait_and_are_all_served),
         cmocka_unit_test(a_full_queue_says_so),

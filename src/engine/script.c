@@ -12,10 +12,12 @@
 #include "engine/output.h"
 #include "engine/script_match.h"
 #include "engine/words.h"
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { MOST_TOP = 20, RETRY_MS = 1000, SHOWN = 200 };
 
@@ -40,6 +42,7 @@ struct script_job {
     struct script_reply *reply; /* NULL: none matched; see error */
     struct error error;
     struct text said; /* by the user, last */
+    int n_restored;   /* tokens whose rows came with it */
     int64_t submitted_us;
     struct sequence *sequences; /* one for each candidate */
 };
@@ -69,8 +72,58 @@ static struct text shown(struct text text)
     return start;
 }
 
+/* ---- rows: what a script has of them is as long as a model's, and can be checked ----
+ */
+
+enum { ROW_BYTES = 1024 };
+
+static void fill_row(int32_t token, int i, char *row)
+{
+    uint32_t x = (uint32_t)token * 2654435761u + (uint32_t)i;
+    for (size_t at = 0; at < ROW_BYTES; at += sizeof x) {
+        x = x * 1664525u + 1013904223u;
+        memcpy(row + at, &x, sizeof x);
+    }
+}
+
+static struct saved_rows *rows_of(const struct job_spec *spec)
+{
+    struct saved_rows *rows = rows_make(spec->tokens, spec->n_tokens, spec->n_tokens,
+                                        (size_t)spec->n_tokens * ROW_BYTES);
+    for (int i = 0; i < spec->n_tokens; i++)
+        fill_row(spec->tokens[i], i, rows_state(rows) + (size_t)i * ROW_BYTES);
+    return rows;
+}
+
+static bool is_sound(const struct saved_rows *rows)
+{
+    char row[ROW_BYTES];
+    bool good = rows->state.len == (size_t)rows->n_tokens * ROW_BYTES;
+    for (int i = 0; good && i < rows->n_tokens; i++) {
+        fill_row(rows->tokens[i], i, row);
+        good = memcmp(row, rows->state.at + (size_t)i * ROW_BYTES, ROW_BYTES) == 0;
+    }
+    return good;
+}
+
+static int restore(const struct job_spec *spec)
+{
+    int most = 0;
+    for (int i = 0; i < spec->n_rows; i++) {
+        int n = rows_common(spec->rows[i], spec->tokens, spec->n_tokens - 1);
+        if (n > most && is_sound(spec->rows[i]))
+            most = n;
+    }
+    return most;
+}
+
+/* ---- replies ---- */
+
 static void choose_reply(struct script_engine *e, struct script_job *job)
 {
+    if (job->spec.want_rows)
+        return; /* nobody listens to what it says */
+    job->n_restored = restore(&job->spec);
     struct asked asked = script_asked(&job->spec);
     job->said = asked.user;
     job->reply = script_choose(e->script, &asked);
@@ -160,6 +213,8 @@ static struct job_event *event_new(const struct sequence *s, enum job_event_kind
     };
     int64_t cached = job->reply ? job->reply->cached_tokens.is : 0;
     event->n_cached = cached < event->n_prompt ? (int)cached : event->n_prompt;
+    if (job->n_restored > event->n_cached)
+        event->n_cached = job->n_restored;
     return event;
 }
 
@@ -176,6 +231,8 @@ static void end_sequence(struct sequence *s, const struct speech *speech,
     struct job_event *event = event_new(s, JOB_END, speech);
     int64_t now = now_us();
     event->finish = finish;
+    if (s->job->spec.want_rows && finish == FINISH_MAX_TOKENS)
+        event->rows = rows_of(&s->job->spec);
     if (error)
         event->error = *error;
     event->queued_us =
@@ -232,6 +289,10 @@ static bool fail(struct sequence *s, struct speech *speech)
 {
     const struct script_reply *reply = s->job->reply;
     struct error reason = {0};
+    if (s->job->spec.want_rows) {
+        end_sequence(s, speech, FINISH_MAX_TOKENS, NULL);
+        return true;
+    }
     if (!reply) {
         end_sequence(s, speech, FINISH_ERROR, &s->job->error);
         return true;
@@ -349,6 +410,8 @@ static void forget(struct script_engine *e, struct script_job *job)
         *at = job->next;
     if (e->end == &job->next)
         e->end = at;
+    for (int i = 0; i < job->spec.n_rows; i++)
+        rows_release(job->spec.rows[i]);
     arena_close(job->arena);
 }
 
@@ -423,6 +486,11 @@ static struct script_job *job_new(struct engine *engine, const struct job_spec *
     job->spec.prompt = arena_text(arena, spec->prompt);
     job->spec.model = arena_text(arena, spec->model);
     job->spec.stops = copy_texts(arena, spec->stops, spec->n_stops);
+    struct saved_rows **rows =
+        arena_array(arena, struct saved_rows *, (size_t)spec->n_rows + 1);
+    for (int i = 0; i < spec->n_rows; i++)
+        rows[i] = rows_hold(spec->rows[i]);
+    job->spec.rows = rows;
     job->submitted_us = now_us();
     job->sequences = arena_array(arena, struct sequence, (size_t)spec->n_candidates);
     for (int i = 0; i < spec->n_candidates; i++) {
@@ -515,6 +583,26 @@ static void script_grammar_release(struct engine *engine, struct grammar *gramma
     (void)grammar;
 }
 
+/* A script has no weights to adapt; it says what it has for the model's name. */
+static struct adapter *script_adapter_open(struct engine *engine, const char *path,
+                                           struct error *err)
+{
+    if (access(path, R_OK) != 0) {
+        error_set(err, ERROR_FAILED_PRECONDITION, "The adapter cannot be read: %s.",
+                  strerrordesc_np(errno));
+        return NULL;
+    }
+    struct adapter *adapter = mem_alloc(sizeof *adapter);
+    adapter->engine = engine;
+    atomic_init(&adapter->holders, 1);
+    return adapter;
+}
+
+static void script_adapter_free(struct adapter *adapter)
+{
+    free(adapter);
+}
+
 static const struct engine_ops script_ops = {
     .submit = script_submit,
     .cancel = script_cancel,
@@ -523,6 +611,8 @@ static const struct engine_ops script_ops = {
     .load = script_load,
     .grammar = script_grammar,
     .grammar_release = script_grammar_release,
+    .adapter_open = script_adapter_open,
+    .adapter_free = script_adapter_free,
     .close = script_close,
 };
 
@@ -555,6 +645,7 @@ struct engine *script_open(const char *path, struct error *err)
         .n_ctx = (int)e->script->context.is,
         .n_slots = (int)e->script->slots.is,
         .n_vocab = WORDS_VOCAB,
+        .rows_key = TEXT("script 1"),
         .scripted = true,
     };
     e->inbox = queue_open();

@@ -60,7 +60,8 @@ static bool recall(struct tokens *tokens, struct text text, uint64_t hash, int32
     if (known) {
         *n = piece->n;
         size_t fit = (size_t)(piece->n < room ? piece->n : room);
-        memcpy(out, piece->tokens, sizeof(int32_t) * fit);
+        if (fit > 0)
+            memcpy(out, piece->tokens, sizeof(int32_t) * fit);
     }
     pthread_mutex_unlock(&tokens->lock);
     return known;
@@ -95,7 +96,8 @@ static int piece_tokens(struct tokens *tokens, struct text text, int32_t *out, i
         return n;
     int32_t few[PIECE_MOST]; /* a token has at least one byte */
     n = llm_tokenize(tokens->llm, text, true, few, PIECE_MOST);
-    memcpy(out, few, sizeof(int32_t) * (size_t)(n < room ? n : room));
+    if (room > 0) /* else there may be nothing to copy to */
+        memcpy(out, few, sizeof(int32_t) * (size_t)(n < room ? n : room));
     remember(tokens, text, hash, few, n);
     return n;
 }

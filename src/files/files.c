@@ -469,6 +469,11 @@ struct files *files_open(struct store *store, const struct files_options *option
     return NULL;
 }
 
+struct blobs *files_blobs(const struct files *files)
+{
+    return files->blobs;
+}
+
 void files_close(struct files *files)
 {
     if (!files)

@@ -41,6 +41,10 @@ struct files *files_open(struct store *store, const struct files_options *option
                          struct error *err);
 void files_close(struct files *files);
 
+/* The blobs that files are kept in, for rooms that keep bytes in the same folder. They
+ * live as long as the files. */
+struct blobs *files_blobs(const struct files *files);
+
 bool files_get(struct files *files, struct text id, struct arena *arena,
                struct file *file, struct error *err);
 
@@ -68,6 +72,11 @@ bool files_id_is_good(struct text id);
 /* For whoever makes something of a file after it came (a reader of video, say). */
 bool files_set_state(struct files *files, struct text id, enum file_state state,
                      struct text why, struct error *err);
+
+int64_t files_now(void);
+
+/* Lower-case letters and digits at random, and a NUL. */
+void files_random_id(char *to, int len);
 
 /* Removes what has expired, and uploads that nobody went on with. Returns how many. */
 int files_sweep(struct files *files);

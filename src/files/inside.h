@@ -15,11 +15,6 @@ struct files {
     int n_idle;
 };
 
-int64_t files_now(void);
-
-/* Lower-case letters and digits at random, and a NUL. */
-void files_random_id(char *to, int len);
-
 /* Takes room for n bytes, or gives it back (n < 0). */
 bool files_claim(struct files *files, int64_t n, struct error *err);
 

@@ -28,7 +28,7 @@ struct upload {
     struct text display_name, mime_type;
     int64_t declared, kept; /* kept: as its row says */
     int64_t used;           /* when it was let go: the oldest is closed first */
-    bool direct, held, complete;
+    bool direct, held, complete, generated;
     struct part *part; /* NULL: complete */
     struct upload *next, **at;
 };
@@ -181,6 +181,7 @@ bool upload_set_wish(struct upload *upload, const struct upload_wish *wish,
         arena_text(upload->arena, wish->mime_type.at ? wish->mime_type
                                                      : TEXT("application/octet-stream"));
     upload->declared = wish->size;
+    upload->generated = wish->generated;
     if (!wish->id.at) {
         files_random_id(upload->file_id, FILE_ID);
         return true;
@@ -371,7 +372,7 @@ bool upload_add(struct upload *upload, struct text bytes, struct error *err)
         return error_set(err, ERROR_INVALID_ARGUMENT,
                          "More bytes came than the %lld that the upload's start told.",
                          (long long)upload->declared);
-    if (before + len > files->options.file_limit)
+    if (!upload->generated && before + len > files->options.file_limit)
         return error_set(err, ERROR_INVALID_ARGUMENT,
                          "The file is too long: this server takes files of at most %lld "
                          "bytes (--file-limit).",
@@ -440,7 +441,7 @@ static bool make_file(struct upload *upload, struct arena *arena, struct file *f
         .updated = now,
         .expires = now + file_life,
         .state = FILE_ACTIVE,
-        .source = FILE_UPLOADED,
+        .source = upload->generated ? FILE_GENERATED : FILE_UPLOADED,
     };
     if (!part_sync(upload->part, err))
         return false;

@@ -20,7 +20,8 @@ enum { UPLOAD_SIZE_UNKNOWN = -1, UPLOAD_ID = 40 /* characters */ };
 struct upload_wish {
     struct text id; /* of the file; absent: one is made up */
     struct text display_name, mime_type;
-    int64_t size; /* or UPLOAD_SIZE_UNKNOWN */
+    int64_t size;   /* or UPLOAD_SIZE_UNKNOWN */
+    bool generated; /* made by this server, so of any size that there is room for */
 };
 
 /* Begins a session: checks the wish, and that there is room. Its id is in the arena. */

@@ -1,9 +1,12 @@
 /* media.c - which reader for what, what it needs, how long and how much it may take. */
 #include "media/media.h"
 #include "base/log.h"
+#include "media/recall.h"
 #include "json/write.h"
 #include <fcntl.h>
+#include <glob.h>
 #include <limits.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -22,7 +25,7 @@ extern const uint32_t readers_program_size;
 #define PROGRAM "/opt/read.py"
 #define FILE_HERE "/opt/media" /* where it shows a source that is a file */
 
-enum { MB = 1 << 20 };
+enum { MB = 1 << 20, MOST_RECALLED = 64 * MB };
 
 /* What a reader may need. In the sandbox there is nothing but /usr, so programs that lie
  * elsewhere do not count. */
@@ -32,7 +35,8 @@ enum need {
     NEED_WHISPER = 4,
     NEED_PDF = 8,
     NEED_OCR = 16,
-    NEED_FFMPEG = 32
+    NEED_FFMPEG = 32,
+    NEED_SPEECH = 64 /* no reader's: speech.c's */
 };
 
 static const struct {
@@ -46,6 +50,7 @@ static const struct {
     {NEED_PDF, "/usr/bin/pdftotext", "poppler-utils"},
     {NEED_OCR, "/usr/bin/tesseract", "tesseract-ocr"},
     {NEED_FFMPEG, "/usr/bin/ffmpeg", "ffmpeg"},
+    {NEED_SPEECH, "/usr/bin/espeak-ng", "espeak-ng"},
 };
 
 /* Rows by enum media_reader. Memory is of the whole tree of processes; address space also
@@ -67,6 +72,7 @@ static const struct {
 
 struct media {
     struct media_config config;
+    struct recall *recall;
     struct sandbox *sandbox; /* NULL: `why` */
     struct error why;
     char folder[PATH_MAX]; /* real; "" when there is none */
@@ -129,6 +135,7 @@ struct media *media_open(const struct media_config *config)
     else
         read_base(m);
     m->sandbox = sandbox_open(config->mode, &m->why);
+    m->recall = recall_open(MOST_RECALLED);
     return m;
 }
 
@@ -137,7 +144,55 @@ void media_close(struct media *m)
     if (!m)
         return;
     sandbox_close(m->sandbox);
+    recall_close(m->recall);
     free(m);
+}
+
+/* ---- languages ---- */
+
+static bool has_language(struct text name)
+{
+    static const char *const folders[] = {"/usr/share/tesseract-ocr/*/tessdata",
+                                          "/usr/share/tesseract-ocr/tessdata",
+                                          "/usr/share/tessdata"};
+    bool found = false;
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0] && !found; i++) {
+        char pattern[200];
+        glob_t paths = {0};
+        snprintf(pattern, sizeof pattern, "%s/%.*s.traineddata", folders[i],
+                 TEXT_ARG(name));
+        found = glob(pattern, 0, NULL, &paths) == 0;
+        globfree(&paths);
+    }
+    return found;
+}
+
+static bool is_language(struct text name)
+{
+    static const char may[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                              "0123456789_/";
+    for (size_t i = 0; i < name.len; i++)
+        if (!memchr(may, name.at[i], sizeof may - 1))
+            return false;
+    return name.len > 0 && name.len <= 40 && name.at[0] != '/';
+}
+
+bool media_has_languages(const char *ocr_languages, struct error *err)
+{
+    for (struct text rest = text_of(ocr_languages); rest.at;) {
+        struct text name = text_cut(rest, '+', &rest);
+        if (!is_language(name))
+            return error_set(
+                err, ERROR_INVALID_ARGUMENT,
+                "'%.*s' is no language of tesseract's; eng+deu would be two.",
+                TEXT_ARG(text_slice(name, 0, 60)));
+        if (!has_language(name))
+            return error_set(err, ERROR_INVALID_ARGUMENT,
+                             "tesseract has no data of '%.*s' on this machine (Debian: "
+                             "tesseract-ocr-...).",
+                             TEXT_ARG(name));
+    }
+    return true;
 }
 
 bool media_safe(const struct media *m, struct error *err)
@@ -145,6 +200,11 @@ bool media_safe(const struct media *m, struct error *err)
     if (!m->sandbox)
         *err = m->why;
     return m->sandbox != NULL;
+}
+
+struct sandbox *media_sandbox(const struct media *m)
+{
+    return m->sandbox;
 }
 
 /* ---- which reader ---- */
@@ -241,6 +301,10 @@ static struct text write_options(const struct reading_job *job)
         json_key(&w, "fps");
         json_number(&w, job->options->fps);
     }
+    if (job->media->config.ocr_languages) {
+        json_key(&w, "ocr");
+        json_text(&w, text_of(job->media->config.ocr_languages));
+    }
     if (charset.at) {
         json_key(&w, "charset");
         json_text(&w, text_slice(charset, 0, 60));
@@ -282,6 +346,11 @@ static bool ended_badly(const struct reading_job *job,
     }
 }
 
+static bool wants_pixels(const struct reading_job *job)
+{
+    return job->options->pixels && job->type->reader == READ_IMAGE;
+}
+
 static bool run_reader(const struct reading_job *job, struct media_reading *reading,
                        struct error *err)
 {
@@ -295,7 +364,7 @@ static bool run_reader(const struct reading_job *job, struct media_reading *read
         venv ? FOLDER "/venv/bin/python" : "/usr/bin/python3",
         "-I",
         PROGRAM,
-        readers[i].name,
+        wants_pixels(job) ? "pixels" : readers[i].name,
         job->type->name,
         job->source->bytes.at ? "/dev/stdin" : FILE_HERE,
         write_options(job).at,
@@ -325,7 +394,7 @@ static bool run_reader(const struct reading_job *job, struct media_reading *read
                 .memory = (int64_t)readers[i].memory_mb * MB,
                 .address = (int64_t)readers[i].address_mb * MB,
                 .scratch = (int64_t)readers[i].scratch_mb * MB,
-                .output = (size_t)4 * MB,
+                .output = (size_t)(wants_pixels(job) ? 16 : 4) * MB,
                 .n_processes = 128,
             },
         .cancelled = job->cancelled,
@@ -354,6 +423,45 @@ static bool is_plain(const struct reading_job *job)
            !memchr(bytes.at, '\0', bytes.len) && text_is_utf8(bytes);
 }
 
+/* What a reading depends on, the readers themselves aside; absent: it is not kept. */
+static struct text key_of(const struct reading_job *job)
+{
+    const struct media_options *options = job->options;
+    struct text charset = media_charset(job->source->mime), hash = job->source->hash;
+    if (hash.len == 0 || !job->type || job->type->reader == READ_TEXT ||
+        wants_pixels(job))
+        return (struct text){0};
+    struct text rest =
+        arena_printf(job->arena, " %s %.17g %.17g %.17g %.*s", job->type->name,
+                     options->start_s, options->end_s, options->fps, TEXT_ARG(charset));
+    char *key = arena_alloc(job->arena, hash.len + rest.len);
+    memcpy(key, hash.at, hash.len);
+    memcpy(key + hash.len, rest.at, rest.len);
+    return (struct text){key, hash.len + rest.len};
+}
+
+struct text media_hash(struct text bytes, struct arena *arena)
+{
+    unsigned char hash[EVP_MAX_MD_SIZE];
+    unsigned n = 0;
+    if (EVP_Digest(bytes.at, bytes.len, hash, &n, EVP_sha256(), NULL) != 1)
+        return (struct text){0};
+    return arena_text(arena, (struct text){(const char *)hash, n});
+}
+
+bool media_is_quick(struct media *media, const struct media_source *source,
+                    const struct media_options *options)
+{
+    struct error err;
+    struct arena *arena = arena_open();
+    struct reading_job job = {media, source, options, NULL, NULL, arena};
+    bool quick = !find_type(&job, &err) || job.type->kind == MEDIA_TEXT;
+    struct text key = key_of(&job);
+    quick |= key.len > 0 && recall_find(media->recall, key, arena, NULL);
+    arena_close(arena);
+    return quick;
+}
+
 bool media_read(struct media *media, const struct media_source *source,
                 const struct media_options *options, const atomic_bool *cancelled,
                 struct arena *arena, struct media_reading *reading, struct error *err)
@@ -369,8 +477,14 @@ bool media_read(struct media *media, const struct media_source *source,
         reading_of_text(bytes, arena, reading);
         return true;
     }
-    const char *type = reading->type;
+    struct text key = key_of(&job);
+    if (key.len > 0 && recall_find(media->recall, key, arena, reading)) {
+        log_line(LOG_DEBUG, "reader", "type=%s recalled=1", job.type->name);
+        return true;
+    }
     bool good = has_all(&job, err) && run_reader(&job, reading, err);
-    reading->type = type;
+    reading->type = job.type->name;
+    if (good && key.len > 0)
+        recall_keep(media->recall, key, reading);
     return good;
 }

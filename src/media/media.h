@@ -18,18 +18,22 @@ struct media_source {
     struct text bytes;
     const char *path;
     struct text mime; /* as the caller labels it */
+    struct text hash; /* sha256 of the bytes: it is remembered what they were read as;
+                       * absent: it is not */
 };
 
 /* Of film and sound; documents, images and text have none of it. */
 struct media_options {
     double start_s, end_s; /* end_s <= 0: to the end */
     double fps;            /* <= 0: one a second */
+    bool pixels;           /* of an image its pixels, for a model that sees */
 };
 
 struct media_config {
     const char *folder; /* of scripts/readers.sh: venv/, whisper/, base; NULL: none */
     enum sandbox_mode mode;
-    int deadline_s; /* of one piece of media, however long it is */
+    int deadline_s;            /* of one piece of media, however long it is */
+    const char *ocr_languages; /* tesseract's names, "eng+deu"; NULL: its default */
 };
 
 struct media;
@@ -41,9 +45,15 @@ void media_close(struct media *media); /* nobody may be reading; NULL is fine */
 /* Whether there is a sandbox; false and err, why not. */
 bool media_safe(const struct media *media, struct error *err);
 
+/* Its sandbox, for what else runs in one; NULL: there is none. */
+struct sandbox *media_sandbox(const struct media *media);
+
 /* Lists what the readers lack on this machine, separated by commas, and gives its number;
  * for the owner (doctor, the log). */
 int media_lacks(const char *folder, struct buf *names);
+
+/* Whether tesseract has data of these languages; false and err: of which it has not. */
+bool media_has_languages(const char *ocr_languages, struct error *err);
 
 #define MEDIA_INSTALL "scripts/setup.sh readers"
 
@@ -53,5 +63,13 @@ int media_lacks(const char *folder, struct buf *names);
 bool media_read(struct media *media, const struct media_source *source,
                 const struct media_options *options, const atomic_bool *cancelled,
                 struct arena *arena, struct media_reading *reading, struct error *err);
+
+/* The hash of bytes. */
+struct text media_hash(struct text bytes, struct arena *arena);
+
+/* Whether media_read() will be done at once, or nearly: it is text, was read before, or
+ * is refused without a reader's help. */
+bool media_is_quick(struct media *media, const struct media_source *source,
+                    const struct media_options *options);
 
 #endif

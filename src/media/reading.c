@@ -17,6 +17,8 @@ struct found {
 
 struct answer {
     struct text error, reader;
+    struct json_int width, height;
+    struct text pixels;
     int kind; /* enum media_kind + 1 */
     struct json_list facts, found, notes;
 };
@@ -44,6 +46,9 @@ static const struct json_type found_type = {"Found", sizeof(struct found), found
 static const struct json_field answer_fields[] = {
     {"error",  JSON_STRING,  AT(answer, error),  0, 0, 0, NULL, NULL},
     {"kind",   JSON_ENUM,    AT(answer, kind),   0, 0, 0, kinds, NULL},
+    {"width",  JSON_INT,     AT(answer, width),  0, 1, 4096, NULL, NULL},
+    {"height", JSON_INT,     AT(answer, height), 0, 1, 4096, NULL, NULL},
+    {"pixels", JSON_BYTES,   AT(answer, pixels), 0, 0, 0, NULL, NULL},
     {"reader", JSON_STRING,  AT(answer, reader), 0, 0, 200, NULL, NULL},
     {"facts",  JSON_STRING,  AT(answer, facts),  JSON_LIST, 0, 20, NULL, NULL},
     {"found",  JSON_MESSAGE, AT(answer, found),  JSON_LIST, 0, 20000, &found_type, NULL},
@@ -160,7 +165,13 @@ bool reading_of(struct text json, struct arena *arena, struct media_reading *rea
         buf_free(&words);
         return false;
     }
+    if (answer.pixels.len > 0 &&
+        (int64_t)answer.pixels.len != answer.width.is * answer.height.is * 3)
+        return error_set(err, ERROR_INTERNAL, "A media reader gave no sound answer.");
     fill(&answer, arena, reading);
+    reading->width = (int)answer.width.is;
+    reading->height = (int)answer.height.is;
+    reading->pixels = answer.pixels;
     return true;
 }
 

@@ -14,6 +14,8 @@ struct media_reading {
     const char *type;     /* "image/png" */
     struct text reader;   /* "Pillow 13.0.0, tesseract 5.3.0": printable ASCII */
     struct text text;     /* for the prompt; begins and ends with an empty line */
+    int width, height;    /* where pixels were asked for: */
+    struct text pixels;   /* width * height * 3 bytes; empty: they were not */
 };
 
 /* Fills all but `type`. INVALID_ARGUMENT when the reader could not read the media, in its

@@ -530,7 +530,7 @@ static bool works(struct sandbox *s, struct error *err)
     const char *const argv[] = {"/bin/true", NULL};
     const struct sandbox_spec spec = {
         .argv = argv,
-        .limits = {10000, 5, 1 << 30, 1 << 30, 1 << 20, 4096, 0, 16},
+        .limits = {10000, 5, 1 << 30, 1 << 30, 1 << 20, 4096, 16, 0},
     };
     struct sandbox_result result;
     sandbox_run(s, &spec, &result);

@@ -48,7 +48,7 @@ struct sandbox_file {
     const char *to;
 };
 
-/* All of them are needed; none means "any". */
+/* All of them but `apart` are needed; none means "any". */
 struct sandbox_limits {
     int deadline_ms; /* by the clock */
     int cpu_s;       /* of each process */
@@ -56,8 +56,8 @@ struct sandbox_limits {
     int64_t address; /* bytes of address space, of each process */
     int64_t scratch; /* bytes in /tmp */
     size_t output;   /* bytes on standard output, and as many on standard error */
-    size_t apart;    /* bytes on descriptor 3; 0: it has none */
     int n_processes; /* threads count */
+    size_t apart;    /* bytes on descriptor 3; 0: it has none */
 };
 
 struct sandbox_spec {

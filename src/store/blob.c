@@ -280,6 +280,15 @@ bool blob_keep(struct part *part, unsigned char hash[BLOB_HASH], struct error *e
                      STORE_VALUES(STORE_BYTES(name), STORE_INT(part->len)), NULL, err);
 }
 
+bool blob_hold(struct blobs *blobs, struct text hash, struct error *err)
+{
+    static const char count[] = "UPDATE blobs SET refs = refs + 1 WHERE hash = ?";
+    int n = 0;
+    return store_run(blobs->store, count, STORE_VALUES(STORE_BYTES(hash)), &n, err) &&
+           (n > 0 || error_set(err, ERROR_DATA_LOSS,
+                               "The bytes of the file are gone from the server's disk."));
+}
+
 bool blob_drop(struct blobs *blobs, struct text hash, bool *last, struct error *err)
 {
     static const char count[] = "UPDATE blobs SET refs = refs - 1 WHERE hash = ?";

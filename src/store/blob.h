@@ -49,6 +49,9 @@ void blobs_unlock(struct blobs *blobs);
  * reference. The part itself stays until part_remove, after the commit. */
 bool blob_keep(struct part *part, unsigned char hash[BLOB_HASH], struct error *err);
 
+/* Inside a transaction: one reference more to what is there. */
+bool blob_hold(struct blobs *blobs, struct text hash, struct error *err);
+
 /* Inside a transaction: one reference fewer; *last says that it was the last one. Then
  * blob_remove, after the commit and before blobs_unlock. */
 bool blob_drop(struct blobs *blobs, struct text hash, bool *last, struct error *err);

@@ -60,9 +60,39 @@ static const char *const migrations[] = {
     ") WITHOUT ROWID;"
     "CREATE INDEX uploads_by_file ON uploads (file_id);"
     "CREATE INDEX uploads_by_touch ON uploads (touched);",
-    /* 2, 3: of other rooms. */
-    "",
-    "",
+    /* 2: cached contents, and the KV rows of their prompts. `body` is api/'s. Rows are of
+     * use only to an engine with their key (engine/rows_key.h). */
+    "CREATE TABLE caches ("
+    "  id TEXT PRIMARY KEY, model TEXT NOT NULL, display_name TEXT, body BLOB NOT NULL,"
+    "  n_tokens INTEGER NOT NULL, created INTEGER NOT NULL, updated INTEGER NOT NULL,"
+    "  expires INTEGER NOT NULL, used INTEGER NOT NULL"
+    ") WITHOUT ROWID;"
+    "CREATE INDEX caches_by_creation ON caches (created, id);"
+    "CREATE INDEX caches_by_expiry ON caches (expires);"
+    "CREATE TABLE cache_rows ("
+    "  cache_id TEXT NOT NULL REFERENCES caches (id), form INTEGER NOT NULL,"
+    "  key TEXT NOT NULL, tokens BLOB NOT NULL,"
+    "  hash BLOB NOT NULL REFERENCES blobs (hash), size INTEGER NOT NULL,"
+    "  PRIMARY KEY (cache_id, form)"
+    ") WITHOUT ROWID;",
+    /* 3: batches, and the answers to their lines (batches/batches.h has the states). The
+     * input is a blob of lines that the batch counts a reference of until it has ended. */
+    "CREATE TABLE batches ("
+    "  id TEXT PRIMARY KEY, kind INTEGER NOT NULL, model TEXT NOT NULL, display_name TEXT,"
+    "  priority INTEGER NOT NULL, input BLOB REFERENCES blobs (hash), input_file TEXT,"
+    "  n_lines INTEGER NOT NULL, n_good INTEGER NOT NULL, n_bad INTEGER NOT NULL,"
+    "  bytes INTEGER NOT NULL, created INTEGER NOT NULL, updated INTEGER NOT NULL,"
+    "  ended INTEGER NOT NULL, state INTEGER NOT NULL, ending INTEGER NOT NULL,"
+    "  output_file TEXT, error TEXT"
+    ") WITHOUT ROWID;"
+    "CREATE INDEX batches_by_creation ON batches (created, id);"
+    "CREATE INDEX batches_open ON batches (kind, priority DESC, created, id)"
+    "  WHERE ended = 0;"
+    "CREATE INDEX batches_by_end ON batches (ended) WHERE ended > 0;"
+    "CREATE TABLE batch_answers ("
+    "  batch TEXT NOT NULL, line INTEGER NOT NULL, json TEXT NOT NULL,"
+    "  PRIMARY KEY (batch, line)"
+    ");",
     /* 4: interactions, and the logs of their events in pieces. Status 1: in progress. */
     "CREATE TABLE interactions ("
     "  id TEXT PRIMARY KEY, previous TEXT, status INTEGER NOT NULL,"
@@ -84,6 +114,36 @@ static const char *const migrations[] = {
     ") WITHOUT ROWID;"
     "CREATE INDEX interaction_hooks_by_due ON interaction_hooks (due);"
     "CREATE INDEX interaction_hooks_by_interaction ON interaction_hooks (interaction);",
+    /* 5: tuned models. An operation, which is one training, outlives a model that is deleted.
+     * Losses, rates and settings are decimal text. */
+    [5 - 1] =
+    "CREATE TABLE tuned_operations ("
+    "  id TEXT PRIMARY KEY, model TEXT NOT NULL, owner TEXT NOT NULL,"
+    "  created INTEGER NOT NULL, total INTEGER NOT NULL, completed INTEGER NOT NULL,"
+    "  ended INTEGER NOT NULL, code INTEGER NOT NULL, message TEXT"
+    ") WITHOUT ROWID;"
+    "CREATE INDEX tuned_operations_by_model ON tuned_operations (model, created);"
+    "CREATE TABLE tuned_models ("
+    "  id TEXT PRIMARY KEY, operation TEXT NOT NULL REFERENCES tuned_operations (id),"
+    "  owner TEXT NOT NULL, display_name TEXT, description TEXT,"
+    "  base TEXT NOT NULL, engine TEXT NOT NULL, source TEXT, state INTEGER NOT NULL,"
+    "  created INTEGER NOT NULL, updated INTEGER NOT NULL,"
+    "  started INTEGER NOT NULL, completed INTEGER NOT NULL,"
+    "  temperature TEXT NOT NULL, top_p TEXT NOT NULL, top_k INTEGER NOT NULL,"
+    "  rate TEXT NOT NULL, multiplier TEXT, epochs INTEGER NOT NULL, batch INTEGER NOT NULL,"
+    "  examples INTEGER NOT NULL, readers TEXT"
+    ") WITHOUT ROWID;"
+    "CREATE INDEX tuned_models_by_creation ON tuned_models (created, id);"
+    "CREATE TABLE tuned_snapshots ("
+    "  operation TEXT NOT NULL, step INTEGER NOT NULL, epoch INTEGER NOT NULL,"
+    "  loss TEXT NOT NULL, computed INTEGER NOT NULL,"
+    "  PRIMARY KEY (operation, step)"
+    ") WITHOUT ROWID;"
+    "CREATE TABLE tuned_permissions ("
+    "  model TEXT NOT NULL, id TEXT NOT NULL, grantee INTEGER NOT NULL, address TEXT,"
+    "  role INTEGER NOT NULL, created INTEGER NOT NULL,"
+    "  PRIMARY KEY (model, id)"
+    ") WITHOUT ROWID;",
 };
 /* clang-format on */
 

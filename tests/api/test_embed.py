@@ -140,3 +140,13 @@ def test_strict_names_are_the_models_own(scripted):
     server = scripted("--strict-names")
     assert server.post(ONE, request("x")).status == 404
     assert server.post("/v1beta/models/scripted-embedding:embedContent", request("x")).status == 200
+
+
+def test_media_beside_a_text_are_refused_and_not_left_out(server):
+    """proves: M007"""
+    blob = {"mimeType": "image/png", "data": "AAAA"}
+    for extra in ({"inlineData": blob}, {"image": blob}, {"fileData": {"fileUri": "files/a"}},
+                  {"inlineData": blob, "videoMetadata": {"fps": 1}}):
+        for parts in ([{"text": "x"}, extra], [{"text": "x", **extra}], [extra]):
+            answer = server.post(ONE, {"content": {"parts": parts}})
+            assert answer.status == 400 and "Only parts with text can be embedded" in answer.error["message"], answer

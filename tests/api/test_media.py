@@ -280,6 +280,56 @@ def test_others_are_answered_while_media_are_read(server):
     slow.join()
 
 
+def test_text_and_what_was_read_before_do_not_wait_for_films(server):
+    """Both threads of the readers are kept busy."""
+    ask(server, blob(picture("READ BEFORE"), "image/png"))
+    slow = [threading.Thread(target=ask, args=(server, blob(speech(f"number {i} of all of it"), "audio/wav"))) for i in range(3)]
+    for t in slow:
+        t.start()
+    time.sleep(0.3)
+    since = time.monotonic()
+    assert "plain words" in said(server, blob(b"plain words", "text/plain"))
+    assert "READ BEFORE" in said(server, blob(picture("READ BEFORE"), "image/png"))
+    assert "Head" in said(server, blob(b"<h1>Head</h1>", "text/html"))
+    assert time.monotonic() - since < 2 * PATIENCE and all(t.is_alive() for t in slow)
+    for t in slow:
+        t.join()
+
+
+def test_the_same_bytes_are_read_once(scripted):
+    server = scripted("--log-level", "debug")
+    paper = blob(pdf("The first verse"), "application/pdf")
+    first, again = ask(server, paper), ask(server, "Once more:", paper)
+    assert "The first verse" in first.said and "The first verse" in again.said
+    assert again.headers["x-pollux-media"] == first.headers["x-pollux-media"].replace("parts[0]", "parts[1]")
+    assert server.log.count("recalled=1") == 1
+    assert "The second" in said(server, blob(pdf("The second verse"), "application/pdf"))
+    assert server.log.count("recalled=1") == 1
+
+
+def test_how_it_is_to_be_read_counts_as_well(scripted, tmp_path_factory):
+    server = scripted("--log-level", "debug")
+    part = blob(film("mp4", str(tmp_path_factory.getbasetemp())), "video/mp4")
+    late = {**part, "videoMetadata": {"startOffset": "2.5s"}}
+    assert "FIRST" in said(server, part) and "FIRST" not in said(server, late)
+    assert "FIRST" in said(server, part) and "FIRST" not in said(server, late)
+    assert server.log.count("recalled=1") == 2
+
+
+def test_what_could_not_be_read_is_tried_again(scripted):
+    server = scripted("--log-level", "debug")
+    for _ in range(2):
+        refused(server, blob(picture("CUT")[:900], "image/png"), words="broken or cut short")
+    assert "recalled" not in server.log
+
+
+def test_the_language_of_pictures_can_be_said(scripted):
+    assert "TURN LEFT 42" in said(scripted("--ocr-languages", "eng+eng"), blob(picture("TURN LEFT 42"), "image/png"))
+    for wrong in ("xyz", "eng+", "../eng", "eng;x"):
+        with pytest.raises(RuntimeError, match="ended with 2:(?s:.*)--ocr-languages"):
+            scripted("--ocr-languages", wrong)
+
+
 def test_a_reader_that_is_not_installed_is_named_with_the_command_that_installs_it(scripted, tmp_path):
     server = scripted("--readers-dir", tmp_path)
     refused(server, blob(picture("x"), "image/png"), words=r"not installed: .*missing.*scripts/setup.sh readers")

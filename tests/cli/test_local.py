@@ -10,7 +10,7 @@ import pytest
 
 from pollux import free_port
 
-COMMANDS = ("run", "chat", "models", "pull", "doctor", "version")
+COMMANDS = ("run", "chat", "models", "pull", "tune", "doctor", "version")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

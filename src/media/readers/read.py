@@ -9,8 +9,8 @@ The answer is one object on standard output (src/media/reading.c takes it):
      "notes": ["Only the first 20 scanned pages were read."]}
 or  {"error": "the image is cut short"}
 
-OPTIONS is JSON: start and end in seconds, fps, charset; absent or null where not asked for. Everything
-is bounded here as well as by the sandbox; what was left out is said in a note.
+OPTIONS is JSON: start and end in seconds, fps, charset, ocr (tesseract's languages); absent or null where not
+asked for. Everything is bounded here as well as by the sandbox; what was left out is said in a note.
 """
 import json
 import os
@@ -20,11 +20,13 @@ import sys
 
 MOST_TEXT = 400_000  # characters in all
 MOST_PIXELS = 50_000_000
+MOST_SIDE = 1536  # of pixels for a model that sees
 MOST_PAGES = 1000
 MOST_SCANS = 20
 MOST_FRAMES = 120
 MOST_SOUND_S = 1800
 WHISPER = "/opt/readers/whisper"
+OCR = []  # tesseract's options
 COLOURS = {
     "black": (0, 0, 0), "white": (255, 255, 255), "grey": (128, 128, 128), "red": (220, 30, 30),
     "orange": (245, 140, 20), "yellow": (250, 230, 40), "green": (40, 160, 60), "cyan": (60, 210, 220),
@@ -234,7 +236,7 @@ def image_text(image):
         image = image.resize((max(1, int(width * scale)), max(1, int(height * scale))))
     image.convert("L").save("/tmp/page.png", compress_level=1)
     for mode in ("3", "11"):  # a page; else words that stand anywhere
-        table = run("tesseract", "/tmp/page.png", "-", "--psm", mode, "tsv")
+        table = run("tesseract", "/tmp/page.png", "-", *OCR, "--psm", mode, "tsv")
         lines = {}
         for row in table.decode(errors="replace").splitlines()[1:]:
             cells = row.split("\t")
@@ -268,6 +270,16 @@ def read_image(path, kind, options):
     text = image_text(image)
     return {"kind": "IMAGE", "reader": f"Pillow {PIL.__version__}, {tesseract()}", "facts": facts,
             "found": [{"at": "", "text": text}] if text else [], "notes": notes}
+
+
+def read_pixels(path, kind, options):
+    """For a model that sees: the picture itself, no larger than such models look at."""
+    import base64
+    import PIL
+    image = flat(open_image(path, kind)).convert("RGB")
+    image.thumbnail((MOST_SIDE, MOST_SIDE))
+    return {"kind": "IMAGE", "reader": f"Pillow {PIL.__version__}", "facts": [], "found": [], "width": image.width,
+            "height": image.height, "pixels": base64.b64encode(image.tobytes()).decode()}
 
 
 # ---- PDF ----
@@ -445,7 +457,7 @@ def read_video(path, kind, options):
     return {"kind": "VIDEO", "reader": reader, "facts": facts, "found": [s for _, s in seen] + heard, "notes": notes}
 
 
-READERS = {"text": read_text, "html": read_html, "image": read_image, "pdf": read_pdf, "sound": read_sound,
+READERS = {"text": read_text, "html": read_html, "image": read_image, "pixels": read_pixels, "pdf": read_pdf, "sound": read_sound,
            "video": read_video}
 
 
@@ -463,7 +475,10 @@ def bounded(answer):
 def main():
     what, kind, path, options = sys.argv[1:5]
     try:
-        answer = bounded(READERS[what](path, kind, json.loads(options)))
+        options = json.loads(options)
+        if options.get("ocr"):
+            OCR.extend(["-l", options["ocr"]])
+        answer = bounded(READERS[what](path, kind, options))
     except Bad as e:
         answer = {"error": str(e)}
     except MemoryError:

@@ -8,13 +8,17 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"path/filepath"
+	"time"
 
 	"github.com/google/generative-ai-go/genai"
 	"google.golang.org/api/iterator"
 	"google.golang.org/api/option"
 )
 
-var _, _ = json.Unmarshal, iterator.Done // not every snippet needs them
+var _, _, _, _ = json.Unmarshal, iterator.Done, filepath.Join, time.Sleep // not every snippet needs them
+
+const testDataDir = "."
 
 func printResponse(resp *genai.GenerateContentResponse) {
 	for _, cand := range resp.Candidates {

@@ -1,0 +1,21 @@
+/* words.h - examples to tokens, by the base's own template, as in serving.
+ *
+ * Only the vocabulary of the base is loaded. One thread. */
+#ifndef POLLUX_TRAIN_WORDS_H
+#define POLLUX_TRAIN_WORDS_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "train/pack.h"
+
+struct words;
+
+struct words *words_open(const char *path, struct error *err);
+void words_close(struct words *words); /* NULL is fine */
+
+/* A turn of the user's with `input`, rendered as a request is, and the answer `output`
+ * with the token that ends it. The tokens live in the arena. */
+bool words_example(const struct words *words, struct text input, struct text output,
+                   struct arena *arena, struct example *example, struct error *err);
+
+#endif

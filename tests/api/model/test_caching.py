@@ -1,0 +1,101 @@
+"""cachedContents on a real model: what is spared, and that nothing else changes."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from pollux import PATIENCE, SMALL_MODEL, Server, text_of
+from test_caches import CACHES, TOOL, create, n_cached, usage, use, user
+
+pytestmark = pytest.mark.timeout(400)
+
+BOOK = " ".join(f"On day {i} the keeper of lighthouse number {i % 17} saw {i * 7 % 23} ships go by." for i in range(26))
+ASK = "What did the keeper see? Answer in a few words."
+SEEDED = {"seed": 7, "temperature": 1.0, "maxOutputTokens": 12}
+SHORT = {"temperature": 0, "maxOutputTokens": 1}
+
+
+@pytest.fixture
+def on_folder(tmp_path):
+    started = []
+
+    def begin(*args):
+        started.append(Server("--model", SMALL_MODEL, "--data-dir", tmp_path / "data", "--ctx", 2048, *args,
+                              start_s=120))
+        return started[-1]
+
+    yield begin
+    for s in started:
+        if s.process.poll() is None:
+            s.stop()
+
+
+def first_ms(server, cache=None, prompt=ASK):
+    """A plain request when there is no cache: a book that nobody has read yet."""
+    since = time.monotonic()
+    answer = use(server, cache, prompt, SHORT) if cache else server.generate([user(prompt)], SHORT)
+    assert answer.status == 200, answer
+    return (time.monotonic() - since) * 1000, answer
+
+
+def test_after_a_restart(on_folder):
+    """The seed's bytes are those without a cache; little is computed; with other settings rows are made anew."""
+    server = on_folder()
+    plain = server.generate([user(BOOK), user(ASK)], SEEDED)
+    cache = create(server, BOOK, model="models/gemini-2.0-flash")
+    total = cache["usageMetadata"]["totalTokenCount"]
+    assert total > 500
+    warm = use(server, cache, ASK, SEEDED, model="models/gemini-2.0-flash")
+    server.stop()
+
+    server = on_folder()
+    cold_ms, _ = first_ms(server, prompt="Another book. " + BOOK)
+    since = time.monotonic()
+    fast = use(server, cache, ASK, SHORT, model="models/gemini-2.0-flash")
+    fast_ms = (time.monotonic() - since) * 1000
+    assert n_cached(fast) == total and fast_ms < cold_ms / 3, (fast_ms, cold_ms)
+    after = use(server, cache, ASK, SEEDED, model="models/gemini-2.0-flash")
+    assert plain.said == warm.said == after.said != ""
+    assert usage(after)["promptTokenCount"] == usage(plain)["promptTokenCount"]
+    assert total - 64 < n_cached(after) <= total  # whole pieces of 64, as a seed asks
+    assert "rows=made" not in server.log
+    server.stop()
+
+    server = on_folder("--parallel", 2)
+    other = use(server, cache, ASK, SEEDED, model="models/gemini-2.0-flash")
+    assert other.said == plain.said and "rows=made" in server.log
+    server.stop()
+
+
+def test_sixteen_streams_on_one_cache(real):
+    """More than there are slots; each as if it were alone."""
+    cache = create(real, "You are in a town of 3000 people. " * 12)
+    total = cache["usageMetadata"]["totalTokenCount"]
+
+    def ask(i):
+        return use(real, cache, f"Name the town, number {i % 4}.", {**SEEDED, "seed": i % 4, "maxOutputTokens": 6},
+                   verb="streamGenerateContent?alt=sse")
+
+    alone = [ask(i).said for i in range(4)]
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(ask, range(16)))
+    assert [a.said for a in answers] == alone * 4
+    assert all(total - 64 < n_cached(a) <= usage(a)["promptTokenCount"] for a in answers)
+
+
+def test_tools_of_a_cache(real):
+    """Both forms of its prompt are kept: with the functions, and without them for an answer in words."""
+    cache = create(real, None, tools=[TOOL], systemInstruction={"parts": [{"text": "You know the tides. " * 20}]})
+    total = cache["usageMetadata"]["totalTokenCount"]
+    forced = use(real, cache, "How high is the tide in Bergen?", {"maxOutputTokens": 40},
+                 toolConfig={"functionCallingConfig": {"mode": "ANY"}})
+    assert forced.json["candidates"][0]["content"]["parts"][0]["functionCall"]["name"] == "get_tide", forced
+    assert n_cached(forced) >= total - 8
+    words = use(real, cache, "Say hello.", {"maxOutputTokens": 4}, toolConfig={"functionCallingConfig": {"mode": "NONE"}})
+    assert text_of(words.json) and n_cached(words) > 60, words
+
+
+def test_a_context_that_a_cache_does_not_fit(real):
+    answer = real.post(CACHES, {"model": "models/gemini-2.0-flash", "contents": [user(BOOK * 40)]})
+    assert answer.status == 400 and "exceeds the maximum number of tokens" in answer.error["message"], answer

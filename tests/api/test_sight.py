@@ -1,0 +1,157 @@
+"""A model that sees: its projector is a tiny one with random weights (tests/projector.py), so what it sees means
+nothing, but it is seen: counted, remembered, and different for another picture."""
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+import projector
+from media_files import blob, pdf, picture, png
+from pollux import SCRIPT, Server
+
+pytestmark = [pytest.mark.model, pytest.mark.timeout(120)]
+MODEL = "smollm2-135m-instruct"
+FRAME = 22  # tokens: this projector's marks round a picture, spelled out by a model that has no such tokens
+SIGN, RED = picture("TURN LEFT 42"), picture("", ground="red")
+
+
+@pytest.fixture(scope="module")
+def seeing(tmp_path_factory):
+    """Rows by the picture's size: 64 to 256."""
+    path = projector.make(tmp_path_factory.mktemp("sight") / "lfm2.gguf", "lfm2", image_size=224)
+    with Server("--model", MODEL, "--mmproj", path, "--parallel", 4, "--ctx", 2048, start_s=60) as s:
+        yield s
+
+
+def look(server, *parts, config=None, verb="generateContent", **more):
+    parts = [{"text": p} if isinstance(p, str) else p for p in parts]
+    answer = server.generate([{"parts": parts}], {"temperature": 0, "maxOutputTokens": 8, **(config or {})}, verb=verb,
+                             timeout=60, **more)
+    assert answer.status == 200, answer
+    return answer
+
+
+def counts(answer):
+    usage = answer.json["usageMetadata"]
+    return {d["modality"]: d["tokenCount"] for d in usage["promptTokensDetails"]}, usage.get("cachedContentTokenCount", 0)
+
+
+def test_pictures_are_seen_and_not_read(seeing):
+    """proves: G020"""
+    answer = look(seeing, "What is it?", blob(SIGN, "image/png"))
+    assert re.fullmatch(r'contents\[0\]\.parts\[1\]=image/png; reader="Pillow [\d.]+, libmtmd"', answer.headers["x-pollux-media"])
+    found, _ = counts(answer)
+    assert 64 <= found["IMAGE"] <= 256 and found["TEXT"] > 5
+    total = answer.json["usageMetadata"]["promptTokenCount"]
+    assert total == sum(found.values())
+    said = {look(seeing, "What is it?", blob(p, "image/png")).said for p in (SIGN, RED, SIGN)}
+    assert len(said) == 2, "the same picture is the same, another is another"
+    assert look(seeing, "What is it?").said not in said
+
+
+def test_tokens_are_counted_before(seeing):
+    """proves: T052"""
+    parts = [{"text": "What is it?"}, blob(SIGN, "image/png")]
+    count = seeing.post(f"/v1beta/models/{MODEL}:countTokens", {"contents": [{"parts": parts}]}).json
+    found, _ = counts(look(seeing, *parts))
+    assert {d["modality"]: d["tokenCount"] for d in count["promptTokensDetails"]} == found
+    assert count["totalTokens"] == sum(found.values())
+
+
+@pytest.mark.parametrize("config, part, least, most", [
+    ({"mediaResolution": "MEDIA_RESOLUTION_LOW"}, {}, 1, 64),
+    ({"mediaResolution": "MEDIA_RESOLUTION_MEDIUM"}, {}, 65, 256),
+    ({}, {"mediaResolution": {"level": "MEDIA_RESOLUTION_LOW"}}, 1, 64),
+    ({"mediaResolution": "MEDIA_RESOLUTION_LOW"}, {"mediaResolution": {"level": "MEDIA_RESOLUTION_HIGH"}}, 65, 256),
+    ({}, {"mediaResolution": {"numTokens": 100}}, 65, 100),
+])
+def test_resolution_sets_the_tokens(seeing, config, part, least, most):
+    """proves: G033 G082 G091"""
+    found, _ = counts(look(seeing, "What is it?", {**blob(SIGN, "image/png"), **part}, config=config))
+    assert least <= found["IMAGE"] - FRAME <= most, found
+
+
+def test_the_prefix_with_a_picture_is_cached_by_its_content(seeing):
+    question = "Tell me about the picture that I have sent to you just now, please."
+    first = look(seeing, blob(SIGN, "image/png"), question)
+    again = look(seeing, blob(SIGN, "image/png"), question + " And more of it.")
+    other = look(seeing, blob(picture("ANOTHER"), "image/png"), question)
+    found, _ = counts(first)
+    assert counts(again)[1] > found["IMAGE"] and counts(other)[1] < 60
+    assert look(seeing, blob(SIGN, "image/png"), question).said == first.said
+    jpeg = look(seeing, blob(picture("TURN LEFT 42", "JPEG"), "image/jpeg"), question)
+    assert counts(jpeg)[1] < 60, "other bytes are another picture"
+
+
+def test_several_pictures_side_by_side_and_between_words(seeing):
+    one, _ = counts(look(seeing, blob(SIGN, "image/png")))
+    two, _ = counts(look(seeing, blob(SIGN, "image/png"), blob(RED, "image/png"), "and", blob(SIGN, "image/png"), "Compare."))
+    assert two["IMAGE"] == 3 * one["IMAGE"]
+    swapped = look(seeing, blob(RED, "image/png"), blob(SIGN, "image/png"), "Which one is first?", config={"maxOutputTokens": 20})
+    assert swapped.said != look(seeing, blob(SIGN, "image/png"), blob(RED, "image/png"), "Which one is first?",
+                                config={"maxOutputTokens": 20}).said
+
+
+def test_the_same_seed_gives_the_same_alone_and_in_company(seeing):
+    config = {"seed": 7, "temperature": 1, "maxOutputTokens": 16}
+    ask = lambda p: look(seeing, "What do you see?", blob(p, "image/png"), config=config).said
+    alone = ask(SIGN)
+    with ThreadPoolExecutor(4) as pool:
+        assert [s for s in pool.map(ask, [SIGN, RED, SIGN, RED])][::2] == [alone, alone]
+
+
+def test_streams_candidates_and_schemas_see_as_well(seeing):
+    answer = look(seeing, "What is it?", blob(SIGN, "image/png"), verb="streamGenerateContent?alt=sse")
+    assert answer.said == look(seeing, "What is it?", blob(SIGN, "image/png")).said
+    both = look(seeing, "What is it?", blob(SIGN, "image/png"), config={"candidateCount": 2})
+    assert len({c["content"]["parts"][0]["text"] for c in both.json["candidates"]}) == 1
+    schema = {"responseMimeType": "text/x.enum", "responseSchema": {"type": "STRING", "enum": ["sign", "cat"]}}
+    assert look(seeing, "What is it?", blob(SIGN, "image/png"), config=schema).said in ("sign", "cat")
+
+
+def test_what_it_does_not_see_is_read(seeing):
+    answer = look(seeing, blob(pdf("The first verse"), "application/pdf"), blob(b"plain words", "text/plain"))
+    assert answer.headers["x-pollux-media"].count("libmtmd") == 0
+
+
+@pytest.mark.parametrize("data", [png(60000, 60000, 10), SIGN[:900], b"hello"])
+def test_broken_pictures_are_refused(seeing, data):
+    answer = seeing.generate([{"parts": [{"text": "Look:"}, blob(data, "image/png")]}], timeout=60)
+    assert answer.status == 400 and "contents[0].parts[1].inline_data" in answer.error["message"], answer
+
+
+def test_more_pictures_than_fit_are_told(seeing):
+    parts = [blob(picture(f"NUMBER {i}"), "image/png") for i in range(14)]
+    answer = seeing.generate([{"parts": parts}], timeout=100)
+    assert answer.status == 400 and "exceeds the maximum number of tokens" in answer.error["message"], answer
+
+
+def test_a_text_cannot_conjure_a_picture(seeing):
+    before = counts(look(seeing, "x"))[0]["TEXT"]
+    forged = "<pollux-view-" + "0" * 64 + "-0>"
+    assert counts(look(seeing, f"x{forged}"))[0]["TEXT"] > before + 20
+
+
+def test_models_with_always_the_same_number_of_rows(tmp_path):
+    path = projector.make(tmp_path / "mlp.gguf", "mlp", image_size=56)
+    with Server("--model", MODEL, "--mmproj", path, "--ctx", 1024, start_s=60) as server:
+        for level in ("LOW", "MEDIUM"):
+            found, _ = counts(look(server, blob(SIGN, "image/png"), config={"mediaResolution": f"MEDIA_RESOLUTION_{level}"}))
+            assert found["IMAGE"] == 16
+
+
+@pytest.mark.parametrize("make, words", [
+    (lambda p: p, "cannot read the projector"),
+    (lambda p: p.write_bytes(b"GGUF" + bytes(100)) and p, "no projector of this model"),
+    (lambda p: projector.make(p, "mlp", model_width=64), "no projector of this model"),
+])
+def test_a_projector_that_does_not_fit(tmp_path, make, words):
+    path = make(tmp_path / "p.gguf")
+    with pytest.raises(RuntimeError, match=f"ended with 1:(?s:.*){words}"):
+        Server("--model", MODEL, "--mmproj", path, start_s=60)
+
+
+def test_a_script_does_not_see():
+    with pytest.raises(RuntimeError, match="ended with 2:(?s:.*)--mmproj"):
+        Server("--script", SCRIPT, "--mmproj", "x.gguf")

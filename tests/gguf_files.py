@@ -1,0 +1,93 @@
+"""As much of GGUF as tests need: the shapes of a model's matrices, and LoRA adapters with
+random values that libllama loads."""
+
+import random
+import struct
+
+MAGIC, VERSION, ALIGN = b"GGUF", 3, 32
+SIZES = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+U32, F32_VALUE, STRING, ARRAY = 4, 6, 8, 9
+F32, F16 = 0, 1
+ADAPTED = ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down")
+
+
+class Reader:
+    def __init__(self, file):
+        self.file = file
+
+    def number(self, kind):
+        code = "<" + SIZES[kind]
+        return struct.unpack(code, self.file.read(struct.calcsize(code)))[0]
+
+    def string(self):
+        return self.file.read(self.number(10)).decode(errors="replace")
+
+    def value(self, kind):
+        if kind == STRING:
+            return self.string()
+        if kind == ARRAY:
+            of, n = self.number(U32), self.number(10)
+            return [self.value(of) for _ in range(n)]
+        return self.number(kind)
+
+
+def read(path):
+    """(metadata, {tensor: its dimensions, columns first})"""
+    with open(path, "rb") as file:
+        r = Reader(file)
+        assert file.read(4) == MAGIC
+        assert r.number(U32) == VERSION
+        n_tensors, n_values = r.number(10), r.number(10)
+        values = {}
+        for _ in range(n_values):
+            key = r.string()
+            values[key] = r.value(r.number(U32))
+        tensors = {}
+        for _ in range(n_tensors):
+            name = r.string()
+            tensors[name] = tuple(r.number(10) for _ in range(r.number(U32)))
+            r.number(U32), r.number(10)
+        return values, tensors
+
+
+def string(text):
+    return struct.pack("<Q", len(text.encode())) + text.encode()
+
+
+def write(path, values, tensors):
+    """`tensors`: {name: (dimensions, bytes of float32)}"""
+    head, data = b"", b""
+    for key, value in values.items():
+        head += string(key)
+        head += struct.pack("<I", STRING) + string(value) if isinstance(value, str) else \
+            struct.pack("<If", F32_VALUE, value)
+    for name, (dims, body) in tensors.items():
+        data += bytes(-len(data) % ALIGN)
+        head += string(name) + struct.pack(f"<I{len(dims)}QIQ", len(dims), *dims, F32, len(data))
+        data += body
+    head = MAGIC + struct.pack("<IQQ", VERSION, len(tensors), len(values)) + head
+    with open(path, "wb") as file:
+        file.write(head + bytes(-len(head) % ALIGN) + data)
+
+
+def matrices(base):
+    """The adapted matrices of a model: {name: (columns, rows)}."""
+    return {name: dims for name, dims in read(base)[1].items()
+            if len(dims) == 2 and name.startswith("blk.") and name.split(".")[2] in ADAPTED}
+
+
+def floats(rng, n, size):
+    return struct.pack(f"<{n}f", *(rng.uniform(-size, size) for _ in range(n)))
+
+
+def write_lora(path, base, seed, rank=2, size=0.06, only=lambda name: True):
+    """An adapter for `base` with random values, always the same for a seed."""
+    rng = random.Random(seed)
+    values = read(base)[0]
+    tensors = {}
+    for name, (columns, rows) in matrices(base).items():
+        if only(name):
+            tensors[f"{name}.lora_a"] = (columns, rank), floats(rng, columns * rank, size)
+            tensors[f"{name}.lora_b"] = (rank, rows), floats(rng, rank * rows, size)
+    write(path, {"general.type": "adapter", "general.architecture": values["general.architecture"],
+                 "adapter.type": "lora", "adapter.lora.alpha": 32.0}, tensors)

@@ -1,0 +1,71 @@
+"""A tiny projector with random weights, so that a model can be shown pictures: what it sees means nothing, but
+another picture is something else. GGUF version 3, as libmtmd reads it."""
+
+import random
+import struct
+
+WIDTH, HEADS, WIDE, BLOCKS, PATCH = 32, 2, 64, 2, 14
+STRING, ARRAY, U32, F32, BOOL = 8, 9, 4, 6, 7
+
+
+def text(s):
+    return struct.pack("<Q", len(s)) + s.encode()
+
+
+def value(kind, v):
+    if kind == ARRAY:
+        return struct.pack("<IQ", F32, len(v)) + struct.pack(f"<{len(v)}f", *v)
+    return text(v) if kind == STRING else struct.pack({U32: "<I", F32: "<f", BOOL: "<?"}[kind], v)
+
+
+def tensors(kind, model_width, image_size):
+    """Names and shapes, the fastest dimension first."""
+    yield "v.patch_embd.weight", (PATCH, PATCH, 3, WIDTH)
+    yield "v.position_embd.weight", (WIDTH, (image_size // PATCH) ** 2)
+    for i in range(BLOCKS):
+        for part in ("attn_q", "attn_k", "attn_v", "attn_out"):
+            yield f"v.blk.{i}.{part}.weight", (WIDTH, WIDTH)
+            yield f"v.blk.{i}.{part}.bias", (WIDTH,)
+        for part in ("ln1", "ln2"):
+            yield f"v.blk.{i}.{part}.weight", (WIDTH,)
+            yield f"v.blk.{i}.{part}.bias", (WIDTH,)
+        yield f"v.blk.{i}.ffn_up.weight", (WIDTH, WIDE)
+        yield f"v.blk.{i}.ffn_up.bias", (WIDE,)
+        yield f"v.blk.{i}.ffn_down.weight", (WIDE, WIDTH)
+        yield f"v.blk.{i}.ffn_down.bias", (WIDTH,)
+    yield "v.post_ln.weight", (WIDTH,)
+    yield "v.post_ln.bias", (WIDTH,)
+    first, entry = (1, WIDTH * 4) if kind == "lfm2" else (0, WIDTH)
+    yield f"mm.{first}.weight", (entry, WIDE)
+    yield f"mm.{first}.bias", (WIDE,)
+    yield "mm.2.weight", (WIDE, model_width)
+    yield "mm.2.bias", (model_width,)
+
+
+def make(path, kind="mlp", model_width=576, image_size=56):
+    """kind: mlp (LLaVA's: always the same number of rows), lfm2 (64 to 256 rows, by the picture's size)."""
+    draw = random.Random(1)
+    facts = {"general.architecture": (STRING, "clip"), "clip.has_vision_encoder": (BOOL, True),
+             "clip.projector_type": (STRING, kind), "clip.use_gelu": (BOOL, True),
+             "clip.vision.image_size": (U32, image_size), "clip.vision.patch_size": (U32, PATCH),
+             "clip.vision.embedding_length": (U32, WIDTH), "clip.vision.feed_forward_length": (U32, WIDE),
+             "clip.vision.block_count": (U32, BLOCKS), "clip.vision.projection_dim": (U32, model_width),
+             "clip.vision.attention.head_count": (U32, HEADS),
+             "clip.vision.attention.layer_norm_epsilon": (F32, 1e-5),
+             "clip.vision.image_mean": (ARRAY, [0.5] * 3), "clip.vision.image_std": (ARRAY, [0.5] * 3)}
+    if kind == "lfm2":
+        facts["clip.vision.projector.scale_factor"] = (U32, 2)
+    head, index, data = b"", b"", bytearray()
+    for name, (sort, v) in facts.items():
+        head += text(name) + struct.pack("<I", sort) + value(sort, v)
+    shapes = list(tensors(kind, model_width, image_size))
+    for name, shape in shapes:
+        n = 1
+        for d in shape:
+            n *= d
+        index += text(name) + struct.pack("<I", len(shape)) + struct.pack(f"<{len(shape)}Q", *shape) + struct.pack("<IQ", 0, len(data))
+        data += struct.pack(f"<{n}f", *(draw.gauss(0, 0.15) for _ in range(n)))
+        data += bytes(-len(data) % 32)
+    start = b"GGUF" + struct.pack("<IQQ", 3, len(shapes), len(facts)) + head + index
+    path.write_bytes(start + bytes(-len(start) % 32) + data)
+    return path
