@@ -162,6 +162,8 @@ static void on_part(struct rounds *r, const struct turn_event *event)
         r->too_many = true; /* a grammar would not let it */
         return;
     }
+    if (function && function->tool->mend)
+        part.json = function->tool->mend(part.json, r->arena);
     keep(r, &part);
     bool first = r->held.n == 0;
     if (function || !first)

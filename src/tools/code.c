@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "media/sandbox.h"
+#include "tools/mend.h"
 #include "tools/picture.h"
 #include "json/tree.h"
 #include <fcntl.h>
@@ -149,6 +150,13 @@ struct text code_args(struct text source, struct arena *arena)
     return args;
 }
 
+static struct text mend(struct text args, struct arena *arena)
+{
+    struct text source = code_source(args, arena);
+    struct text mended = source.at ? mend_python(source, arena) : source;
+    return !source.at || text_same(mended, source) ? args : code_args(mended, arena);
+}
+
 /* ---- running ---- */
 
 static void run_child(const struct code *code, const struct tool_call *call,
@@ -292,7 +300,7 @@ struct code *code_open(const struct code_config *config)
     struct code *code = mem_alloc(sizeof *code);
     code->config = *config;
     code->tool =
-        (struct tool){CODE_NAME, description, parameters, ready, accept, run, code};
+        (struct tool){CODE_NAME, description, parameters, ready, accept, run, code, mend};
     if (!config->folder || !realpath(config->folder, code->folder))
         code->folder[0] = '\0';
     else

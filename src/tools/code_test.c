@@ -2,6 +2,7 @@
 #include "base/buf.h"
 #include "base/loop.h"
 #include "tools/code.h"
+#include "tools/mend.h"
 #include "tools/picture.h"
 #include <fcntl.h>
 #include <setjmp.h>
@@ -373,6 +374,35 @@ static void what_is_no_picture_is_left_out(void **state)
     assert_true(text_is(pictures[0].bytes, "GIF89a"));
 }
 
+static void the_end_of_code_is_mended(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *source, *mended;
+    } rows[] = {
+        {"print(i)}", "print(i)"},
+        {"print(sum([i for i in range(2, 51) if all(i % j for j in range(2, i))])}",
+         "print(sum([i for i in range(2, 51) if all(i % j for j in range(2, i))]))"},
+        {"print(f(x)", "print(f(x))"},
+        {"print({'a': [1, 2)\"}", "print({'a': [1, 2]})"},
+        {"print(1)", NULL},
+        {"", NULL},
+        {"print('}')  # )", NULL},
+        {"x = '''(\n'''\nprint(x)", NULL},
+        {"print('a", NULL},
+        {"if (a]:\n    print(1)", NULL},
+        {"'\\'('", NULL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct text got = mend_python(text_of(rows[i].source), arena);
+        assert_string_equal(got.at, rows[i].mended ? rows[i].mended : rows[i].source);
+    }
+    const struct tool *tool = code_tool(code);
+    assert_true(text_is(tool->mend(code_args(TEXT("f(1}"), arena), arena),
+                        "{\"language\":\"python\",\"code\":\"f(1)\"}"));
+    assert_true(text_is(tool->mend(TEXT("{\"code\": 1}"), arena), "{\"code\": 1}"));
+}
+
 static void off_means_off(void **state)
 {
     (void)state;
@@ -419,6 +449,7 @@ int main(void)
         cmocka_unit_test(pictures_come_back),
         cmocka_unit_test(packages_are_there),
         cmocka_unit_test(what_is_no_picture_is_left_out),
+        cmocka_unit_test(the_end_of_code_is_mended),
         cmocka_unit_test(off_means_off),
         cmocka_unit_test(long_words_are_cut_for_the_model),
     };

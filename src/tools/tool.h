@@ -80,6 +80,9 @@ struct tool {
     void (*run)(const struct tool *tool, const struct tool_call *call,
                 struct tool_result *result);
     void *own;
+    /* What a model's arguments were most likely to be, before anybody sees them; NULL:
+     * nothing is mended. The loop. */
+    struct text (*mend)(struct text args, struct arena *arena);
 };
 
 /* The tools of a server. Not owned, must outlive whoever has it. */
