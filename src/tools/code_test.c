@@ -385,6 +385,7 @@ static void the_end_of_code_is_mended(void **state)
          "print(sum([i for i in range(2, 51) if all(i % j for j in range(2, i))]))"},
         {"print(f(x)", "print(f(x))"},
         {"print({'a': [1, 2)\"}", "print({'a': [1, 2]})"},
+        {"print(1  # one", "print(1  # one\n)"},
         {"print(1)", NULL},
         {"", NULL},
         {"print('}')  # )", NULL},

@@ -8,6 +8,7 @@ struct scan {
     size_t at;
     char open[MOST_OPEN]; /* what must close, innermost last */
     int n_open;
+    bool comment; /* it ends within one */
 };
 
 /* Behind a string that begins here; false: it has no end. */
@@ -52,6 +53,7 @@ static bool scan(struct scan *s)
         if (c == '#')
             while (s->at + 1 < s->source.len && s->source.at[s->at + 1] != '\n')
                 s->at++;
+        s->comment = c == '#' && s->at + 1 == s->source.len;
         if (closer && s->n_open == MOST_OPEN)
             return false;
         if (closer)
@@ -82,6 +84,8 @@ struct text mend_python(struct text source, struct arena *arena)
         !is_debris(text_slice(source, s.at, source.len)))
         return source;
     buf_text(&mended, text_slice(source, 0, s.at));
+    if (s.comment && s.n_open > 0)
+        buf_char(&mended, '\n');
     while (s.n_open > 0)
         buf_char(&mended, s.open[--s.n_open]);
     struct text text = arena_text(arena, buf_view(&mended));
