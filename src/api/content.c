@@ -4,10 +4,10 @@
  * named as contents[0].parts[1], a request's own rules begin with "* Generate...". */
 #include "api/content.h"
 #include "api/attach.h"
+#include "api/ran.h"
 #include "api/tools.h"
 #include "chat/shape.h"
 #include "files/files.h"
-#include "tools/code.h"
 #include <float.h>
 #include <stdio.h>
 
@@ -71,33 +71,6 @@ static bool read_result(const struct reader *r, const struct wire_result *from,
     const char *here = arena_printf(r->arena, "%s.function_response", path).at;
     *part = (struct part){.kind = PART_RESULT, .id = from->id, .name = from->name};
     return read_object(r, from->response, here, "response", &part->json);
-}
-
-/* Code that the server ran, and what came of it: a call of the tool and its result, in
- * the words that the model was told (tools/tool.h). */
-static void read_code(const struct reader *r, const struct wire_code *from,
-                      struct part *part)
-{
-    *part = (struct part){
-        .kind = PART_CALL,
-        .id = from->id,
-        .name = TEXT(CODE_NAME),
-        .json = code_args(from->code, r->arena),
-        .of_server = true,
-    };
-}
-
-static void read_outcome(const struct reader *r, const struct wire_outcome *from,
-                         struct part *part)
-{
-    struct text output = from->output.at ? from->output : TEXT("");
-    *part = (struct part){
-        .kind = PART_RESULT,
-        .id = from->id,
-        .name = TEXT(CODE_NAME),
-        .json = tool_said(output, from->outcome > WIRE_OUTCOME_OK, r->arena),
-        .of_server = true,
-    };
 }
 
 static const struct wire_blob *blob_of(const struct wire_part *from)
@@ -208,9 +181,9 @@ static bool read_part(const struct reader *r, const struct wire_part *from,
                         "Video metadata should only be specified while the video data is "
                         "presented in inline_data or file_data.");
     if (from->code)
-        read_code(r, from->code, part);
+        ran_code(from->code, r->arena, part);
     else if (from->outcome)
-        read_outcome(r, from->outcome, part);
+        ran_outcome(from->outcome, r->arena, part);
     if (from->code || from->outcome)
         return true;
     if (from->call)
@@ -420,68 +393,6 @@ static bool match_contents(const struct reader *r)
         }
     }
     return true;
-}
-
-/* ---- what the server ran ---- */
-
-static bool ran_code(const struct turn_of *turn)
-{
-    for (int i = 0; i < turn->n_parts; i++)
-        if (turn->parts[i].of_server && turn->parts[i].kind == PART_RESULT)
-            return true;
-    return false;
-}
-
-/* Pictures that code drew the model did not see. */
-static bool is_drawn(const struct turn_of *turn, int i)
-{
-    while (i > 0 && turn->parts[i].kind == PART_MEDIA)
-        i--;
-    return turn->parts[i].of_server && turn->parts[i].kind == PART_RESULT;
-}
-
-/* On the wire a model's turn holds what the server gave it in between; to the model these
- * were turns of their own, as results of functions are. */
-static void split_turn(const struct reader *r, const struct turn_of *turn, int nth)
-{
-    for (int i = 0; i < turn->n_parts; i++) {
-        struct part *part = &turn->parts[i];
-        bool result = part->of_server && part->kind == PART_RESULT;
-        enum role role = result ? ROLE_USER : ROLE_MODEL;
-        if (part->kind == PART_MEDIA && is_drawn(turn, i))
-            continue;
-        if (part->kind == PART_MEDIA)
-            part->media->path =
-                arena_printf(r->arena, "contents[%d].parts[%d]", nth, i).at;
-        struct turn_of *last = &r->chat->turns[r->chat->n_turns - 1];
-        if (i == 0 || last->role != role) {
-            last = &r->chat->turns[r->chat->n_turns++];
-            *last = (struct turn_of){role, part, 0};
-        }
-        last->parts[last->n_parts++] = *part;
-    }
-}
-
-static void split_turns(const struct reader *r)
-{
-    const struct turn_of *turns = r->chat->turns;
-    int n = r->chat->n_turns;
-    size_t room = 1;
-    bool any = false;
-    for (int i = 0; i < n; i++) {
-        any = any || ran_code(&turns[i]);
-        room += (size_t)turns[i].n_parts + 1;
-    }
-    if (!any)
-        return;
-    r->chat->turns = arena_array(r->arena, struct turn_of, room);
-    r->chat->n_turns = 0;
-    for (int i = 0; i < n; i++) {
-        if (ran_code(&turns[i]))
-            split_turn(r, &turns[i], i);
-        else
-            r->chat->turns[r->chat->n_turns++] = turns[i];
-    }
 }
 
 /* Several parts are one text, with a line break between them. */
@@ -850,6 +761,6 @@ bool content_chat(const struct wire_generate *request, const struct content_rule
         !tools_read(request, rules->tools, arena, chat, err) || !read_safety(&reader) ||
         !read_config(&reader))
         return false;
-    split_turns(&reader);
+    ran_split(chat, arena);
     return tools_check(chat, CONFIG "candidate_count", err);
 }
