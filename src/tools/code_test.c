@@ -111,6 +111,15 @@ static void the_last_line_is_shown_as_in_a_notebook(void **state)
                 TOOL_OK, "5\n");
 }
 
+static void usual_modules_need_no_import(void **state)
+{
+    (void)state;
+    assert_gave(run("print(math.factorial(5))"), TOOL_OK, "120\n");
+    assert_gave(run("def f(re): return re\nprint(f(3), 're' in globals())"), TOOL_OK,
+                "3 False\n");
+    assert_int_equal(run("print(nothing.of_the_kind)").outcome, TOOL_FAILED);
+}
+
 static void a_failure_is_told_with_its_place(void **state)
 {
     (void)state;
@@ -441,6 +450,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_printed_comes_back),
         cmocka_unit_test(the_last_line_is_shown_as_in_a_notebook),
+        cmocka_unit_test(usual_modules_need_no_import),
         cmocka_unit_test(a_failure_is_told_with_its_place),
         cmocka_unit_test(arguments_that_are_none_are_told),
         cmocka_unit_test(limits_hold),

@@ -76,12 +76,36 @@ def give_files():
                 give(kind, file.read())
 
 
+# Small models forget them; in a notebook somebody has imported them above.
+USUAL = {name: name for name in (
+    "math", "random", "re", "json", "itertools", "collections", "datetime", "statistics", "string", "functools",
+    "time", "os", "sys", "decimal", "fractions", "calendar", "base64", "hashlib", "sympy")}
+USUAL |= {"np": "numpy", "numpy": "numpy", "pd": "pandas", "pandas": "pandas", "plt": "matplotlib.pyplot"}
+
+
+def import_forgotten(tree, names):
+    """Modules that the code names and neither imports nor binds to anything."""
+    import importlib
+    used = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    bound = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
+    bound |= {n.arg for n in ast.walk(tree) if isinstance(n, ast.arg)}
+    bound |= {(a.asname or a.name).split(".")[0] for n in ast.walk(tree)
+              if isinstance(n, (ast.Import, ast.ImportFrom)) for a in n.names}
+    for name in used - bound:
+        if name in USUAL:
+            try:
+                names[name] = importlib.import_module(USUAL[name])
+            except ImportError:
+                pass  # the code's own NameError tells
+
+
 def run(source):
     import types
     main = types.ModuleType("__main__")
     main.__dict__["__builtins__"] = __builtins__
     sys.modules["__main__"] = main
     tree = ast.parse(source, "code.py")
+    import_forgotten(tree, main.__dict__)
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
     exec(compile(tree, "code.py", "exec"), main.__dict__)
     if last is not None:
