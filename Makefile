@@ -62,7 +62,7 @@ CFLAGS_index/vectors = -O3 -march=native
 CFLAGS_train/wide = -O3 -march=native -Wno-psabi
 
 .DEFAULT_GOAL := help
-.PHONY: help build unit test run readers lint asan tsan fuzz fuzzers bench bench-batches bench-caches bench-files bench-mind bench-search bench-step bench-train bench-tuned soak coverage format clean \
+.PHONY: help build unit test run readers tools lint asan tsan fuzz fuzzers bench bench-batches bench-caches bench-files bench-mind bench-search bench-step bench-train bench-tuned soak coverage format clean \
         objects tests models sanitized
 .DELETE_ON_ERROR:
 
@@ -78,6 +78,9 @@ run: ## install what is missing, build, start the server (ARGS="--port 9000", MO
 	@case "$(ARGS)" in *--embedding-model*|*--script*) ;; \
 	*) [ -f $(CACHE)/models/$(EMBEDDER)-f16.gguf ] || build/pollux pull $(EMBEDDER) ;; esac
 	@exec build/pollux serve $(if $(findstring --model,$(ARGS))$(findstring --script,$(ARGS)),,--model $(MODEL)) $(ARGS)
+
+tools: ## what code that a model writes can import: numpy, pandas, matplotlib, sympy
+	@scripts/setup.sh tools
 
 readers: ## what reads images, PDFs, sound and video for a model without senses
 	@scripts/setup.sh readers
@@ -196,6 +199,7 @@ $(B)/obj/%.o: src/%.cc Makefile | $(ENGINE_STAMP)
 # What .incbin takes in, the compiler's own dependency file does not know.
 $(B)/obj/model/catalogue.o: models/catalogue.json scripts/pull.py scripts/bert_gguf.py
 $(B)/obj/media/media.o: src/media/readers/read.py
+$(B)/obj/tools/code.o: src/tools/python/run.py
 
 $(B)/libpollux.a: $(call objects,$(MODULES))
 	@rm -f $@

@@ -13,8 +13,8 @@ BEGIN {
     may["model"]  = "base json"
     may["kernel"] = ""
     may["engine"] = "base json http model kernel"
-    may["tool"]   = "base json http store"
-    may["chat"]   = "base json engine tool media"
+    may["tools"]  = "base json http store media"
+    may["chat"]   = "base json engine tools media"
     may["tuning"] = "base json engine store"
     may["train"]  = "base json engine kernel chat"
     may["files"]  = "base store"
@@ -23,7 +23,7 @@ BEGIN {
     may["batches"] = "base store files"
     may["index"]  = "base json store files media engine"
     may["caches"] = "base store engine"
-    may["api"]    = "base json http store files index fetch batches caches interactions model engine tool media chat tuning"
+    may["api"]    = "base json http store files index fetch batches caches interactions model engine tools media chat tuning"
     may["cli"]    = "base json http media model"
 }
 FNR == 1 {

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # setup.sh - makes sure that the system has what a goal needs.
 #
-#   scripts/setup.sh run|test|lint|fuzz|readers
+#   scripts/setup.sh run|test|lint|fuzz|readers|tools
 #
 # `readers` is what puts media into words (src/media/): programs of Debian, and what scripts/readers.sh
 # keeps in the cache. `run` and `test` want them, too; where they cannot be had, `run` says so and goes on,
-# for a server without them still answers text.
+# for a server without them still answers text. `tools` is what code that a model writes can import
+# (scripts/tools.sh); the same holds for it.
 #
 # It asks for capabilities (a command, a pkg-config module), not for packages, so that it is quick
 # when nothing is missing and content with what a person installed in another way. On Debian and
@@ -43,8 +44,14 @@ if ! pkg-config --exists "${modules[@]}" 2>/dev/null; then
     for i in "${!modules[@]}"; do need_module "${modules[$i]}" "${packages[$i]}"; done
 fi
 case $goal in
+tools)
+    tools=1
+    need_command bwrap bubblewrap
+    need_command prlimit util-linux
+    ;;
 run | test | readers)
     readers=1
+    [ "$goal" = readers ] || tools=1
     for program in bwrap:bubblewrap prlimit:util-linux pdftotext:poppler-utils ffmpeg:ffmpeg \
         tesseract:tesseract-ocr espeak-ng:espeak-ng; do
         need_command "${program%%:*}" "${program#*:}"
@@ -106,6 +113,12 @@ fi
 if [ -n "${readers:-}" ]; then
     "$(dirname "$0")/readers.sh" || {
         echo "setup: the media readers could not be installed; scripts/setup.sh readers tries again" >&2
+        [ "$goal" = run ] || exit 1
+    }
+fi
+if [ -n "${tools:-}" ]; then
+    "$(dirname "$0")/tools.sh" || {
+        echo "setup: Python's packages for code execution could not be installed; scripts/setup.sh tools tries again" >&2
         [ "$goal" = run ] || exit 1
     }
 fi

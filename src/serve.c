@@ -18,6 +18,7 @@
 #include "media/media.h"
 #include "model/catalogue.h"
 #include "store/store.h"
+#include "tools/code.h"
 #include "tuning/supervisor.h"
 #include <errno.h>
 #include <limits.h>
@@ -37,6 +38,7 @@ enum {
     DISK_WORKERS = 4, /* they wait more than they work */
     READERS = 2,      /* media that are read at once */
     SEARCHERS = 2,    /* they wait for the embedder */
+    TOOL_WORKERS = 4, /* calls of built-in tools at once */
     GATHERERS = 4,    /* get files, and read what takes no time */
     FETCHERS = 8,     /* get URLs; they wait for others' servers */
     SPEAKING = 4,     /* pieces of answers that are spoken at once */
@@ -53,6 +55,8 @@ struct settings {
     const char *host, *model, *models_dir, *data_dir, *script;
     const char *embedding_model, *guard_model, *guard_script, *blocklist, *readers_dir;
     const char *mmproj, *ocr_languages, *speech_command, *speech_dir;
+    const char *tools_dir;
+    int64_t code_timeout, code_memory, tool_rounds;
     int64_t port, media_timeout, threads, ctx, parallel, queue, request_limit,
         idle_timeout;
     int64_t file_limit, files_total, batch_hours, caches_total, interaction_days,
@@ -61,7 +65,7 @@ struct settings {
     int fetch;
     const char *webhook_secret;
     int safety, kernels, media_sandbox, log_format, log_level;
-    bool strict_names, open_files, webhook_private;
+    bool strict_names, open_files, webhook_private, code_execution;
 };
 
 /* clang-format off */
@@ -111,6 +115,17 @@ static const struct option table[] = {
     {"media-sandbox", 0, OPTION_CHOICE, AT(media_sandbox), "required", 0, 0, "HOW",
      "media are read by children in a sandbox; where this machine has none they are refused, "
      "unless this is off: then a broken reader has the server's own rights", "required off"},
+    {"code-execution", 0, OPTION_SWITCH, AT(code_execution), "true", 0, 0, NULL,
+     "the model may have Python run, in a sandbox, for requests with the tool code execution",
+     NULL},
+    {"code-timeout", 0, OPTION_INT, AT(code_timeout), "30", 1, 600, "SECONDS",
+     "code that runs longer is ended", NULL},
+    {"code-memory", 0, OPTION_INT, AT(code_memory), "512", 64, 65536, "MB",
+     "code that takes more is ended", NULL},
+    {"tools-dir", 0, OPTION_STRING, AT(tools_dir), NULL, 0, 0, "DIR",
+     "what scripts/setup.sh tools installed (default ~/.cache/pollux/tools/current)", NULL},
+    {"tool-rounds", 0, OPTION_INT, AT(tool_rounds), "8", 1, 100, "N",
+     "how often in an answer the model may call built-in tools", NULL},
     {"ocr-languages", 0, OPTION_STRING, AT(ocr_languages), NULL, 0, 0, "LANGUAGES",
      "what text in pictures is written in: tesseract's names, eng+deu; else its default", NULL},
     {"speech-command", 0, OPTION_STRING, AT(speech_command), NULL, 0, 0, "COMMAND",
@@ -194,10 +209,13 @@ struct server {
     struct blocklist *blocklist;
     struct loop *loop;
     struct watch *signals, *work, *disk_work, *read, *gathered, *fetched, *spoken,
-        *hooked, *searched;
+        *hooked, *searched, *tool_work;
     struct workers *workers, *disk, *readers, *gatherers, *fetchers, *speakers, *webhooks,
-        *searchers;
+        *searchers, *tool_workers;
     struct fetcher *fetcher;
+    struct code *code;
+    const struct tool *tools[1];
+    struct toolbox toolbox;
     struct media *media;
     struct speech *speech;
     char speech_dir[PATH_MAX];
@@ -543,22 +561,30 @@ static int open_fetcher(struct server *s)
     return SERVE_OK;
 }
 
-static bool open_readers(struct server *s)
+/* A folder that the owner names, or one of the cache's. */
+static const char *folder_of(struct server *s, const char *asked, const char *otherwise)
 {
-    struct buf folder = {0}, lacks = {0};
-    struct error err;
-    const char *asked = s->settings.readers_dir;
+    struct buf folder = {0};
     if (asked && *asked)
         buf_str(&folder, asked);
     else if (command_folder("XDG_CACHE_HOME", ".cache", &folder))
-        buf_str(&folder, "/readers/current");
+        buf_str(&folder, otherwise);
+    const char *path = arena_text(s->arena, buf_view(&folder)).at;
+    buf_free(&folder);
+    return path;
+}
+
+/* The loop, and all that lives on it but the port. */
+static bool open_readers(struct server *s)
+{
+    struct buf lacks = {0};
+    struct error err;
     const struct media_config config = {
-        .folder = arena_text(s->arena, buf_view(&folder)).at,
+        .folder = folder_of(s, s->settings.readers_dir, "/readers/current"),
         .mode = s->settings.media_sandbox ? SANDBOX_BARE : SANDBOX_REQUIRED,
         .deadline_s = (int)s->settings.media_timeout,
         .ocr_languages = s->settings.ocr_languages,
     };
-    buf_free(&folder);
     s->media = media_open(&config);
     s->readers = workers_open(READERS);
     s->searchers = workers_open(SEARCHERS);
@@ -589,6 +615,35 @@ static bool open_index(struct server *s, struct error *err)
     return s->readers && s->gatherers && s->fetchers && s->speakers;
 }
 
+static bool open_tools(struct server *s)
+{
+    struct error err;
+    const struct settings *settings = &s->settings;
+    const struct code_config config = {
+        .off = !settings->code_execution,
+        .folder = folder_of(s, settings->tools_dir, "/tools/current"),
+        .memory_mb = (int)settings->code_memory,
+    };
+    s->code = code_open(&config);
+    s->tool_workers = workers_open(TOOL_WORKERS);
+    s->tools[0] = code_tool(s->code);
+    s->toolbox = (struct toolbox){
+        .tools = s->tools,
+        .n = 1,
+        .workers = s->tool_workers,
+        .call_s = (int)settings->code_timeout,
+        .answer_s = 4 * (int)settings->code_timeout,
+        .rounds = (int)settings->tool_rounds,
+    };
+    if (!s->tools[0]->ready(s->tools[0], &err))
+        log_line(config.off ? LOG_INFO : LOG_WARN, "tools", "code=no why=\"%s\"",
+                 err.message);
+    else
+        log_line(LOG_INFO, "tools", "code=yes packages=%s",
+                 code_has_packages(s->code) ? "yes" : "no");
+    return s->tool_workers != NULL;
+}
+
 static int open_speech(struct server *s)
 {
     struct error err;
@@ -617,7 +672,8 @@ static int open_rooms(struct server *s)
     s->workers = workers_open(WORKERS);
     s->disk = workers_open(DISK_WORKERS);
     s->webhooks = workers_open(1);
-    if (fd < 0 || !s->loop || !s->workers || !s->disk || !s->webhooks || !open_readers(s))
+    if (fd < 0 || !s->loop || !s->workers || !s->disk || !s->webhooks ||
+        !open_readers(s) || !open_tools(s))
         return command_fail(&command, SERVE_FAILED, "cannot open the loop: %s",
                             strerrordesc_np(errno));
     signal_fd = fd;
@@ -635,6 +691,8 @@ static int open_rooms(struct server *s)
         loop_watch(s->loop, workers_fd(s->fetchers), EPOLLIN, on_work, s->fetchers);
     s->spoken =
         loop_watch(s->loop, workers_fd(s->speakers), EPOLLIN, on_work, s->speakers);
+    s->tool_work = loop_watch(s->loop, workers_fd(s->tool_workers), EPOLLIN, on_work,
+                              s->tool_workers);
     s->hooked =
         loop_watch(s->loop, workers_fd(s->webhooks), EPOLLIN, on_work, s->webhooks);
     s->runner = runner_open(s->loop, s->engine, &err);
@@ -679,6 +737,7 @@ static void open_api(struct server *s)
         .open_files = settings->open_files,
         .media = s->media,
         .readers = s->readers,
+        .tools = &s->toolbox,
         .gatherers = s->gatherers,
         .fetchers = s->fetchers,
         .speakers = s->speakers,
@@ -820,7 +879,9 @@ static void close_all(struct server *s)
     index_close(s->index); /* before what it reads and embeds with */
     speech_close(s->speech);
     workers_close(s->webhooks);
+    workers_close(s->tool_workers);
     media_close(s->media);
+    code_close(s->code);
     supervisor_close(s->supervisor);
     fetch_close(s->fetcher);
     if (s->api && api_busy(s->api) > 0) {

@@ -15,6 +15,7 @@
 #include "api/aloud.h"
 #include "api/message.h"
 #include "api/print.h"
+#include "tools/code.h"
 #include <assert.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -36,7 +37,8 @@ struct voice {
     int n_output, n_thought; /* from here on: of the whole turn */
     size_t n_sound;          /* bytes */
     int n_calls;
-    uint64_t thought; /* fingerprint of what was thought */
+    struct text tool_id; /* of the last call of a tool; in the answer's arena */
+    uint64_t thought;    /* fingerprint of what was thought */
     bool unsigned_thought;
     double sum_logprobs;
     int n_logprobs;
@@ -51,7 +53,7 @@ struct answer {
     struct answer_options options;
     struct text id;
     uint64_t prompt; /* its fingerprint; 0: not made yet */
-    int n_prompt, n_cached;
+    int n_prompt, n_cached, n_tools;
     int64_t queued_us, prefill_us, decode_us;
     bool released;
     int block;              /* enum wire_block; 0: the prompt was not blocked */
@@ -216,6 +218,60 @@ static void add_call(struct answer *answer, struct voice *v, const struct part *
     v->n_calls++;
 }
 
+/* ---- tools of the server's own ---- */
+
+static void add_code(struct answer *answer, struct voice *v, const struct part *from)
+{
+    struct wire_code *code = arena_new(v->arena, struct wire_code);
+    v->tool_id = arena_text(answer->arena, call_id(answer, v, from));
+    code->language = WIRE_PYTHON;
+    code->code = code_source(from->json, v->arena);
+    if (!code->code.at)
+        code->code = TEXT("");
+    code->id = v->tool_id;
+    struct wire_part *part = new_part(v);
+    part->code = code;
+    part->thought_signature = signature(v, from);
+}
+
+static void add_blob(struct voice *v, const struct tool_blob *from)
+{
+    struct wire_blob *blob = arena_new(v->arena, struct wire_blob);
+    blob->mime_type = arena_text(v->arena, from->mime_type);
+    blob->data = arena_text(v->arena, from->bytes);
+    new_part(v)->blob = blob;
+}
+
+static void add_outcome(struct voice *v, const struct tool_result *from)
+{
+    static const int outcomes[] = {
+        [TOOL_OK] = WIRE_OUTCOME_OK,
+        [TOOL_FAILED] = WIRE_OUTCOME_FAILED,
+        [TOOL_DEADLINE] = WIRE_OUTCOME_DEADLINE,
+    };
+    struct wire_outcome *outcome = arena_new(v->arena, struct wire_outcome);
+    outcome->outcome = outcomes[from->outcome];
+    outcome->output = arena_text(v->arena, from->words);
+    outcome->id = v->tool_id;
+    new_part(v)->outcome = outcome;
+}
+
+/* What this dialect shows of a tool that is not named here is no part. */
+static void add_tool(struct answer *answer, struct voice *v, const struct part *part)
+{
+    const struct tool_result *result = part->result;
+    end_text(v);
+    if (!text_is(text_of(part->tool->name), CODE_NAME))
+        return;
+    if (part->kind == PART_CALL)
+        add_code(answer, v, part);
+    else
+        add_outcome(v, result);
+    v->n_calls += part->kind == PART_CALL;
+    for (int i = 0; result && i < result->n_blobs; i++)
+        add_blob(v, &result->blobs[i]);
+}
+
 static void free_call(struct answer *answer, struct voice *v)
 {
     if (!v->last_call)
@@ -240,7 +296,9 @@ static void hold_call(struct answer *answer, struct voice *v, const struct part 
 static void add_part(struct answer *answer, struct voice *v, const struct part *part)
 {
     free_call(answer, v);
-    if (part->kind == PART_SOUND)
+    if (part->tool)
+        add_tool(answer, v, part);
+    else if (part->kind == PART_SOUND)
         add_sound(v, part->text);
     else if (part->kind != PART_CALL)
         add_text(v, part->text, part->kind == PART_THOUGHT);
@@ -291,6 +349,8 @@ static int named(const struct json_enum *table, const struct error *name, int ot
 
 static int finish_of(const struct turn_event *event)
 {
+    if (event->too_many_calls && event->finish == FINISH_STOP)
+        return WIRE_FINISH_TOO_MANY_CALLS;
     if (event->bad_call && event->finish == FINISH_STOP)
         return WIRE_FINISH_MALFORMED_CALL;
     switch (event->finish) {
@@ -312,6 +372,7 @@ void answer_add(struct answer *answer, const struct turn_event *event)
     bool shown = !thought || answer->options.thoughts;
     answer->n_prompt = event->n_prompt;
     answer->n_cached = event->n_cached;
+    answer->n_tools = event->n_tools;
     answer->verdict = *event->prompt_verdict;
     v->n_output = event->n_output;
     v->n_thought = event->n_thought;
@@ -375,7 +436,8 @@ static struct json_list one_modality(struct wire_modality_count *count, int moda
 
 struct usage {
     struct wire_usage wire;
-    struct wire_modality_count prompt[WIRE_MODALITIES], cached[WIRE_MODALITIES], output;
+    struct wire_modality_count prompt[WIRE_MODALITIES], cached[WIRE_MODALITIES], output,
+        tools;
 };
 
 struct json_list answer_modalities(const int *n_media, int n_prompt,
@@ -431,12 +493,14 @@ static void fill_usage(const struct answer *answer, struct usage *u)
         .cached = count_of(answer->n_cached),
         .output = count_of(n_output),
         .thoughts = count_of(n_thought),
-        .total = count_of(answer->n_prompt + n_output + n_thought),
+        .tools = count_of(answer->n_tools),
+        .total = count_of(answer->n_prompt + n_output + n_thought + answer->n_tools),
         .prompt_details =
             answer_modalities(answer->options.n_media, answer->n_prompt, u->prompt),
         .cached_details = cached_details(answer, u->cached),
         .output_details = one_modality(
             &u->output, aloud ? WIRE_MODALITY_AUDIO : WIRE_MODALITY_TEXT, n_output),
+        .tools_details = one_modality(&u->tools, WIRE_MODALITY_TEXT, answer->n_tools),
     };
 }
 

@@ -112,6 +112,7 @@ bool cached_chat(struct api *api, const struct wire_kept *kept, struct arena *ar
     const struct content_rules rules = {
         .thinks = prompter_thinks(runner_prompter(api->runner)),
         .defaults = api->options.defaults,
+        .tools = api->options.tools,
         .is_cache = true,
     };
     return content_chat(&request, &rules, arena, chat, err);

@@ -4,6 +4,7 @@
  * named as contents[0].parts[1], a request's own rules begin with "* Generate...". */
 #include "api/content.h"
 #include "api/attach.h"
+#include "api/ran.h"
 #include "api/tools.h"
 #include "chat/shape.h"
 #include "files/files.h"
@@ -153,7 +154,8 @@ static bool read_part(const struct reader *r, const struct wire_part *from,
                       const char *path, struct part *part)
 {
     int n_data = (from->text.at != NULL) + (from->call != NULL) + (from->result != NULL) +
-                 (from->blob != NULL) + (from->image != NULL) + (from->file != NULL);
+                 (from->blob != NULL) + (from->image != NULL) + (from->file != NULL) +
+                 (from->code != NULL) + (from->outcome != NULL);
     if (n_data == 0 && !is_empty_text(from))
         return error_at(r->err, path,
                         "* GenerateContentRequest.%s.data: required oneof field 'data' "
@@ -166,6 +168,8 @@ static bool read_part(const struct reader *r, const struct wire_part *from,
                         path,
                         from->file      ? "fileData"
                         : blob_of(from) ? "inlineData"
+                        : from->outcome ? "codeExecutionResult"
+                        : from->code    ? "executableCode"
                         : from->result  ? "functionResponse"
                                         : "functionCall");
     if (from->file)
@@ -176,6 +180,12 @@ static bool read_part(const struct reader *r, const struct wire_part *from,
         return error_at(r->err, path,
                         "Video metadata should only be specified while the video data is "
                         "presented in inline_data or file_data.");
+    if (from->code)
+        ran_code(from->code, r->arena, part);
+    else if (from->outcome)
+        ran_outcome(from->outcome, r->arena, part);
+    if (from->code || from->outcome)
+        return true;
     if (from->call)
         return read_call(r, from->call, path, part);
     if (from->result)
@@ -258,7 +268,8 @@ static bool read_contents(const struct reader *r)
 struct open_calls {
     struct part **calls; /* those not answered yet first */
     int n, n_open;
-    bool more; /* the turn before was the model's, too */
+    bool more;         /* the turn before was the model's, too */
+    struct part *code; /* the last that was run, if its result has not come yet */
 };
 
 static bool note_call(const struct reader *r, struct open_calls *open, struct part *call,
@@ -312,10 +323,39 @@ static bool match_result(const struct reader *r, struct open_calls *open,
     return true;
 }
 
+/* The server ran it in the model's turn, so both stand there; a result finds the code
+ * that is right before it. */
+static bool match_own(const struct reader *r, struct open_calls *open, enum role role,
+                      struct part *part, const char *path)
+{
+    if (role != ROLE_MODEL)
+        return error_at(r->err, path,
+                        "Code and its result are the model's: their turn must have the "
+                        "role model.");
+    if (part->kind == PART_CALL) {
+        open->code = part;
+        return true;
+    }
+    if (!open->code)
+        return error_at(r->err, path,
+                        "A code execution result must follow its executable code.");
+    if (part->id.len > 0 && open->code->id.len > 0 &&
+        !text_same(part->id, open->code->id))
+        return error_at(r->err, path,
+                        "A code execution result must follow its executable code: that "
+                        "before it has the id '%.*s'.",
+                        TEXT_ARG(text_slice(open->code->id, 0, 100)));
+    part->id = open->code->id = open->code->id.len > 0 ? open->code->id : part->id;
+    open->code = NULL;
+    return true;
+}
+
 static bool match_part(const struct reader *r, struct open_calls *open, enum role role,
                        struct part *part, const char *path)
 {
     bool model = role == ROLE_MODEL;
+    if (part->of_server)
+        return match_own(r, open, role, part, path);
     switch (part->kind) {
     case PART_CALL:
         return model ? note_call(r, open, part, path)
@@ -717,7 +757,10 @@ bool content_chat(const struct wire_generate *request, const struct content_rule
     struct reader reader = {request, rules, arena, chat, err};
     if (request->cached.len > 0 && !chat->kept) /* never as if it were not there */
         return not_yet(err, "cached_content", "a cache in this call");
-    return read_contents(&reader) && match_contents(&reader) && read_system(&reader) &&
-           tools_read(request, arena, chat, err) && read_safety(&reader) &&
-           read_config(&reader);
+    if (!read_contents(&reader) || !match_contents(&reader) || !read_system(&reader) ||
+        !tools_read(request, rules->tools, arena, chat, err) || !read_safety(&reader) ||
+        !read_config(&reader))
+        return false;
+    ran_split(chat, arena);
+    return tools_check(chat, CONFIG "candidate_count", err);
 }

@@ -13,7 +13,8 @@
 struct content_rules {
     bool thinks; /* was trained to think before it answers */
     struct api_defaults defaults;
-    bool is_cache; /* the beginning of a chat: contents may be missing */
+    const struct toolbox *tools; /* NULL: the server has none */
+    bool is_cache;               /* the beginning of a chat: contents may be missing */
 };
 
 /* What dialects share: the tokens that a level of thinking gives (enum wire_level; -1: as

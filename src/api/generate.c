@@ -39,6 +39,7 @@
 #include "api/message.h"
 #include "api/models.h"
 #include "base/log.h"
+#include "chat/rounds.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -83,7 +84,7 @@ struct generation {
     struct chat chat;
     struct prompt prompt;
 
-    struct turn *turn; /* NULL: must not be cancelled any more */
+    struct rounds *turn; /* NULL: must not be cancelled any more */
     struct answer *answer;
     struct aloud *aloud; /* NULL: it is not spoken */
     bool recites;        /* the prompt's own words, not the model's */
@@ -137,7 +138,7 @@ static void conclude(struct generation *g, const char *end)
     if (g->answer)
         log_turn(g, end);
     if (g->turn)
-        turn_cancel(g->turn);
+        rounds_cancel(g->turn);
     if (g->aloud)
         aloud_stop(g->aloud);
     if (g->wait.making)
@@ -517,8 +518,16 @@ static void start_turn(struct generation *g)
         begin_speaking(g);
     g->scripted = info->scripted;
     g->running = true;
-    g->turn =
-        turn_start(g->api->runner, &g->chat, &g->prompt, g->arena, on_event, g, &g->err);
+    const struct rounds_spec spec = {
+        .runner = g->api->runner,
+        .box = g->api->options.tools,
+        .chat = &g->chat,
+        .prompt = &g->prompt,
+        .arena = g->arena,
+        .on = on_event,
+        .arg = g,
+    };
+    g->turn = rounds_start(&spec, &g->err);
     if (g->turn && g->call)
         g->call->logged = true;
     if (!g->turn) {
@@ -594,6 +603,7 @@ static void make_chat(struct generation *g)
     struct content_rules rules = {
         .thinks = prompter_thinks(runner_prompter(g->api->runner)),
         .defaults = g->api->options.defaults,
+        .tools = g->api->options.tools,
     };
     if (g->is_tuned) {
         rules.defaults.temperature = g->tuned.temperature;

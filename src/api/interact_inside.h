@@ -11,6 +11,7 @@
 #include "api/interact_log.h"
 #include "api/interact_request.h"
 #include "api/interact_run.h"
+#include "chat/rounds.h"
 
 enum wish { WANTS_END, WANTS_STREAM, WANTS_DELETION };
 
@@ -49,7 +50,7 @@ struct irun {
     struct chat chat;
     struct prompt prompt;
     struct attached attached;
-    struct turn *turn; /* NULL: must not be cancelled any more */
+    struct rounds *turn; /* NULL: must not be cancelled any more */
     struct ilog *log;
     struct ilog_usage usage;
     int64_t n_public, n_stored; /* events */

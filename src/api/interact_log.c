@@ -12,9 +12,13 @@
 #include <stdlib.h>
 
 struct said_step {
-    enum part_kind kind; /* TEXT, THOUGHT, CALL */
-    struct buf text;     /* TEXT, THOUGHT; of a CALL its arguments */
+    enum part_kind kind; /* TEXT, THOUGHT, CALL, RESULT; MEDIA: a picture */
+    struct buf text;     /* TEXT, THOUGHT; of a CALL its arguments, of a RESULT its value:
+                          * JSON; of MEDIA base64 */
     struct text id, name;
+    struct text tool;      /* CALL, RESULT: the server's own; absent: the client's */
+    bool is_error;         /* RESULT */
+    struct text mime;      /* MEDIA */
     struct text signature; /* base64; of a THOUGHT that is over */
 };
 
@@ -23,9 +27,11 @@ struct ilog {
     struct ilog_options options;
     struct said_step *steps;
     int n_steps, room_steps;
-    bool open; /* the last step goes on */
-    int n_calls;
-    uint64_t thought; /* fingerprint of what was thought */
+    bool open;           /* the last step goes on */
+    int n_calls;         /* of the client's functions */
+    int n_tool_calls;    /* of tools */
+    struct text tool_id; /* of the last call of a tool */
+    uint64_t thought;    /* fingerprint of what was thought */
 
     struct buf lines; /* all events */
     struct event {
@@ -179,11 +185,61 @@ static void add_step(struct ilog *log, const struct said_step *step)
     log->open = true;
 }
 
+static void put_type(struct json_writer *w, struct text tool, const char *what)
+{
+    char type[80];
+    snprintf(type, sizeof type, "%.*s_%s", TEXT_ARG(text_slice(tool, 0, 60)), what);
+    put(w, "type", text_of(type));
+}
+
+static void put_image(struct json_writer *w, const struct said_step *step)
+{
+    put(w, "type", TEXT("image"));
+    put(w, "mime_type", step->mime);
+    put(w, "data", buf_view(&step->text));
+}
+
+/* A tool's call or result, as a step or as a delta of one. */
+static void put_value(struct json_writer *w, const struct said_step *step, bool all)
+{
+    bool call = step->kind == PART_CALL;
+    json_key(w, call ? "arguments" : "result");
+    json_raw(w, all && step->text.len ? buf_view(&step->text)
+                : call                ? TEXT("{}")
+                                      : TEXT("\"\""));
+    if (call)
+        return;
+    json_key(w, "is_error");
+    json_bool(w, step->is_error);
+}
+
+static void write_tool_step(const struct said_step *step, bool all, struct json_writer *w)
+{
+    bool call = step->kind == PART_CALL;
+    put_type(w, step->tool, call ? "call" : "result");
+    put(w, call ? "id" : "call_id", step->id);
+    put_value(w, step, all);
+}
+
 /* As it begins, or, with `all`, as it is. */
 static void write_step(const struct said_step *step, bool all, struct json_writer *w)
 {
     json_begin(w, '{');
-    switch (step->kind) {
+    switch (step->tool.at ? PART_RESULT : step->kind) {
+    case PART_RESULT:
+        write_tool_step(step, all, w);
+        break;
+    case PART_MEDIA:
+        put(w, "type", TEXT("model_output"));
+        json_key(w, "content");
+        json_begin(w, '[');
+        if (all) {
+            json_begin(w, '{');
+            put_image(w, step);
+            json_end(w, '}');
+        }
+        json_end(w, ']');
+        break;
     case PART_CALL:
         put(w, "type", TEXT("function_call"));
         put(w, "id", step->id);
@@ -309,9 +365,9 @@ static void add_call(struct ilog *log, const struct part *call)
 {
     struct said_step step = {
         .kind = PART_CALL,
-        .id = call->id.len
-                  ? arena_text(log->arena, call->id)
-                  : print_call_id(log->arena, log->options.prompt, 0, log->n_calls, call),
+        .id = call->id.len ? arena_text(log->arena, call->id)
+                           : print_call_id(log->arena, log->options.prompt, 0,
+                                           log->n_calls + log->n_tool_calls, call),
         .name = arena_text(log->arena, call->name),
     };
     log->n_calls++;
@@ -326,9 +382,91 @@ static void add_call(struct ilog *log, const struct part *call)
     end_step(log);
 }
 
+/* ---- tools of the server's own ---- */
+
+static void delta_of_tool(struct ilog *log)
+{
+    const struct said_step *step = last_step(log);
+    char type[80];
+    if (!log->options.events)
+        return;
+    snprintf(type, sizeof type, "%.*s_%s", TEXT_ARG(text_slice(step->tool, 0, 60)),
+             step->kind == PART_CALL ? "call" : "result");
+    struct json_writer w = begin_delta(log, type);
+    put_value(&w, step, true);
+    end_delta(log, &w);
+}
+
+/* `step` without its text, which is `value`. */
+static void add_tool_step(struct ilog *log, const struct said_step *step,
+                          struct text value)
+{
+    end_step(log);
+    begin_step(log, step);
+    buf_text(&last_step(log)->text, value);
+    delta_of_tool(log);
+    end_step(log);
+}
+
+static void add_tool_call(struct ilog *log, const struct part *call)
+{
+    int n = log->n_calls + log->n_tool_calls++;
+    const struct said_step step = {
+        .kind = PART_CALL,
+        .id = print_call_id(log->arena, log->options.prompt, 0, n, call),
+        .tool = text_of(call->tool->name),
+    };
+    log->tool_id = step.id;
+    add_tool_step(log, &step, call->json);
+}
+
+static void add_picture(struct ilog *log, struct text mime, struct text data)
+{
+    end_step(log);
+    begin_step(log, &(struct said_step){.kind = PART_MEDIA,
+                                        .mime = arena_text(log->arena, mime)});
+    buf_text(&last_step(log)->text, data);
+    if (log->options.events) {
+        struct json_writer w = begin_event(log, "step.delta");
+        json_key(&w, "index");
+        json_int(&w, log->n_steps - 1);
+        json_key(&w, "delta");
+        json_begin(&w, '{');
+        put_image(&w, last_step(log));
+        end_delta(log, &w);
+    }
+    end_step(log);
+}
+
+static void add_tool_result(struct ilog *log, const struct part *part)
+{
+    const struct tool_result *result = part->result;
+    const struct said_step step = {
+        .kind = PART_RESULT,
+        .id = log->tool_id,
+        .tool = text_of(part->tool->name),
+        .is_error = result->outcome != TOOL_OK,
+    };
+    struct buf value = {0};
+    struct json_writer w = json_writer(&value, false);
+    if (result->wire.at)
+        json_raw(&w, result->wire);
+    else
+        json_text(&w, result->words);
+    add_tool_step(log, &step, buf_view(&value));
+    buf_free(&value);
+    for (int i = 0; i < result->n_blobs; i++)
+        add_picture(log, result->blobs[i].mime_type,
+                    base64(log->arena, result->blobs[i].bytes));
+}
+
 void ilog_part(struct ilog *log, const struct part *part)
 {
-    if (part->kind == PART_CALL)
+    if (part->tool && part->kind == PART_CALL)
+        add_tool_call(log, part);
+    else if (part->tool)
+        add_tool_result(log, part);
+    else if (part->kind == PART_CALL)
         add_call(log, part);
     else if (part->kind == PART_THOUGHT)
         add_thought(log, part->text);
@@ -427,10 +565,11 @@ static void put_usage(struct json_writer *w, const struct ilog_usage *u)
     put_count(w, "total_output_tokens", u->n_output - u->n_thought);
     put_count(w, "total_thought_tokens", u->n_thought);
     put_count(w, "total_cached_tokens", u->n_cached);
-    put_count(w, "total_tool_use_tokens", 0);
-    put_count(w, "total_tokens", u->n_prompt + u->n_output);
+    put_count(w, "total_tool_use_tokens", u->n_tools);
+    put_count(w, "total_tokens", u->n_prompt + u->n_output + u->n_tools);
     put_modalities(w, "input_tokens_by_modality", u->n_media, u->n_prompt);
     put_modalities(w, "output_tokens_by_modality", NULL, u->n_output - u->n_thought);
+    put_modalities(w, "tool_use_tokens_by_modality", NULL, u->n_tools);
     if (!u->n_media) /* of whose tokens the cached ones are is not known */
         put_modalities(w, "cached_tokens_by_modality", NULL, u->n_cached);
     json_end(w, '}');
@@ -536,6 +675,17 @@ static struct text text_member(struct json_object *object, const char *name)
     return tree_text(member(object, name));
 }
 
+/* "code_execution_call" is a call of code_execution. Absent: no tool's step. */
+static struct text tool_of(struct text type, enum part_kind *kind)
+{
+    static const struct text call = {"_call", 5}, result = {"_result", 7};
+    if (text_starts(type, "function_") ||
+        (!text_ends(type, "_call") && !text_ends(type, "_result")))
+        return (struct text){0};
+    *kind = text_ends(type, "_call") ? PART_CALL : PART_RESULT;
+    return text_slice(type, 0, type.len - (*kind == PART_CALL ? call.len : result.len));
+}
+
 static void replay_start(struct ilog *log, struct json_object *event)
 {
     struct json_object *from = member(event, "step");
@@ -547,7 +697,11 @@ static void replay_start(struct ilog *log, struct json_object *event)
         .id = arena_text(log->arena, text_member(from, "id")),
         .name = arena_text(log->arena, text_member(from, "name")),
     };
-    log->n_calls += step.kind == PART_CALL;
+    step.tool = arena_text(log->arena, tool_of(type, &step.kind));
+    if (step.tool.at && step.kind == PART_RESULT)
+        step.id = arena_text(log->arena, text_member(from, "call_id"));
+    log->n_tool_calls += step.kind == PART_CALL && step.tool.at;
+    log->n_calls += step.kind == PART_CALL && !step.tool.at;
     add_step(log, &step);
 }
 
@@ -557,6 +711,18 @@ static void replay_delta(struct ilog *log, struct json_object *event)
     struct said_step *step = log->n_steps ? last_step(log) : NULL;
     if (!step)
         return;
+    if (step->tool.at) {
+        json_any_write(member(delta, step->kind == PART_CALL ? "arguments" : "result"),
+                       &step->text);
+        step->is_error = json_object_get_boolean(member(delta, "is_error"));
+        return;
+    }
+    if (text_is(text_member(delta, "type"), "image")) {
+        step->kind = PART_MEDIA;
+        step->mime = arena_text(log->arena, text_member(delta, "mime_type"));
+        buf_text(&step->text, text_member(delta, "data"));
+        return;
+    }
     buf_text(&step->text, text_member(delta, "text"));
     buf_text(&step->text, text_member(delta, "arguments"));
     buf_text(&step->text, text_member(member(delta, "content"), "text"));
@@ -583,11 +749,12 @@ static void replay_line(struct ilog *log, struct text line)
 /* A call whose arguments are not all there is none. */
 static void drop_half_call(struct ilog *log)
 {
-    if (!log->open || last_step(log)->kind != PART_CALL)
+    struct said_step *step = log->open ? last_step(log) : NULL;
+    if (!step || (step->kind != PART_CALL && step->kind != PART_RESULT))
         return;
-    buf_free(&last_step(log)->text);
+    log->n_calls -= step->kind == PART_CALL && !step->tool.at;
+    buf_free(&step->text);
     log->n_steps--;
-    log->n_calls--;
     log->open = false;
 }
 
@@ -621,8 +788,29 @@ static void made_up_step(struct ilog *log, struct json_object *step)
         buf_free(&json);
         return;
     }
+    enum part_kind kind;
+    if (tool_of(type, &kind).at) {
+        bool call = kind == PART_CALL;
+        const struct said_step of = {
+            .kind = kind,
+            .id = text_member(step, call ? "id" : "call_id"),
+            .tool = tool_of(type, &kind),
+            .is_error = json_object_get_boolean(member(step, "is_error")),
+        };
+        json_any_write(member(step, call ? "arguments" : "result"), &json);
+        add_tool_step(log, &of, buf_view(&json));
+        buf_free(&json);
+        return;
+    }
     bool thought = text_is(type, "thought");
     struct json_object *blocks = member(step, thought ? "summary" : "content");
+    struct json_object *first = json_object_is_type(blocks, json_type_array)
+                                    ? json_object_array_get_idx(blocks, 0)
+                                    : NULL;
+    if (text_is(text_member(first, "type"), "image")) {
+        add_picture(log, text_member(first, "mime_type"), text_member(first, "data"));
+        return;
+    }
     go_on(log, thought ? PART_THOUGHT : PART_TEXT);
     last_step(log)->signature = text_member(step, "signature");
     size_t n = json_object_is_type(blocks, json_type_array)

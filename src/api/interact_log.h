@@ -31,6 +31,7 @@ enum { ILOG_LEAP = 1000000 };
 
 struct ilog_usage {
     int n_prompt, n_cached, n_output, n_thought; /* tokens; thoughts are output, too */
+    int n_tools;                                 /* tokens of what tools gave the model */
     const int *n_media; /* of the prompt, by enum wire_modality; NULL: it is all text */
 };
 
@@ -40,6 +41,7 @@ void ilog_set_prompt(struct ilog *log, uint64_t prompt); /* before the first cal
 
 void ilog_begin(struct ilog *log);
 void ilog_status(struct ilog *log); /* it is in progress, again */
+/* A tool's call is a step, its result another, and each picture that it gave one more. */
 void ilog_part(struct ilog *log, const struct part *part);
 
 /* The last event. With an error it is that one; status says how it ended. */
@@ -49,7 +51,7 @@ void ilog_end(struct ilog *log, enum status status, int64_t updated,
 /* Takes up where another server's log ends. Lines that it did not write are skipped. */
 void ilog_replay(struct ilog *log, const struct log_piece *pieces, int n);
 bool ilog_has_steps(const struct ilog *log); /* something was begun */
-bool ilog_has_calls(const struct ilog *log);
+bool ilog_has_calls(const struct ilog *log); /* of functions of the client's */
 
 /* The number of the last event; 0: there is none. */
 int64_t ilog_last(const struct ilog *log);

@@ -38,6 +38,7 @@ static bool make_chat(struct irun *run)
     const struct content_rules rules = {
         .thinks = prompter_thinks(runner_prompter(run->api->runner)),
         .defaults = run->api->options.defaults,
+        .tools = run->api->options.tools,
     };
     struct interaction *rows = NULL;
     struct text previous = run->request.wire.previous;

@@ -249,6 +249,25 @@ static bool read_function(const struct reader *r, struct json_object *from,
     return true;
 }
 
+/* What is said of a built-in tool, without its type. */
+static bool read_built_in(const struct reader *r, struct text name,
+                          struct json_object *from, const char *where)
+{
+    struct buf json = {0};
+    struct json_writer w = json_writer(&json, false);
+    json_begin(&w, '{');
+    for (struct lh_entry *e = tree_first(from); e; e = e->next) {
+        if (strcmp(tree_key(e), "type") == 0)
+            continue;
+        json_key(&w, tree_key(e));
+        tree_write(&w, tree_value(e));
+    }
+    json_end(&w, '}');
+    struct json_object *settings = json_parse(r->arena, taken(r->arena, &json), r->err);
+    return settings &&
+           tools_add(r->rules->tools, name, settings, where, r->arena, r->chat, r->err);
+}
+
 static bool read_tool(const struct reader *r, struct json_object *from, const char *where)
 {
     static const char *const built_in[] = {
@@ -262,6 +281,8 @@ static bool read_tool(const struct reader *r, struct json_object *from, const ch
     const char *path = arena_printf(r->arena, "%s.type", where).at;
     if (text_is(name, "function"))
         return read_function(r, from, where);
+    if (toolbox_find(r->rules->tools, name))
+        return read_built_in(r, name, from, where);
     for (size_t i = 0; i < sizeof built_in / sizeof built_in[0]; i++)
         if (text_is(name, built_in[i]))
             return error_at(r->err, path,

@@ -22,6 +22,7 @@
 #include "api/print.h"
 #include "api/webhook.h"
 #include "base/log.h"
+#include "chat/rounds.h"
 #include <assert.h>
 #include <time.h>
 
@@ -114,7 +115,7 @@ void irun_silence(struct irun *run, const char *end)
     if (run->known && run->listed)
         log_turn(run, end);
     if (run->turn)
-        turn_cancel(run->turn);
+        rounds_cancel(run->turn);
 }
 
 /* From its beginning on. */
@@ -366,7 +367,11 @@ static void end_turn(struct irun *run, const struct turn_event *event)
     run->decode_us = event->decode_us;
     switch (event->finish) {
     case FINISH_STOP:
-        if (event->bad_call) {
+        if (event->too_many_calls) {
+            error_set(&err, ERROR_INTERNAL, "The model went on calling built-in tools.");
+            err.reason = "too_many_tool_calls";
+            conclude(run, HAPPENS_FAULT, &err);
+        } else if (event->bad_call) {
             error_set(&err, ERROR_INTERNAL, "The model's function call was malformed.");
             err.reason = "malformed_function_call";
             conclude(run, HAPPENS_FAULT, &err);
@@ -403,6 +408,7 @@ static void handle(struct irun *run, const struct turn_event *event)
     run->usage.n_cached = event->n_cached;
     run->usage.n_output = event->n_output;
     run->usage.n_thought = event->n_thought;
+    run->usage.n_tools = event->n_tools;
     if (!run->first_us)
         run->first_us = now_us();
     if (event->kind == TURN_END) {
@@ -433,8 +439,16 @@ void irun_start_turn(struct irun *run)
     ilog_set_prompt(run->log, print_of(0, run->prompt.text));
     run->usage.n_media = run->attached.n > 0 ? run->attached.n_tokens : NULL;
     run->running = true;
-    run->turn = turn_start(run->api->runner, &run->chat, &run->prompt, run->arena,
-                           on_event, run, &run->err);
+    const struct rounds_spec spec = {
+        .runner = run->api->runner,
+        .box = run->api->options.tools,
+        .chat = &run->chat,
+        .prompt = &run->prompt,
+        .arena = run->arena,
+        .on = on_event,
+        .arg = run,
+    };
+    run->turn = rounds_start(&spec, &run->err);
     if (!run->turn) {
         run->running = false;
         irun_fail(run, &run->err);

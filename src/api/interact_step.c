@@ -324,6 +324,18 @@ static bool read_content(const struct reader *r, enum role role, enum part_kind 
     return true;
 }
 
+/* Pictures that a tool drew, right behind its result: the model did not see them. */
+static bool is_drawn(const struct reader *r, const struct step_type *type,
+                     struct json_object *content)
+{
+    const struct item *last = r->steps->n ? &r->steps->items[r->steps->n - 1] : NULL;
+    bool all = type->role == ROLE_MODEL && last && last->part.kind == PART_RESULT &&
+               last->part.of_server && json_object_is_type(content, json_type_array);
+    for (size_t i = 0; all && i < json_object_array_length(content); i++)
+        all = text_is(type_of(json_object_array_get_idx(content, i)), "image");
+    return all;
+}
+
 static bool read_said(const struct reader *r, const struct step_type *type,
                       struct json_object *from, const char *where)
 {
@@ -332,6 +344,8 @@ static bool read_said(const struct reader *r, const struct step_type *type,
     const char *content = below(r, where, "content");
     if (!json_decode_at(&wire_said_type, from, where, &step, r->steps->arena, r->err))
         return false;
+    if (is_drawn(r, type, step.content))
+        return true;
     if (step.content && !read_content(r, type->role, PART_TEXT, step.content, content))
         return false;
     return r->steps->n > n || type->role == ROLE_MODEL ||
@@ -363,6 +377,7 @@ static bool read_call(const struct reader *r, const struct step_type *type,
         .id = step.id,
         .name = type->tool ? text_of(type->tool) : step.name,
         .json = TEXT("{}"),
+        .of_server = type->tool != NULL,
     };
     if (part.name.len == 0)
         return error_at(r->err, below(r, where, "name"), "'%s.name' is not specified.",
@@ -422,6 +437,16 @@ static void put_text(const struct reader *r, struct text text, bool is_error,
     buf_free(&json);
 }
 
+/* What a tool of the server's own gave: the words that the model was told. */
+static void put_words(const struct reader *r, const struct step_type *type,
+                      struct text text, bool is_error, struct buf *out)
+{
+    if (type->tool)
+        buf_text(out, tool_said(text, is_error, r->steps->arena));
+    else
+        put_text(r, text, is_error, out);
+}
+
 static bool are_blocks(struct json_object *list)
 {
     bool all = json_object_is_type(list, json_type_array);
@@ -458,10 +483,10 @@ static bool read_value(const struct reader *r, const struct step_type *type,
     if (!value) {
         buf_str(&out, "{}");
     } else if (tree_text(value).at) {
-        put_text(r, tree_text(value), is_error, &out);
+        put_words(r, type, tree_text(value), is_error, &out);
     } else if (are_blocks(value)) {
         good = read_blocks(r, type, value, where, &texts);
-        put_text(r, buf_view(&texts), is_error, &out);
+        put_words(r, type, buf_view(&texts), is_error, &out);
     } else if (json_object_is_type(value, json_type_object) && !is_error) {
         json_any_write(value, &out);
     } else if (type->tool || json_object_is_type(value, json_type_object)) {
@@ -496,7 +521,8 @@ static bool read_result(const struct reader *r, const struct step_type *type,
                         TEXT_ARG(text_slice(step.call_id, 0, 100)),
                         TEXT_ARG(text_slice(call->part.name, 0, 100)));
     call->answered = true;
-    struct part part = {PART_RESULT, .id = call->part.id, .name = call->part.name};
+    struct part part = {PART_RESULT, .id = call->part.id, .name = call->part.name,
+                        .of_server = type->tool != NULL};
     int n = r->steps->n;
     add(r->steps, type->role, &part); /* in front of its media */
     bool good = read_value(r, type, &step, below(r, where, "result"), &part.json);

@@ -26,7 +26,7 @@ const struct json_enum wire_finish_names[] = {
     {"MALFORMED_FUNCTION_CALL",   WIRE_FINISH_MALFORMED_CALL, NULL},
     {"IMAGE_SAFETY",              11, NULL},
     {"UNEXPECTED_TOOL_CALL",      12, NULL},
-    {"TOO_MANY_TOOL_CALLS",       13, NULL},
+    {"TOO_MANY_TOOL_CALLS",       WIRE_FINISH_TOO_MANY_CALLS, NULL},
     {0},
 };
 
@@ -96,6 +96,20 @@ static const struct json_enum calling_modes[] = {
     {"ANY",              WIRE_CALLING_ANY, NULL},
     {"NONE",             WIRE_CALLING_NONE, NULL},
     {"VALIDATED",        WIRE_CALLING_VALIDATED, NULL},
+    {0},
+};
+
+static const struct json_enum languages[] = {
+    {"LANGUAGE_UNSPECIFIED", 0, NULL},
+    {"PYTHON",               WIRE_PYTHON, NULL},
+    {0},
+};
+
+static const struct json_enum outcomes[] = {
+    {"OUTCOME_UNSPECIFIED",       0, NULL},
+    {"OUTCOME_OK",                WIRE_OUTCOME_OK, NULL},
+    {"OUTCOME_FAILED",            WIRE_OUTCOME_FAILED, NULL},
+    {"OUTCOME_DEADLINE_EXCEEDED", WIRE_OUTCOME_DEADLINE, NULL},
     {0},
 };
 
@@ -173,6 +187,24 @@ static const struct json_field blob_fields[] = {
 static const struct json_type blob_type = {
     "Blob", sizeof(struct wire_blob), blob_fields, false};
 
+static const struct json_field code_fields[] = {
+    {"language", JSON_ENUM,   AT(wire_code, language), 0, 0, 0, languages, NULL},
+    {"code",     JSON_STRING, AT(wire_code, code),     JSON_REQUIRED, 0, 0, NULL, NULL},
+    {"id",       JSON_STRING, AT(wire_code, id),       0, 0, 0, NULL, "matches the code with its result"},
+    {0},
+};
+static const struct json_type code_type = {
+    "ExecutableCode", sizeof(struct wire_code), code_fields, false};
+
+static const struct json_field outcome_fields[] = {
+    {"outcome", JSON_ENUM,   AT(wire_outcome, outcome), 0, 0, 0, outcomes, NULL},
+    {"output",  JSON_STRING, AT(wire_outcome, output),  0, 0, 0, NULL, "what was printed; what went wrong"},
+    {"id",      JSON_STRING, AT(wire_outcome, id),      0, 0, 0, NULL, "the code's"},
+    {0},
+};
+static const struct json_type outcome_type = {
+    "CodeExecutionResult", sizeof(struct wire_outcome), outcome_fields, false};
+
 static const struct json_field video_fields[] = {
     {"startOffset", JSON_DURATION, AT(wire_video, start), 0, 0, 0, NULL, NULL},
     {"endOffset",   JSON_DURATION, AT(wire_video, end),   0, 0, 0, NULL, NULL},
@@ -199,8 +231,8 @@ static const struct json_field part_fields[] = {
     {"inlineData",          JSON_MESSAGE, AT(wire_part, blob),    0, 0, 0, &blob_type, NULL},
     {"image",               JSON_MESSAGE, AT(wire_part, image),   0, 0, 0, &blob_type, "inlineData as a sample of the documentation names it"},
     {"fileData",            JSON_MESSAGE, AT(wire_part, file),    0, 0, 0, &file_data_type, NULL},
-    {"executableCode",      JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "code execution"},
-    {"codeExecutionResult", JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "code execution"},
+    {"executableCode",      JSON_MESSAGE, AT(wire_part, code),    0, 0, 0, &code_type, "code that the model had run here"},
+    {"codeExecutionResult", JSON_MESSAGE, AT(wire_part, outcome), 0, 0, 0, &outcome_type, "and what came of it"},
     {"toolCall",            JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "a call of a built-in tool"},
     {"toolResponse",        JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "a call of a built-in tool"},
     {"videoMetadata",       JSON_MESSAGE, AT(wire_part, video),   0, 0, 0, &video_type, "with film and sound"},
@@ -239,7 +271,7 @@ static const struct json_type function_type = {
 
 static const struct json_field tool_fields[] = {
     {"functionDeclarations",  JSON_MESSAGE, AT(wire_tool, functions), JSON_LIST, 0, 0, &function_type, NULL},
-    {"codeExecution",         JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "code execution"},
+    {"codeExecution",         JSON_ANY, AT(wire_tool, code), 0, 0, 0, NULL, "{}: the model may have code run"},
     {"googleSearch",          JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "search"},
     {"googleSearchRetrieval", JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "search"},
     {"urlContext",            JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "reading of pages"},
@@ -522,10 +554,12 @@ static const struct json_field usage_fields[] = {
     {"cachedContentTokenCount", JSON_INT,     AT(wire_usage, cached),         0, 0, 0, NULL, "of the prompt, found in the cache"},
     {"candidatesTokenCount",    JSON_INT,     AT(wire_usage, output),         0, 0, 0, NULL, "of all candidates"},
     {"thoughtsTokenCount",      JSON_INT,     AT(wire_usage, thoughts),       0, 0, 0, NULL, NULL},
+    {"toolUsePromptTokenCount", JSON_INT,     AT(wire_usage, tools),          0, 0, 0, NULL, "of what tools gave the model"},
     {"totalTokenCount",         JSON_INT,     AT(wire_usage, total),          0, 0, 0, NULL, NULL},
     {"promptTokensDetails",     JSON_MESSAGE, AT(wire_usage, prompt_details), JSON_LIST, 0, 0, &modality_count_type, NULL},
     {"cacheTokensDetails",      JSON_MESSAGE, AT(wire_usage, cached_details), JSON_LIST, 0, 0, &modality_count_type, NULL},
     {"candidatesTokensDetails", JSON_MESSAGE, AT(wire_usage, output_details), JSON_LIST, 0, 0, &modality_count_type, NULL},
+    {"toolUsePromptTokensDetails", JSON_MESSAGE, AT(wire_usage, tools_details), JSON_LIST, 0, 0, &modality_count_type, NULL},
     {0},
 };
 static const struct json_type usage_type = {

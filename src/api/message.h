@@ -16,6 +16,7 @@ enum wire_finish {
     WIRE_FINISH_OTHER = 5,
     WIRE_FINISH_BLOCKLIST = 7,
     WIRE_FINISH_MALFORMED_CALL = 10,
+    WIRE_FINISH_TOO_MANY_CALLS = 13,
 };
 enum { WIRE_CANDIDATES = 8, WIRE_FUNCTIONS = 512 }; /* at most */
 enum wire_block { WIRE_BLOCK_SAFETY = 1 };
@@ -34,6 +35,8 @@ enum wire_calling {
     WIRE_CALLING_NONE,
     WIRE_CALLING_VALIDATED,
 };
+enum wire_language { WIRE_PYTHON = 1 };
+enum wire_outcome_of { WIRE_OUTCOME_OK = 1, WIRE_OUTCOME_FAILED, WIRE_OUTCOME_DEADLINE };
 enum wire_behavior { WIRE_BLOCKING = 1, WIRE_NON_BLOCKING };
 enum wire_level {
     WIRE_LEVEL_LOW = 1,
@@ -92,6 +95,16 @@ struct wire_resolution {
     struct json_int n_tokens;
 };
 
+struct wire_code {
+    int language; /* enum wire_language */
+    struct text code, id;
+};
+
+struct wire_outcome {
+    int outcome; /* enum wire_outcome_of */
+    struct text output, id;
+};
+
 struct wire_part {
     struct text text;
     struct wire_file_data *file;
@@ -100,6 +113,8 @@ struct wire_part {
     struct wire_resolution *resolution;
     struct wire_call *call;
     struct wire_result *result;
+    struct wire_code *code;
+    struct wire_outcome *outcome;
     struct json_bool thought;
     struct text thought_signature; /* decoded */
 };
@@ -119,6 +134,7 @@ struct wire_function {
 
 struct wire_tool {
     struct json_list functions; /* struct wire_function */
+    struct json_object *code;   /* of code execution: what it is to be like */
 };
 
 struct wire_calling_config {
@@ -279,8 +295,8 @@ struct wire_modality_count {
 };
 
 struct wire_usage {
-    struct json_int prompt, cached, output, thoughts, total;
-    struct json_list prompt_details, cached_details, output_details;
+    struct json_int prompt, cached, output, thoughts, tools, total;
+    struct json_list prompt_details, cached_details, output_details, tools_details;
 };
 
 struct wire_feedback {

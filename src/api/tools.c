@@ -5,10 +5,11 @@
  * that a request which works here works elsewhere. */
 #include "api/tools.h"
 #include "chat/shape.h"
+#include "tools/code.h"
 #include "json/tree.h"
 #include <stdio.h>
 
-enum { MOST_NAME = 64, TYPE_OBJECT = 6 };
+enum { MOST_NAME = 64, TYPE_OBJECT = 6, MOST_TOOLS = 8 };
 
 struct reader {
     struct arena *arena;
@@ -24,6 +25,50 @@ static bool broken_rule(const struct reader *r, const char *path, const char *ru
 static const char *below(const struct reader *r, const char *path, const char *field)
 {
     return arena_printf(r->arena, "%s.%s", path, field).at;
+}
+
+/* ---- the server's own ---- */
+
+static bool not_here(const char *path, const char *why, struct error *err)
+{
+    return error_at(err, path, "'%s' is not supported by Pollux here: %s", path, why);
+}
+
+bool tools_add(const struct toolbox *box, struct text name, struct json_object *settings,
+               const char *path, struct arena *arena, struct chat *chat,
+               struct error *err)
+{
+    struct error why;
+    const struct tool *tool = toolbox_find(box, name);
+    struct function *old = tools_find(chat, name);
+    struct function function = {.tool = tool};
+    if (!tool)
+        return not_here(path, "this server has no such tool", err);
+    function.name = text_of(tool->name);
+    if (!tool->ready(tool, &why))
+        return not_here(path, why.message, err);
+    if (old && !old->tool)
+        return error_at(err, path, "'%s': there is a function of the name %s, too.", path,
+                        tool->name);
+    if (!tool->accept(tool, settings, path, arena, &function.settings, err))
+        return false;
+    function.description = text_of(tool->description);
+    if (!shape_of_json_schema(json_parse(arena, text_of(tool->parameters), err), path,
+                              arena, &function.parameters, err))
+        return false;
+    if (!old)
+        old = &chat->functions[chat->n_functions++];
+    *old = function;
+    return true;
+}
+
+bool tools_check(const struct chat *chat, const char *path, struct error *err)
+{
+    for (int i = 0; chat->n_candidates > 1 && i < chat->n_functions; i++)
+        if (chat->functions[i].tool)
+            return error_at(err, path,
+                            "'%s': with a built-in tool there is one candidate.", path);
+    return true;
 }
 
 /* ---- declarations ---- */
@@ -165,7 +210,7 @@ static bool read_declarations(const struct reader *r, const struct json_list *li
                         "* GenerateContentRequest.tools: %zu function declarations; at "
                         "most %d are possible.\n",
                         n, WIRE_FUNCTIONS);
-    r->chat->functions = arena_array(r->arena, struct function, n);
+    r->chat->functions = arena_array(r->arena, struct function, n + MOST_TOOLS);
     for (size_t i = 0; i < list->n; i++) {
         const struct wire_function *functions = tools[i].functions.at;
         for (size_t k = 0; k < tools[i].functions.n; k++) {
@@ -176,6 +221,20 @@ static bool read_declarations(const struct reader *r, const struct json_list *li
             if (!read_function(r, &functions[k], path))
                 return false;
         }
+    }
+    return true;
+}
+
+static bool read_built_in(const struct reader *r, const struct toolbox *box,
+                          const struct json_list *list)
+{
+    const struct wire_tool *tools = list->at;
+    for (size_t i = 0; i < list->n; i++) {
+        char path[60];
+        snprintf(path, sizeof path, "tools[%zu].code_execution", i);
+        if (tools[i].code && !tools_add(box, TEXT(CODE_NAME), tools[i].code, path,
+                                        r->arena, r->chat, r->err))
+            return false;
     }
     return true;
 }
@@ -197,7 +256,7 @@ static bool read_allowed(const struct reader *r, const struct json_list *list)
 {
     const struct text *names = list->at;
     for (int i = 0; i < r->chat->n_functions; i++)
-        r->chat->functions[i].barred = true;
+        r->chat->functions[i].barred = !r->chat->functions[i].tool;
     for (size_t i = 0; i < list->n; i++) {
         struct function *function = tools_find(r->chat, names[i]);
         if (!function) {
@@ -213,13 +272,29 @@ static bool read_allowed(const struct reader *r, const struct json_list *list)
     return true;
 }
 
+/* Mode NONE speaks of declared functions; tools may still be called. */
+static bool bar_declared(const struct reader *r)
+{
+    r->chat->calling = CALLING_AUTO;
+    for (int i = 0; i < r->chat->n_functions; i++)
+        r->chat->functions[i].barred = !r->chat->functions[i].tool;
+    return true;
+}
+
 static bool read_calling(const struct reader *r, const struct wire_calling_config *config)
 {
     bool names_some = config->allowed.n > 0;
-    if (r->chat->n_functions == 0 && (config->mode == WIRE_CALLING_ANY || names_some))
+    bool tools = false, declared = false;
+    for (int i = 0; i < r->chat->n_functions; i++) {
+        tools = tools || r->chat->functions[i].tool;
+        declared = declared || !r->chat->functions[i].tool;
+    }
+    if (!declared && (config->mode == WIRE_CALLING_ANY || names_some))
         return error_at(r->err, CALLING,
                         "Function calling config is set without function_declarations.");
     r->chat->calling = callings[config->mode];
+    if (tools && config->mode == WIRE_CALLING_NONE)
+        return bar_declared(r);
     if (!names_some)
         return true;
     if (config->mode != WIRE_CALLING_ANY && config->mode != WIRE_CALLING_VALIDATED)
@@ -229,11 +304,12 @@ static bool read_calling(const struct reader *r, const struct wire_calling_confi
     return read_allowed(r, &config->allowed);
 }
 
-bool tools_read(const struct wire_generate *request, struct arena *arena,
-                struct chat *chat, struct error *err)
+bool tools_read(const struct wire_generate *request, const struct toolbox *box,
+                struct arena *arena, struct chat *chat, struct error *err)
 {
     const struct reader r = {arena, chat, err};
     const struct wire_tool_config *config = request->tool_config;
     return read_declarations(&r, &request->tools) &&
+           read_built_in(&r, box, &request->tools) &&
            (!config || !config->calling || read_calling(&r, config->calling));
 }

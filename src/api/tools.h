@@ -18,7 +18,17 @@ bool tools_is_name(struct text name);
 /* NULL: there is none of that name. */
 struct function *tools_find(const struct chat *chat, struct text name);
 
-bool tools_read(const struct wire_generate *request, struct arena *arena,
-                struct chat *chat, struct error *err);
+bool tools_read(const struct wire_generate *request, const struct toolbox *box,
+                struct arena *arena, struct chat *chat, struct error *err);
+
+/* Adds a tool of the server's own to the chat's functions, which have room for it. `path`
+ * is where the request names it, and `settings` what it says of it; may be NULL. */
+bool tools_add(const struct toolbox *box, struct text name, struct json_object *settings,
+               const char *path, struct arena *arena, struct chat *chat,
+               struct error *err);
+
+/* What a chat with tools of the server's own cannot be asked for; `path` names the
+ * number of candidates. */
+bool tools_check(const struct chat *chat, const char *path, struct error *err);
 
 #endif

@@ -30,7 +30,7 @@ static bool reads(const char *json)
     chat = (struct chat){0};
     err = (struct error){0};
     return json_read(&wire_generate_type, text_of(json), &request, arena, &err) &&
-           tools_read(&request, arena, &chat, &err);
+           tools_read(&request, NULL, arena, &chat, &err);
 }
 
 static void assert_reads(const char *json)

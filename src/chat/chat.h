@@ -12,6 +12,7 @@
 #include "engine/engine.h"
 #include "media/media.h"
 #include "media/voice.h"
+#include "tools/tool.h"
 
 enum role { ROLE_USER, ROLE_MODEL };
 
@@ -44,6 +45,9 @@ struct part {
     struct text name;         /* CALL, RESULT: the function */
     struct part_media *media; /* MEDIA; TEXT that was MEDIA; else NULL */
     struct text json; /* CALL: arguments; RESULT: response; an object, compact JSON */
+    const struct tool *tool; /* CALL, RESULT under way: the server's own; else NULL */
+    bool of_server;          /* the same of the past */
+    const struct tool_result *result; /* RESULT that the tool has just given; else NULL */
 };
 
 /* Whether the model may, must or must not call functions. VALIDATED is AUTO: calls are
@@ -90,8 +94,10 @@ struct turn_of {
 
 struct function {
     struct text name, description;
-    struct text parameters; /* JSON Schema as chat/shape.c made it; absent: takes none */
-    bool barred;            /* shown to the model, but not to be called now */
+    struct text parameters;  /* JSON Schema as chat/shape.c made it; absent: takes none */
+    bool barred;             /* shown to the model, but not to be called now */
+    const struct tool *tool; /* who runs it here; NULL: the client does */
+    const void *settings;    /* the tool's, of this request */
 };
 
 struct chat {

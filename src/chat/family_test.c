@@ -60,8 +60,8 @@ static const struct function functions[] = {
     {TEXT("get"), TEXT("Gets."),
      TEXT("{\"type\":\"object\",\"x-guidance\":{\"a\":1},\"properties\":{\"n\":"
           "{\"type\":\"integer\"}}}"),
-     false},
-    {TEXT("put"), TEXT("Puts."), {0}, false},
+     false, NULL, NULL},
+    {TEXT("put"), TEXT("Puts."), {0}, false, NULL, NULL},
 };
 #define SHOWN(name, description, properties)                                             \
     "{\"type\": \"function\", \"function\": {\"name\": \"" name                          \

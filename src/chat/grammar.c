@@ -164,7 +164,8 @@ static void put_call(struct writer *w, int i)
 }
 
 /* How many calls there can be besides the first. To call what takes no arguments twice
- * makes no sense. */
+ * makes no sense; what the server itself runs can be called again when it has given its
+ * result. */
 static int most_more(const struct chat *chat)
 {
     enum { MORE_CALLS = 31 };
@@ -172,7 +173,7 @@ static int most_more(const struct chat *chat)
     for (int i = 0; i < chat->n_functions; i++) {
         if (chat->functions[i].barred)
             continue;
-        if (chat->functions[i].parameters.len > 0)
+        if (chat->functions[i].parameters.len > 0 && !chat->functions[i].tool)
             return MORE_CALLS;
         n_callable++;
     }

@@ -94,6 +94,16 @@ static struct token_step copy_step(struct arena *arena, const struct token_step 
     return (struct token_step){copy_prob(arena, &step->chosen), top, step->n_top};
 }
 
+const struct token_step *turn_copy_steps(const struct turn_event *event,
+                                         struct arena *arena)
+{
+    struct token_step *steps =
+        arena_array(arena, struct token_step, (size_t)event->n_steps + 1);
+    for (int i = 0; i < event->n_steps; i++)
+        steps[i] = copy_step(arena, &event->steps[i]);
+    return steps;
+}
+
 static void make_room(struct voice *v, int n)
 {
     if (v->n_kept + n <= v->room_kept)

@@ -28,6 +28,8 @@ struct turn_event {
     enum finish finish;     /* TURN_END */
     int64_t queued_us, prefill_us, decode_us; /* TURN_END: in the engine */
     bool bad_call;                            /* TURN_END: a call was malformed */
+    int n_tools;                              /* of rounds.h: tokens of what tools gave */
+    bool too_many_calls; /* TURN_END, of rounds.h: it would not stop calling tools */
     const struct error *error; /* TURN_END with FINISH_ERROR; with SAFETY and BLOCKED its
                                 * `message` is the reason's name, NULL: SAFETY */
     const struct verdict *prompt_verdict; /* rates nothing: was not judged */
@@ -43,6 +45,10 @@ struct turn *turn_start(struct runner *runner, const struct chat *chat,
                         const struct prompt *prompt, struct arena *arena,
                         void (*on)(const struct turn_event *event, void *arg), void *arg,
                         struct error *err);
+
+/* A copy of an event's steps that outlives it. */
+const struct token_step *turn_copy_steps(const struct turn_event *event,
+                                         struct arena *arena);
 
 /* The reader is gone: no more events but the last, soon. */
 void turn_cancel(struct turn *turn);

@@ -319,7 +319,7 @@ static int open_pipe(struct fds *fds)
 
 struct child {
     pid_t pid;
-    int out, err;
+    int out, err, apart; /* reading ends; -1: none */
 };
 
 static bool start(struct sandbox *s, const struct sandbox_spec *spec, struct arena *arena,
@@ -327,11 +327,13 @@ static bool start(struct sandbox *s, const struct sandbox_spec *spec, struct are
 {
     struct fds fds = {.n = 0};
     struct words words = {.arena = arena};
-    child->out = child->err = -1;
+    bool apart = spec->limits.apart > 0;
+    child->out = child->err = child->apart = -1;
     int in =
         spec->input.at ? sealed(spec->input) : open("/dev/null", O_RDONLY | O_CLOEXEC);
     bool good = deal(&fds, in) == 0 && (child->out = open_pipe(&fds)) >= 0 &&
-                (child->err = open_pipe(&fds)) >= 0;
+                (child->err = open_pipe(&fds)) >= 0 &&
+                (!apart || (child->apart = open_pipe(&fds)) >= 0);
     if (good && s->mode == SANDBOX_REQUIRED) {
         add_bwrap(&words, s, spec, &fds);
         add_limits(&words, &spec->limits);
@@ -341,7 +343,7 @@ static bool start(struct sandbox *s, const struct sandbox_spec *spec, struct are
         add_bare(&words, s, spec, &fds);
     }
     words.at[words.n] = NULL;
-    if (good && fds.n != 3 + spec->n_files + (s->mode == SANDBOX_REQUIRED))
+    if (good && fds.n != 3 + apart + spec->n_files + (s->mode == SANDBOX_REQUIRED))
         good = false; /* errno says which descriptor there was none for */
     if (good && words.full) {
         errno = E2BIG;
@@ -467,12 +469,14 @@ static void watch(struct watch_over *w, int *state)
     bool too_much = false, over = false;
     size_t most = w->spec->limits.output;
     while (!over && may_go_on(w, too_much)) {
-        struct pollfd fds[] = {{child->out, POLLIN, 0}, {child->err, POLLIN, 0}};
-        bool open = child->out >= 0 || child->err >= 0;
-        poll(fds, 2, open ? TICK_MS : 5);
+        struct pollfd fds[] = {
+            {child->out, POLLIN, 0}, {child->err, POLLIN, 0}, {child->apart, POLLIN, 0}};
+        bool open = child->out >= 0 || child->err >= 0 || child->apart >= 0;
+        poll(fds, 3, open ? TICK_MS : 5);
         drain(&child->out, &r->out, most, &too_much);
         drain(&child->err, &r->err, most, &too_much);
-        over = !too_much && child->out < 0 && child->err < 0 &&
+        drain(&child->apart, &r->apart, w->spec->limits.apart, &too_much);
+        over = !too_much && child->out < 0 && child->err < 0 && child->apart < 0 &&
                waitpid(child->pid, state, WNOHANG) == child->pid;
     }
     if (over) {
@@ -506,6 +510,8 @@ void sandbox_run(struct sandbox *s, const struct sandbox_spec *spec,
         close(child.out);
     if (child.err >= 0)
         close(child.err);
+    if (child.apart >= 0)
+        close(child.apart);
     result->ms = now_ms() - since;
     arena_close(arena);
 }
@@ -514,6 +520,7 @@ void sandbox_free(struct sandbox_result *result)
 {
     buf_free(&result->out);
     buf_free(&result->err);
+    buf_free(&result->apart);
 }
 
 /* ---- the door ---- */
@@ -523,7 +530,7 @@ static bool works(struct sandbox *s, struct error *err)
     const char *const argv[] = {"/bin/true", NULL};
     const struct sandbox_spec spec = {
         .argv = argv,
-        .limits = {10000, 5, 1 << 30, 1 << 30, 1 << 20, 4096, 16},
+        .limits = {10000, 5, 1 << 30, 1 << 30, 1 << 20, 4096, 16, 0},
     };
     struct sandbox_result result;
     sandbox_run(s, &spec, &result);

@@ -48,7 +48,7 @@ struct sandbox_file {
     const char *to;
 };
 
-/* All of them are needed; none means "any". */
+/* All of them but `apart` are needed; none means "any". */
 struct sandbox_limits {
     int deadline_ms; /* by the clock */
     int cpu_s;       /* of each process */
@@ -57,6 +57,7 @@ struct sandbox_limits {
     int64_t scratch; /* bytes in /tmp */
     size_t output;   /* bytes on standard output, and as many on standard error */
     int n_processes; /* threads count */
+    size_t apart;    /* bytes on descriptor 3; 0: it has none */
 };
 
 struct sandbox_spec {
@@ -75,6 +76,7 @@ struct sandbox_result {
     enum sandbox_outcome outcome;
     int status; /* exit status, 128 + the signal's number */
     struct buf out, err;
+    struct buf apart; /* what it said on descriptor 3 */
     int64_t ms;
     struct error error; /* NO_START: why */
 };

@@ -3,15 +3,13 @@
 import pytest
 
 PART = [
-    # proves: G024 G025 G026 G034 J005
-    {"executableCode": {"language": "PYTHON", "code": "1"}},
-    {"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": "1"}},
+    # proves: G034 J005
     {"toolCall": {"id": "1"}}, {"toolResponse": {"id": "1"}},
 ]
 TOOL = [
-    # proves: G038 G039 G040 G041 G042 G043 G044 G045
-    "codeExecution", "googleSearch", "googleSearchRetrieval", "urlContext", "googleMaps", "fileSearch",
-    "computerUse", "mcpServers", "code_execution", "google_search",
+    # proves: G039 G040 G041 G042 G043 G044 G045
+    "googleSearch", "googleSearchRetrieval", "urlContext", "googleMaps", "fileSearch",
+    "computerUse", "mcpServers", "google_search",
 ]
 CONFIG = [
     # proves: G087

@@ -17,9 +17,9 @@ from sdk.seeds.test_pages import DOGS, PAGES, media
 
 HERE = Path(__file__).parent
 SAMPLES = sorted((HERE / "restored").iterdir())
-LINES = {"text": 197, "chat": 633, "json": 813, "functions": 1076, "config": 1390, "safety": 1499, "system": 1614, "cache": 770}
+LINES = {"text": 197, "chat": 633, "json": 813, "functions": 1076, "config": 1390, "safety": 1499, "system": 1614, "cache": 770, "code": 1011}
 SAYS = {"text": "magic backpack", "chat": DOGS, "json": "Snickerdoodle", "functions": "2508", "config": "agic backpack",
-        "safety": "Soccer Club", "system": "Meow.", "cache": "Please summarize this transcript"}
+        "safety": "Soccer Club", "system": "Meow.", "cache": "Please summarize this transcript", "code": "5117"}
 
 
 def topic(path):
@@ -29,7 +29,7 @@ def topic(path):
 @pytest.mark.timeout(120 * PATIENCE)
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda p: p.name)
 def test_sample(server, tmp_path, path):
-    """proves: X017 X018 X020"""
+    """proves: X017 X018 X019 X020"""
     for name, data in media(path.stem).items():
         (tmp_path / name).write_bytes(data)
     done = subprocess.run([sys.executable, HERE / "legacy_python.py", path], env={**os.environ, "BASE": server.base, "MEDIA": str(tmp_path)},

@@ -1,0 +1,105 @@
+/* tool.h - what the server does itself when a model asks for it: built-in tools.
+ *
+ * To the model a tool is a function like any other: it is declared by name, description
+ * and parameters, shown and called in the model's own form, and its result comes back as
+ * a function's does. What differs is who runs it: chat/rounds.h calls run() on a worker,
+ * tells the model, and goes on until the model is done. Dialects only encode what
+ * happened: a PART_CALL and a PART_RESULT whose `tool` is set, right behind one another.
+ *
+ * How a tool comes in, and what each step asks of it:
+ *
+ *     request   api/ finds it by the name that the dialect uses; ready() says whether
+ * this server can; accept() reads what the request says about it prompt    a struct
+ * function with the tool's name, description, parameters call      run(): args to result,
+ * within a time, on any worker, until cancelled model     reads tool_said(result):
+ * {"result": ...} or {"error": ...} client    Interactions: steps NAME_call {arguments}
+ * and NAME_result {result, is_error}, made of `args` and `wire`. generateContent: what
+ * api/answer.c makes of the tool's name (code_execution: executableCode and
+ *               codeExecutionResult; blobs become inlineData behind them)
+ *
+ * A result that comes back in a client's history is read into the same words by
+ * tool_said(), so that the prompt is the one that the live run made, and its KV rows are
+ * found.
+ *
+ * A tool must not know dialects, chats or HTTP. A room that builds tools includes this
+ * header and gives the server a struct tool; it is registered in serve.c, in a toolbox.
+ */
+#ifndef POLLUX_TOOLS_TOOL_H
+#define POLLUX_TOOLS_TOOL_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/queue.h"
+#include <stdatomic.h>
+#include <stdint.h>
+
+struct json_object;
+
+enum tool_outcome {
+    TOOL_OK,
+    TOOL_FAILED,   /* `words` say why; the model is told, and may try again */
+    TOOL_DEADLINE, /* its time was over; likewise */
+};
+
+/* A picture, say: for the client alone. */
+struct tool_blob {
+    struct text mime_type, bytes;
+};
+
+struct tool_call {
+    struct text args;     /* a JSON object. Held to the parameters by the grammar; what a
+                           * script or a model without grammar writes may be anything */
+    const void *settings; /* what accept() made of the request; may be NULL */
+    int64_t until_ms;     /* by now_ms(): when it must be over */
+    const atomic_bool *cancelled; /* nobody wants it any more: return soon */
+    struct arena *arena;          /* for the result; nobody else uses it meanwhile */
+};
+
+struct tool_result {
+    enum tool_outcome outcome;
+    struct text words; /* what it gave, or what went wrong: UTF-8, not absent */
+    struct text wire;  /* JSON, the result step's `result`; absent: `words` as a string */
+    struct tool_blob *blobs;
+    int n_blobs;
+    const void *own; /* for encoders that know this tool (sources to cite); may be NULL */
+};
+
+struct tool {
+    const char
+        *name; /* as the Interactions API spells it, and the model: "url_context" */
+    const char *description; /* for the model; its first paragraph says what it is for */
+    const char *parameters;  /* JSON Schema of an object */
+    /* Whether this server can run it; false and err, which names the setting. Any thread,
+     * without waiting. */
+    bool (*ready)(const struct tool *tool, struct error *err);
+    /* Reads what a request says about the tool: an object, without its `type`, or NULL.
+     * `where` is its path. *settings lives in the arena. Any thread, without waiting. */
+    bool (*accept)(const struct tool *tool, struct json_object *from, const char *where,
+                   struct arena *arena, const void **settings, struct error *err);
+    /* Fills the result; cannot fail but by an outcome. A worker; may wait. */
+    void (*run)(const struct tool *tool, const struct tool_call *call,
+                struct tool_result *result);
+    void *own;
+    /* What a model's arguments were most likely to be, before anybody sees them; NULL:
+     * nothing is mended. The loop. */
+    struct text (*mend)(struct text args, struct arena *arena);
+};
+
+/* The tools of a server. Not owned, must outlive whoever has it. */
+struct toolbox {
+    const struct tool *const *tools;
+    int n;
+    struct workers *workers; /* who runs them */
+    int call_s;              /* time that a call may take */
+    int answer_s;            /* time that all calls of an answer may take together */
+    int rounds;              /* how often in an answer the model may call */
+};
+
+/* NULL: there is none. `box` may be NULL. */
+const struct tool *toolbox_find(const struct toolbox *box, struct text name);
+
+/* What the model is told: a JSON object. Of longer words the beginning and the end. */
+enum { TOOL_MOST_SAID = 8000 }; /* bytes of words */
+struct text tool_said(struct text words, bool is_error, struct arena *arena);
+
+#endif
