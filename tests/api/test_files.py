@@ -506,7 +506,7 @@ def test_files_that_a_prompt_cannot_have(server):
     archive = upload(server, b"PK\x03\x04", "application/zip")["uri"]
     assert refused(ask_with(server, archive, None), 400, "INVALID_ARGUMENT", "application/zip")
     assert refused(ask_with(server, "files/none"), 404, "NOT_FOUND")
-    assert refused(ask_with(server, "gs://bucket/object"), 400, "INVALID_ARGUMENT", "not supported")
+    assert refused(ask_with(server, "gs://bucket/object"), 400, "INVALID_ARGUMENT", "nor something to fetch")
     bad = upload(server, b"\xff\xfe\xff", "text/plain; charset=utf-8")["uri"]
     assert refused(ask_with(server, bad, None), 400, "INVALID_ARGUMENT", "contents[0].parts[0].file_data")
 
