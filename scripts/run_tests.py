@@ -21,6 +21,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SUITES = ("unit", "api", "cli", "sdk", "schemas", "soak")
+ALONE = ("schemas", "soak")  # their tests are heavy, or measure
 UNIT_SECONDS = 300
 COLOUR = sys.stdout.isatty()
 
@@ -123,19 +124,24 @@ def pytest(suite, tally, options):
         say("  the Python packages of tests/requirements.txt could not be installed", "31")
         tally.add(0, 1)
         return
-    junit = ROOT / options.build / f"{suite}.xml"
-    junit.unlink(missing_ok=True)
-    command = [venv.stdout.strip(), "-m", "pytest", "--tb=short", "-p", "no:cacheprovider", "-q",
-               "-ra", f"--junitxml={junit}", str(folder)]
-    if options.no_model:
-        command += ["-m", "not model"]
-    command += os.environ.get("PYTEST_ARGS", "").split()
-    env = dict(os.environ, POLLUX=str(ROOT / options.build / "pollux"), PYTHONUNBUFFERED="1")
-    rc = subprocess.run(command, cwd=ROOT, env=env).returncode
-    passed, failed, skipped = count(junit)
-    if rc not in (0, 5) and failed == 0:  # 5: nothing was collected
-        failed = 1
-    tally.add(passed, failed, skipped)
+    # Most tests wait more than they work; but two models at once slow each other ten times.
+    parts = [("", ["-m", "not model", "-n", "2", "--dist", "loadfile"])]
+    if suite in ALONE:
+        parts = [("", [])]
+    elif not options.no_model:
+        parts.append(("-model", ["-m", "model"]))
+    for name, choice in parts:
+        junit = ROOT / options.build / f"{suite}{name}.xml"
+        junit.unlink(missing_ok=True)
+        command = [venv.stdout.strip(), "-m", "pytest", "--tb=short", "-p", "no:cacheprovider", "-q",
+                   "-ra", f"--junitxml={junit}", str(folder), *choice]
+        command += os.environ.get("PYTEST_ARGS", "").split()
+        env = dict(os.environ, POLLUX=str(ROOT / options.build / "pollux"), PYTHONUNBUFFERED="1")
+        rc = subprocess.run(command, cwd=ROOT, env=env).returncode
+        passed, failed, skipped = count(junit)
+        if rc not in (0, 5) and failed == 0:  # 5: nothing was collected
+            failed = 1
+        tally.add(passed, failed, skipped)
 
 
 def count(junit):

@@ -637,11 +637,14 @@ def test_cancel_ends_a_stream(server):
 
 
 def test_cancel_while_media_are_read(server):
-    inline = {"type": "image", "data": base64.b64encode(picture("SCHOENSTEIN", "JPEG")).decode(), "mime_type": "image/jpeg"}
-    id = made(server, [inline], background=True)["id"]
+    def unread(words):  # what was read before takes no time
+        data = base64.b64encode(picture(words, "JPEG")).decode()
+        return {"type": "image", "data": data, "mime_type": "image/jpeg"}
+
+    id = made(server, [unread(f"CANCEL {time.time_ns()}")], background=True)["id"]
     answer = server.post(f"/v1beta/interactions/{id}/cancel")
     assert answer.json["status"] == "cancelled" and answer.json["steps"] == []
-    id = made(server, [inline], background=True)["id"]
+    id = made(server, [unread(f"DELETE {time.time_ns()}")], background=True)["id"]
     assert server.call("DELETE", f"/v1beta/interactions/{id}").json == {}
     assert refused(get(server, id), 404, "not_found")
     time.sleep(0.5)

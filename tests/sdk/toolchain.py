@@ -67,7 +67,9 @@ def js(name):
     """Node looks for packages beside the file that asks: the runners are copied there."""
     folder = node_modules()
     for source in (HERE / "js").glob("*.mjs"):
-        shutil.copy(source, folder)
+        new = folder / f"{source.name}.{os.getpid()}"  # another worker may be reading the old one
+        shutil.copy(source, new)
+        new.rename(folder / source.name)
     return [tool("node"), str(folder / f"{name}.mjs")]
 
 
