@@ -153,6 +153,7 @@ bench-step: build $(B)/step ## what a step costs by its rows, with either kernel
 soak: build ## 200 streaming clients for 60 s, none lost; clients that call functions, on the default model
 	@scripts/setup.sh test
 	@$(PYTHON) scripts/run_tests.py --build $(B) soak
+	@POLLUX=$(B)/pollux POLLUX_SOAK=1 $$(scripts/venv.sh) -m pytest -q -p no:cacheprovider tests/api/model/test_adapters.py
 
 coverage: ## what the checklist asks and no test names; lines that no unit test runs
 	@$(PYTHON) scripts/coverage.py

@@ -2,6 +2,7 @@
 
 Training is the stand-in's: what is proved here is serving."""
 
+import os
 import json
 import random
 import struct
@@ -31,7 +32,8 @@ def tune(server, id, seed):
     assert done.json.get("response", {}).get("state") == "ACTIVE", done
 
 
-@pytest.fixture(scope="module", params=["auto", "libllama"])
+# Both kinds of products in `make soak`; a model server's minutes are dear in `make test`.
+@pytest.fixture(scope="module", params=["auto", "libllama"] if os.environ.get("POLLUX_SOAK") else ["auto"])
 def server(request):
     with Server("--model", MODEL, "--parallel", 8, "--ctx", 1024, "--kernels", request.param, env=TRAINER, start_s=120) as s:
         tune(s, "one", "first")
