@@ -23,7 +23,6 @@
 
 #define JSON_TYPE API_JSON
 #define SERVICE "generativelanguage.googleapis.com"
-enum { LONGEST_S = 24 * 60 * 60 }; /* of X-Server-Timeout */
 
 #define RPC "type.googleapis.com/google.rpc."
 
@@ -131,21 +130,6 @@ void api_reply(struct call *call, const struct json_type *type, const void *mess
         buf_char(&body, '\n');
     http_reply(call->rq, 200, JSON_TYPE, buf_view(&body));
     buf_free(&body);
-}
-
-int api_timeout_s(const struct call *call)
-{
-    struct text seconds = http_header(call->rq, "X-Server-Timeout");
-    long n = seconds.len ? strtol(seconds.at, NULL, 10) : 0;
-    return n > 0 && n <= LONGEST_S ? (int)n : 0;
-}
-
-bool api_flag(const struct call *call, const char *name, bool otherwise)
-{
-    struct text value = http_query(call->rq, name);
-    if (!value.at)
-        return otherwise;
-    return value.len == 0 || text_is(value, "1") || text_is_nocase(value, "true");
 }
 
 static void health(struct call *call)

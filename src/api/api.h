@@ -145,6 +145,14 @@ void api_error_text(const struct error *err, bool pretty, struct buf *out);
 
 /* The seconds that X-Server-Timeout gives the call; 0: it says nothing of use. */
 int api_timeout_s(const struct call *call);
+
+/* A whole number of at most nine digits in the query; absent or empty: `otherwise`. */
+bool api_number(const struct call *call, const char *name, int otherwise, int *number);
+
+/* pageSize. Absent, empty and 0 mean `otherwise`, more than `most` means that. */
+bool api_page_size(const struct call *call, int otherwise, int most, int *size,
+                   struct error *err);
+
 /* Whether the caller's key lets it in. */
 bool api_let_in(const struct call *call, struct error *err);
 

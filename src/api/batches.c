@@ -426,29 +426,11 @@ static bool run_list(struct batch_job *job)
     return true;
 }
 
-/* Absent, empty and 0 mean the default. */
-static bool read_page_size(const struct call *call, int *size, struct error *err)
-{
-    struct text value = http_query(call->rq, "pageSize");
-    *size = 0;
-    bool good = value.len <= 9;
-    for (size_t i = 0; good && i < value.len; i++) {
-        good = value.at[i] >= '0' && value.at[i] <= '9';
-        *size = *size * 10 + (value.at[i] - '0');
-    }
-    if (!good)
-        return error_at(err, "page_size",
-                        "pageSize must be a whole number from 0 to %d; 0 means %d.",
-                        PAGE_MOST, PAGE);
-    *size = *size == 0 ? PAGE : *size > PAGE_MOST ? PAGE_MOST : *size;
-    return true;
-}
-
 void batches_route_list(struct call *call)
 {
     struct error err;
     int size;
-    bool good = read_page_size(call, &size, &err);
+    bool good = api_page_size(call, PAGE, PAGE_MOST, &size, &err);
     if (good && http_query(call->rq, "filter").len > 0)
         good = error_at(&err, "filter", "'filter' is not supported by Pollux yet.");
     if (!good) {

@@ -215,29 +215,11 @@ static void reply_list(struct file_job *job)
     api_reply(job->call, &wire_files_type, &list);
 }
 
-/* Absent, empty and 0 mean the default. */
-static bool read_page_size(const struct call *call, int *size, struct error *err)
-{
-    struct text value = http_query(call->rq, "pageSize");
-    *size = 0;
-    bool good = value.len <= 9;
-    for (size_t i = 0; good && i < value.len; i++) {
-        good = value.at[i] >= '0' && value.at[i] <= '9';
-        *size = *size * 10 + (value.at[i] - '0');
-    }
-    if (!good)
-        return error_at(err, "page_size",
-                        "pageSize must be a whole number from 0 to %d; 0 means %d.",
-                        PAGE_MOST, PAGE);
-    *size = *size == 0 ? PAGE : *size > PAGE_MOST ? PAGE_MOST : *size;
-    return true;
-}
-
 void files_route_list(struct call *call)
 {
     struct error err;
     int size;
-    if (!read_page_size(call, &size, &err)) {
+    if (!api_page_size(call, PAGE, PAGE_MOST, &size, &err)) {
         api_error(call, &err);
         return;
     }

@@ -244,37 +244,12 @@ static struct text listed(const struct api *api, int i)
                           : documented_embedders[i - 1]);
 }
 
-/* Absent or empty: `otherwise`. */
-static bool read_number(const struct call *call, const char *name, int otherwise,
-                        int *number)
-{
-    struct text value = http_query(call->rq, name);
-    *number = otherwise;
-    if (value.len == 0)
-        return true;
-    if (value.len > 9)
-        return false;
-    *number = 0;
-    for (size_t i = 0; i < value.len; i++) {
-        if (value.at[i] < '0' || value.at[i] > '9')
-            return false;
-        *number = *number * 10 + (value.at[i] - '0');
-    }
-    return true;
-}
-
 /* A page's token is the place of its first model. */
 static bool read_page(const struct call *call, int *from, int *size, struct error *err)
 {
-    if (!read_number(call, "pageSize", PAGE, size))
-        return error_at(err, "page_size",
-                        "pageSize must be a whole number from 0 to %d; 0 means %d.",
-                        PAGE_MOST, PAGE);
-    if (*size == 0)
-        *size = PAGE;
-    if (*size > PAGE_MOST)
-        *size = PAGE_MOST;
-    if (!read_number(call, "pageToken", 0, from) || *from > n_listed(call->api))
+    if (!api_page_size(call, PAGE, PAGE_MOST, size, err))
+        return false;
+    if (!api_number(call, "pageToken", 0, from) || *from > n_listed(call->api))
         return error_at(err, "page_token",
                         "pageToken is not one that an earlier answer gave.");
     return true;

@@ -94,27 +94,9 @@ void tuned_job_reply_nothing(struct tuned_job *job)
         http_reply(job->call->rq, 200, API_JSON, TEXT("{}\n"));
 }
 
-/* Absent, empty and 0 mean the default. */
-static bool read_page_size(const struct call *call, int *size, struct error *err)
-{
-    struct text value = http_query(call->rq, "pageSize");
-    *size = 0;
-    bool good = value.len <= 9;
-    for (size_t i = 0; good && i < value.len; i++) {
-        good = value.at[i] >= '0' && value.at[i] <= '9';
-        *size = *size * 10 + (value.at[i] - '0');
-    }
-    if (!good)
-        return error_at(err, "page_size",
-                        "pageSize must be a whole number from 0 to %d; 0 means %d.",
-                        PAGE_MOST, PAGE);
-    *size = *size == 0 ? PAGE : *size > PAGE_MOST ? PAGE_MOST : *size;
-    return true;
-}
-
 bool tuned_job_page(struct tuned_job *job)
 {
-    if (!read_page_size(job->call, &job->page_size, &job->err)) {
+    if (!api_page_size(job->call, PAGE, PAGE_MOST, &job->page_size, &job->err)) {
         api_error(job->call, &job->err);
         return false;
     }

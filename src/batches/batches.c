@@ -1,5 +1,6 @@
 /* batches.c - rows of batches: made, read, listed, handed out. */
 #include "batches/inside.h"
+#include "store/page.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,28 +103,6 @@ bool batches_change(struct batches *batches, struct text id, enum batch_kind kin
 
 /* ---- the list ---- */
 
-/* A page's token is where its first batch comes after: time and id of the one before. */
-static bool read_token(struct text token, int64_t *created, struct text *id,
-                       struct error *err)
-{
-    struct text digits = text_cut(token, '-', id);
-    *created = INT64_MAX;
-    if (!token.len) {
-        *id = TEXT("");
-        return true;
-    }
-    bool good = id->at && files_id_is_good(*id) && digits.len > 0 && digits.len <= 19;
-    uint64_t number = 0;
-    for (size_t i = 0; good && i < digits.len; i++) {
-        good = digits.at[i] >= '0' && digits.at[i] <= '9';
-        number = number * 10 + (uint64_t)(digits.at[i] - '0');
-    }
-    good = good && number <= INT64_MAX;
-    *created = good ? (int64_t)number : 0;
-    return good || error_at(err, "page_token",
-                            "pageToken is not one that an earlier answer gave.");
-}
-
 static bool read_page(struct batches *batches, int64_t created, struct text id, int most,
                       struct arena *arena, struct batch *list, int *n, struct error *err)
 {
@@ -143,7 +122,7 @@ static bool read_page(struct batches *batches, int64_t created, struct text id, 
 
 struct text batches_token(const struct batch *last, struct arena *arena)
 {
-    return arena_printf(arena, "%lld-%.*s", (long long)last->created, TEXT_ARG(last->id));
+    return page_token(last->created, last->id, arena);
 }
 
 bool batches_list(struct batches *batches, int page_size, struct text token,
@@ -155,7 +134,7 @@ bool batches_list(struct batches *batches, int page_size, struct text token,
     int most = page_size + 1; /* the one more says that there is another page */
     *list = arena_array(arena, struct batch, (size_t)most);
     *next = (struct text){0};
-    if (!read_token(token, &created, &id, err) || !store_begin(batches->store, err))
+    if (!page_read(token, INT64_MAX, &created, &id, err) || !store_begin(batches->store, err))
         return false;
     bool good = read_page(batches, created, id, most, arena, *list, n, err);
     if (!store_end(batches->store, good, err))

@@ -2,6 +2,7 @@
 #include "caches/caches.h"
 #include "base/log.h"
 #include "caches/inside.h"
+#include "store/page.h"
 #include <stdlib.h>
 #include <sys/random.h>
 #include <time.h>
@@ -190,28 +191,6 @@ bool caches_set_expiry(struct caches *caches, struct text id, int64_t expires,
 
 /* ---- the list ---- */
 
-/* A page's token is where its first one comes after: time and id of the one before. */
-static bool read_token(struct text token, int64_t *created, struct text *id,
-                       struct error *err)
-{
-    struct text digits = text_cut(token, '-', id);
-    *created = INT64_MAX;
-    if (!token.len) {
-        *id = TEXT("");
-        return true;
-    }
-    uint64_t number = 0;
-    bool good = id->at && digits.len > 0 && digits.len <= 19 && id->len <= ID_MOST;
-    for (size_t i = 0; good && i < digits.len; i++) {
-        good = digits.at[i] >= '0' && digits.at[i] <= '9';
-        number = number * 10 + (uint64_t)(digits.at[i] - '0');
-    }
-    good = good && number <= INT64_MAX;
-    *created = good ? (int64_t)number : 0;
-    return good || error_at(err, "page_token",
-                            "pageToken is not one that an earlier answer gave.");
-}
-
 static bool read_page(struct caches *caches, int64_t created, struct text id, int most,
                       struct arena *arena, struct cache_entry *list, int *n,
                       struct error *err)
@@ -241,15 +220,14 @@ bool caches_list(struct caches *caches, int page_size, struct text token,
     int most = page_size + 1; /* the one more says that there is another page */
     *list = arena_array(arena, struct cache_entry, (size_t)most);
     *next = (struct text){0};
-    if (!read_token(token, &created, &id, err) || !store_begin(caches->store, err))
+    if (!page_read(token, INT64_MAX, &created, &id, err) || !store_begin(caches->store, err))
         return false;
     bool good = read_page(caches, created, id, most, arena, *list, n, err);
     if (!store_end(caches->store, good, err))
         return false;
     if (*n == most) {
         const struct cache_entry *last = &(*list)[--*n - 1];
-        *next = arena_printf(arena, "%lld-%.*s", (long long)last->created,
-                             TEXT_ARG(last->id));
+        *next = page_token(last->created, last->id, arena);
     }
     return true;
 }

@@ -2,6 +2,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "files/inside.h"
+#include "store/page.h"
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -179,28 +180,6 @@ bool files_check_free(struct files *files, struct text id, struct error *err)
 
 /* ---- the list ---- */
 
-/* A page's token is where its first file comes after: time and id of the one before. */
-static bool read_token(struct text token, int64_t *created, struct text *id,
-                       struct error *err)
-{
-    struct text digits = text_cut(token, '-', id);
-    *created = INT64_MAX;
-    if (!token.len) {
-        *id = TEXT("");
-        return true;
-    }
-    bool good = id->at && files_id_is_good(*id) && digits.len > 0 && digits.len <= 19;
-    uint64_t number = 0;
-    for (size_t i = 0; good && i < digits.len; i++) {
-        good = digits.at[i] >= '0' && digits.at[i] <= '9';
-        number = number * 10 + (uint64_t)(digits.at[i] - '0');
-    }
-    good = good && number <= INT64_MAX;
-    *created = good ? (int64_t)number : 0;
-    return good || error_at(err, "page_token",
-                            "pageToken is not one that an earlier answer gave.");
-}
-
 static bool read_page(struct files *files, int64_t created, struct text id, int most,
                       struct arena *arena, struct file *list, int *n, struct error *err)
 {
@@ -228,15 +207,14 @@ bool files_list(struct files *files, int page_size, struct text token,
     int most = page_size + 1; /* the one more says that there is another page */
     *list = arena_array(arena, struct file, (size_t)most);
     *next = (struct text){0};
-    if (!read_token(token, &created, &id, err) || !store_begin(files->store, err))
+    if (!page_read(token, INT64_MAX, &created, &id, err) || !store_begin(files->store, err))
         return false;
     bool good = read_page(files, created, id, most, arena, *list, n, err);
     if (!store_end(files->store, good, err))
         return false;
     if (*n == most) {
         const struct file *last = &(*list)[--*n - 1];
-        *next = arena_printf(arena, "%lld-%.*s", (long long)last->created,
-                             TEXT_ARG(last->id));
+        *next = page_token(last->created, last->id, arena);
     }
     return true;
 }

@@ -2,6 +2,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "index/inside.h"
+#include "store/page.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -65,33 +66,6 @@ static bool no_document(struct text store, struct text id, struct error *err)
 }
 
 /* ---- pages ---- */
-
-/* A page's token is where its first row comes after: time and id of the one before. */
-static bool read_token(struct text token, int64_t *created, struct text *id,
-                       struct error *err)
-{
-    struct text digits = text_cut(token, '-', id);
-    *created = -1;
-    if (!token.len) {
-        *id = TEXT("");
-        return true;
-    }
-    bool good = id->at && files_id_is_good(*id) && digits.len > 0 && digits.len <= 19;
-    uint64_t number = 0;
-    for (size_t i = 0; good && i < digits.len; i++) {
-        good = digits.at[i] >= '0' && digits.at[i] <= '9';
-        number = number * 10 + (uint64_t)(digits.at[i] - '0');
-    }
-    good = good && number <= INT64_MAX;
-    *created = good ? (int64_t)number : 0;
-    return good || error_at(err, "page_token",
-                            "pageToken is not one that an earlier answer gave.");
-}
-
-static struct text make_token(int64_t created, struct text id, struct arena *arena)
-{
-    return arena_printf(arena, "%lld-%.*s", (long long)created, TEXT_ARG(id));
-}
 
 /* ---- stores ---- */
 
@@ -188,14 +162,14 @@ bool index_list(struct index *index, int page_size, struct text token,
     int most = page_size + 1; /* the one more says that there is another page */
     *list = arena_array(arena, struct index_store, (size_t)most);
     *next = (struct text){0};
-    if (!read_token(token, &created, &id, err) || !store_begin(index->store, err))
+    if (!page_read(token, -1, &created, &id, err) || !store_begin(index->store, err))
         return false;
     bool good = list_stores(index, created, id, most, arena, *list, n, err);
     if (!store_end(index->store, good, err))
         return false;
     if (*n == most) {
         const struct index_store *last = &(*list)[--*n - 1];
-        *next = make_token(last->created, last->id, arena);
+        *next = page_token(last->created, last->id, arena);
     }
     return true;
 }
@@ -281,7 +255,7 @@ bool index_document_list(struct index *index, struct text store, int page_size,
     int most = page_size + 1;
     *list = arena_array(arena, struct index_document, (size_t)most);
     *next = (struct text){0};
-    if (!read_token(token, &created, &id, err) || !store_begin(index->store, err))
+    if (!page_read(token, -1, &created, &id, err) || !store_begin(index->store, err))
         return false;
     bool good = get_store(index, store, arena, &of, err) &&
                 list_documents(index, store, created, id, most, arena, *list, n, err);
@@ -289,7 +263,7 @@ bool index_document_list(struct index *index, struct text store, int page_size,
         return false;
     if (*n == most) {
         const struct index_document *last = &(*list)[--*n - 1];
-        *next = make_token(last->created, last->id, arena);
+        *next = page_token(last->created, last->id, arena);
     }
     return true;
 }
