@@ -65,7 +65,7 @@ struct settings {
     int fetch;
     const char *webhook_secret;
     int safety, kernels, media_sandbox, log_format, log_level;
-    bool strict_names, open_files, webhook_private, code_execution;
+    bool strict_names, open_files, code_execution;
 };
 
 /* clang-format off */
@@ -166,8 +166,6 @@ static const struct option table[] = {
      "stored interactions are kept for so long; 0: until they are deleted", NULL},
     {"webhook-secret", 0, OPTION_STRING, AT(webhook_secret), NULL, 0, 0, "SECRET",
      "signs what is sent to a webhook_config's uris; without it there are no webhooks", NULL},
-    {"webhook-private", 0, OPTION_SWITCH, AT(webhook_private), "false", 0, 0, NULL,
-     "webhooks may be at private addresses, this machine's own included", NULL},
     {"idle-timeout", 0, OPTION_INT, AT(idle_timeout), "60", 1, 86400, "SECONDS",
      "a connection that sends nothing for so long is closed", NULL},
     {"log-format", 0, OPTION_CHOICE, AT(log_format), "text", 0, 0, "FORMAT",
@@ -553,6 +551,10 @@ static int open_fetcher(struct server *s)
         .allow = settings->fetch_allow.at,
         .n_allow = settings->fetch_allow.n,
     };
+    if (config.off && settings->webhook_secret)
+        return command_fail(&command, SERVE_USAGE,
+                            "--webhook-secret is of no use with --fetch off: webhooks go "
+                            "the way of what is fetched");
     s->fetcher = fetch_open(&config, &err);
     if (!s->fetcher)
         return command_fail(&command, SERVE_USAGE, "--fetch-allow: %s", err.message);
@@ -727,7 +729,6 @@ static void open_api(struct server *s)
         .webhook_secret = settings->webhook_secret && *settings->webhook_secret
                               ? settings->webhook_secret
                               : NULL,
-        .webhook_private = settings->webhook_private,
         .webhook_worker = s->webhooks,
         .batches = s->batches,
         .index = s->index,

@@ -63,7 +63,6 @@ struct api_options {
     struct interactions *interactions; /* NULL: none are kept; not owned */
     const char *webhook_secret;        /* NULL: no webhooks */
     struct workers *webhook_worker; /* with it: who waits for other servers; not owned */
-    bool webhook_private;           /* they may be at private addresses */
     const struct toolbox *tools;    /* NULL: none; not owned */
     struct batches *batches;        /* with `files` and `disk`; NULL: none are served */
     struct caches *caches; /* NULL: nothing is cached by name; not owned; with `disk` */

@@ -5,13 +5,19 @@
  * others waiting for TIMEOUT_S at most, and is asked later each time. */
 #include "api/webhook.h"
 #include "base/log.h"
-#include "http/post.h"
+#include "fetch/fetch.h"
 #include "json/tree.h"
 #include <openssl/hmac.h>
 #include <stdlib.h>
 #include <time.h>
 
-enum { AT_ONCE = 16, TIMEOUT_S = 10, MOST_URIS = 5, TROUBLE_MS = 10000 };
+enum {
+    AT_ONCE = 16,
+    TIMEOUT_S = 10,
+    MOST_URIS = 5,
+    TROUBLE_MS = 10000,
+    REPLY_MOST = 1 << 20, /* bytes of a receiver's answer, which nobody reads */
+};
 
 /* Seconds until the next try, after so many. */
 static const int waits[] = {1, 5, 30, 120, 600, 3600, 4 * 3600, 12 * 3600};
@@ -158,18 +164,19 @@ static bool bring(const struct webhooks *webhooks, const struct hook *hook,
         arena_printf(arena, "webhook-signature: %.*s", TEXT_ARG(sign)).at,
         NULL,
     };
-    const struct http_post post = {
-        .url = arena_text(arena, hook->uri).at,
+    const struct fetch_request request = {
+        .url = hook->uri,
         .headers = headers,
-        .body = hook->body,
-        .timeout_s = TIMEOUT_S,
-        .anywhere = options->webhook_private,
+        .post = hook->body,
+        .timeout_ms = TIMEOUT_S * 1000,
+        .most = REPLY_MOST,
     };
     struct error err = {0};
-    int status = 0;
-    bool good = http_post(&post, &status, &err) && status >= 200 && status < 300;
+    struct fetched fetched;
+    bool good = fetch_run(options->fetcher, &request, arena, &fetched, &err) &&
+                fetched.status >= 200 && fetched.status < 300;
     log_line(good ? LOG_INFO : LOG_WARN, "webhook", "id=%.*s try=%d status=%d why=\"%s\"",
-             TEXT_ARG(hook->id), hook->tries + 1, status, good ? "" : err.message);
+             TEXT_ARG(hook->id), hook->tries + 1, fetched.status, good ? "" : err.message);
     return good;
 }
 

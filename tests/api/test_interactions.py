@@ -7,13 +7,14 @@ import http.server
 import json
 import re
 import sqlite3
+import subprocess
 import threading
 import time
 
 import pytest
 
 from media_files import picture
-from pollux import PATIENCE, SCRIPT, SMALL_MODEL, Server, request_bytes
+from pollux import BINARY, PATIENCE, SCRIPT, SMALL_MODEL, Server, request_bytes
 
 MODEL = "gemini-3-flash-preview"
 TIDE = {"type": "function", "name": "get_tide", "description": "Tide height", "parameters": {
@@ -853,7 +854,7 @@ class Receiver:
         return self.got
 
 
-SECRET = ("--webhook-secret", "s3cret", "--webhook-private")
+SECRET = ("--webhook-secret", "s3cret", "--fetch-allow", "127.0.0.1")
 
 
 def signed(headers, body, secret=b"s3cret"):
@@ -905,11 +906,17 @@ def test_a_webhook_does_not_reach_private_addresses(scripted):
     with Receiver() as receiver:
         made(server, "Say hello", webhook_config={"uris": [receiver.url, receiver.url.replace("127.0.0.1", "localhost")]})
         until = time.monotonic() + 10
-        while server.log.count("not a public one") < 2 and time.monotonic() < until:
+        while server.log.count("not on the public network") < 2 and time.monotonic() < until:
             time.sleep(0.05)
-        assert server.log.count("not a public one") >= 2 and not receiver.got
+        assert server.log.count("not on the public network") >= 2 and not receiver.got
     assert refused(ask(server, "x", webhook_config={"uris": ["file:///etc/passwd"]}), 400, "invalid_request", "http")
     assert refused(ask(server, "x", store=False, webhook_config={"uris": ["http://a"]}), 400, "invalid_request", "store")
+
+
+def test_webhooks_want_the_fetcher(tmp_path):
+    done = subprocess.run([BINARY, "serve", "--script", SCRIPT, "--port", "0", "--data-dir", tmp_path,
+                           "--webhook-secret", "x", "--fetch", "off"], capture_output=True, text=True, timeout=20 * PATIENCE)
+    assert done.returncode == 2 and "--fetch off" in done.stderr
 
 
 # ---- on a model ----
