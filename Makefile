@@ -150,10 +150,9 @@ bench-step: build $(B)/step ## what a step costs by its rows, with either kernel
 	@for kernels in libllama panels; do \
 	    GOMP_SPINCOUNT=10000 $(B)/step $(CACHE)/models/$(MODEL)-q4_k_m.gguf $$kernels; done
 
-soak: build ## 200 streaming clients for 60 s, none lost; clients that call functions, on the default model
+soak: build models ## what takes minutes: 200 streaming clients for 60 s, none lost; clients that call functions; sweeps
 	@scripts/setup.sh test
 	@$(PYTHON) scripts/run_tests.py --build $(B) soak
-	@POLLUX=$(B)/pollux POLLUX_SOAK=1 $$(scripts/venv.sh) -m pytest -q -p no:cacheprovider tests/api/model/test_adapters.py
 
 coverage: ## what the checklist asks and no test names; lines that no unit test runs
 	@$(PYTHON) scripts/coverage.py

@@ -18,6 +18,10 @@ SANITIZED = bool(re.search(r"/(asan|tsan)/", str(BINARY)))
 PATIENCE = 10 if SANITIZED else 1  # how much slower things may be
 SCRIPT = ROOT / "tests" / "api" / "script.json"
 SMALL_MODEL = "qwen2.5-coder-0.5b-instruct"
+SMALLEST_MODEL = "smollm2-135m-instruct"  # where words do not matter: four times as fast
+# Beside other tests a model has one core: threads that wait for each other at every layer would wait
+# for whoever else has their core.
+THREADS = os.environ.get("TEST_THREADS", "")
 
 SANITIZER_MARKS = re.compile(
     r"(ERROR: (Address|Leak)Sanitizer|WARNING: ThreadSanitizer|runtime error:|Assertion .* failed)"
@@ -174,6 +178,13 @@ def free_port():
         return s.getsockname()[1]
 
 
+def environment(**more):
+    """This process's own without the tester's settings of Pollux."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("POLLUX_")}
+    threads = {"POLLUX_THREADS": THREADS} if THREADS else {}
+    return {**clean, **threads, **more}
+
+
 class Server:
     """`pollux serve` with the arguments given. Must leave without a complaint."""
 
@@ -184,10 +195,9 @@ class Server:
         self.log_path = Path(self.dir.name) / "log"
         self.command = [str(BINARY), "serve", "--host", "127.0.0.1", "--port", str(self.port),
                         "--data-dir", str(Path(self.dir.name) / "data"), *map(str, args)]
-        clean = {k: v for k, v in os.environ.items() if not k.startswith("POLLUX_")}
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log, env={**clean, **(env or {})})
+                                            stderr=log, env=environment(**(env or {})))
         deadline = time.monotonic() + start_s * PATIENCE
         while True:
             if self.process.poll() is not None:

@@ -2,7 +2,6 @@
 
 Training is the stand-in's: what is proved here is serving."""
 
-import os
 import json
 import random
 import struct
@@ -32,8 +31,7 @@ def tune(server, id, seed):
     assert done.json.get("response", {}).get("state") == "ACTIVE", done
 
 
-# Both kinds of products in `make soak`; a model server's minutes are dear in `make test`.
-@pytest.fixture(scope="module", params=["auto", "libllama"] if os.environ.get("POLLUX_SOAK") else ["auto"])
+@pytest.fixture(scope="module", params=["auto", pytest.param("libllama", marks=pytest.mark.soak)])
 def server(request):
     with Server("--model", MODEL, "--parallel", 8, "--ctx", 1024, "--kernels", request.param, env=TRAINER, start_s=120) as s:
         tune(s, "one", "first")
