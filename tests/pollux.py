@@ -172,6 +172,14 @@ def request_bytes(method, path, body=b"", headers=None, host="127.0.0.1"):
     return f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body
 
 
+def until(true, what="it does not happen", seconds=20):
+    """Returns as soon as true() is; fails when that takes too long."""
+    deadline = time.monotonic() + seconds * PATIENCE
+    while not true():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
@@ -224,6 +232,17 @@ class Server:
     @property
     def n_fds(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    @property
+    def n_children(self):
+        """Processes that it has started and that still are."""
+        n = 0
+        for task in Path(f"/proc/{self.process.pid}/task").iterdir():
+            try:
+                n += len((task / "children").read_text().split())
+            except OSError:  # the thread has ended
+                pass
+        return n
 
     def stop(self):
         """Ends it as an owner would, and fails when it crashed, hung or a sanitizer spoke."""

@@ -516,13 +516,3 @@ def test_an_end_survives_kill_9(on_script):
     server = on_script()
     assert state(wait(server, operation)) == "CANCELLED"
     refused(server.get(f"/v1beta/{deleted['name']}"), 404, "NOT_FOUND")
-
-
-# ---- a real model ----
-
-
-def test_a_real_model(real):
-    requests = [{"request": ask(f"What is {i} + {i}? Answer with the number only.",
-                                generationConfig={"temperature": 0, "maxOutputTokens": 8})} for i in (1, 2, 3)]
-    lines = inlined(wait(real, create(real, requests), seconds=120))
-    assert [re.search(r"\d+", said(line))[0] for line in lines] == ["2", "4", "6"]

@@ -14,7 +14,7 @@ import time
 import pytest
 
 from media_files import picture
-from pollux import BINARY, PATIENCE, SCRIPT, SMALL_MODEL, Server, request_bytes
+from pollux import BINARY, PATIENCE, SCRIPT, Server, request_bytes
 
 MODEL = "gemini-3-flash-preview"
 TIDE = {"type": "function", "name": "get_tide", "description": "Tide height", "parameters": {
@@ -917,53 +917,3 @@ def test_webhooks_want_the_fetcher(tmp_path):
     done = subprocess.run([BINARY, "serve", "--script", SCRIPT, "--port", "0", "--data-dir", tmp_path,
                            "--webhook-secret", "x", "--fetch", "off"], capture_output=True, text=True, timeout=20 * PATIENCE)
     assert done.returncode == 2 and "--fetch off" in done.stderr
-
-
-# ---- on a model ----
-
-
-def test_the_tenth_turn_prefills_its_own_tokens_only(real):
-    """proves: I094"""
-    previous, usage = None, None
-    for i in range(10):
-        fields = {"previous_interaction_id": previous} if previous else {}
-        got = made(real, f"Say the number {i}.", generation_config={"max_output_tokens": 8, "temperature": 0}, **fields)
-        previous, before, usage = got["id"], usage, got["usage"]
-    fresh = usage["total_input_tokens"] - usage["total_cached_tokens"]
-    assert before["total_input_tokens"] <= usage["total_cached_tokens"], (before, usage)
-    assert 0 < fresh <= 30, usage
-    assert usage["cached_tokens_by_modality"] == [{"modality": "text", "tokens": usage["total_cached_tokens"]}]
-
-
-def test_stateful_and_stateless_say_the_same(real):
-    """proves: I077"""
-    config = {"max_output_tokens": 20, "seed": 3}
-    first = made(real, "Name a river in Norway.", generation_config=config)
-    chained = made(real, "And one in Sweden?", generation_config=config, previous_interaction_id=first["id"])
-    alone = made(real, [text_step("Name a river in Norway."), *first["steps"], text_step("And one in Sweden?")],
-                 generation_config=config, store=False)
-    assert alone["steps"] == chained["steps"]
-
-
-def test_cancel_is_quick_and_keeps_what_was_made(real):
-    """proves: I011 I088"""
-    id = made(real, "Count from 1 to 1000.", background=True, generation_config={"temperature": 0})["id"]
-    until = time.monotonic() + 30
-    while not get(real, id).json["steps"] and time.monotonic() < until:
-        time.sleep(0.05)
-    began = time.monotonic()
-    answer = real.post(f"/v1beta/interactions/{id}/cancel")
-    took = time.monotonic() - began
-    assert answer.json["status"] == "cancelled" and said(answer.json) and answer.json["usage"]["total_output_tokens"] > 0
-    assert took < 0.2 * PATIENCE, took
-    assert get(real, id).json == answer.json
-
-
-def test_a_model_calls_a_function(real):
-    """proves: I091"""
-    asked = made(real, "What is the tide in Bergen?", tools=[TIDE], generation_config={"tool_choice": "any", "temperature": 0})
-    call = asked["steps"][-1]
-    assert asked["status"] == "requires_action" and call["name"] == "get_tide" and "harbour" in call["arguments"]
-    told = made(real, [{"type": "function_result", "call_id": call["id"], "name": "get_tide", "result": {"cm": 134}}],
-                previous_interaction_id=asked["id"], generation_config={"max_output_tokens": 60, "temperature": 0})
-    assert "134" in said(told), told

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pollux import PATIENCE, ROOT, SCRIPT, Server
+from pollux import PATIENCE, ROOT, SCRIPT, Server, until
 
 TRAINER = {"POLLUX_TRAINER": str(ROOT / "tests" / "trainer.py")}
 PATH = "/v1beta/tunedModels"
@@ -69,13 +69,6 @@ def refused(answer, status, name, *words):
     for word in words:
         assert word in answer.text, answer
     return True
-
-
-def until(true, what, seconds=20):
-    deadline = time.monotonic() + seconds * PATIENCE
-    while not true():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
 
 
 def folders(tmp_path):
