@@ -57,6 +57,22 @@ def scripted(tmp_path):
         s.stop()
 
 
+@pytest.fixture
+def on_folder(tmp_path):
+    """Starts servers on one data folder, one after the other: each ended by stop() or crash()."""
+    started = []
+
+    def start(*args, source=("--script", SCRIPT), env=None):
+        started.append(Server(*source, "--data-dir", tmp_path / "data", *args, env=env,
+                              start_s=20 if source[0] == "--script" else 120))
+        return started[-1]
+
+    yield start
+    for s in started:
+        if s.process.poll() is None:
+            s.stop()
+
+
 @pytest.fixture(scope="session")
 def real():
     """One Pollux with a small real model: where its words are asked for."""

@@ -244,6 +244,12 @@ class Server:
                 pass
         return n
 
+    def crash(self):
+        """Ends it as a power cut would."""
+        self.process.kill()
+        self.process.wait()
+        self.dir.cleanup()
+
     def stop(self):
         """Ends it as an owner would, and fails when it crashed, hung or a sanitizer spoke."""
         if self.process.poll() is None:

@@ -14,7 +14,7 @@ import time
 import pytest
 
 from media_files import picture
-from pollux import BINARY, PATIENCE, SCRIPT, Server, request_bytes
+from pollux import BINARY, PATIENCE, SCRIPT, request_bytes
 
 MODEL = "gemini-3-flash-preview"
 TIDE = {"type": "function", "name": "get_tide", "description": "Tide height", "parameters": {
@@ -693,32 +693,11 @@ def test_a_deadline_of_a_stream(server):
 # ---- what a dying server leaves ----
 
 
-@pytest.fixture
-def on_folder(tmp_path):
-    """Starts servers on one data folder, one after the other."""
-    started = []
-
-    def begin(*args):
-        started.append(Server("--script", SCRIPT, "--data-dir", tmp_path / "data", *args))
-        return started[-1]
-
-    yield begin
-    for s in started:
-        if s.process.poll() is None:
-            s.stop()
-
-
-def crash(server):
-    server.process.kill()
-    server.process.wait()
-    server.dir.cleanup()
-
-
 def test_what_was_answered_survives(on_folder):
     """proves: I101"""
     server = on_folder()
     plain, streamed = made(server, "I own 2 dogs."), stream(server, "count to five")
-    crash(server)
+    server.crash()
     server = on_folder()
     assert get(server, plain["id"]).json == plain
     assert parse(get(server, streamed[0]["interaction"]["id"], "?stream=true").text) == streamed
@@ -728,7 +707,7 @@ def test_what_was_answered_survives(on_folder):
 def test_a_background_run_is_taken_up_again(on_folder):
     server = on_folder()
     id = made(server, "after three seconds", background=True)["id"]
-    crash(server)
+    server.crash()
     server = on_folder()
     assert get(server, id).json["status"] == "in_progress"
     got = ended(server, id)
@@ -743,7 +722,7 @@ def test_one_that_the_server_dies_of_is_not_run_for_ever(on_folder):
     server = on_folder()
     id = made(server, "after three seconds", background=True)["id"]
     for _ in range(4):
-        crash(server)
+        server.crash()
         server = on_folder()
     got = get(server, id).json
     assert got["status"] == "failed" and got["errors"][0]["code"] == "interrupted"
@@ -757,7 +736,7 @@ def test_what_was_cut_off_has_failed_with_what_was_said(on_folder, background):
             "model": MODEL, "input": "for ever", "stream": True, "background": background}))
         seen = wire.until(b'" and"').decode() + wire.until(b"\n\n").decode()
         time.sleep(0.6)
-        crash(server)
+        server.crash()
     events = [json.loads(d) for d in re.findall(r"data: (\{.*\})", seen)]
     id = events[0]["interaction"]["id"]
     server = on_folder()
@@ -895,7 +874,7 @@ def test_a_webhook_survives_the_server(on_folder):
     with Receiver() as receiver:
         port = receiver.server.server_port
     made(server, "Say hello", webhook_config={"uris": [f"http://127.0.0.1:{port}"]})
-    crash(server)
+    server.crash()
     with Receiver(port=port) as receiver:
         on_folder(*SECRET)
         receiver.wait(1)

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from pollux import SMALLEST_MODEL, Server, text_of
+from pollux import SMALLEST_MODEL, text_of
 from test_caches import CACHES, TOOL, create, n_cached, usage, use, user
 
 pytestmark = pytest.mark.timeout(400)
@@ -17,18 +17,9 @@ SHORT = {"temperature": 0, "maxOutputTokens": 1}
 
 
 @pytest.fixture
-def on_folder(tmp_path):
-    started = []
-
-    def begin(*args):
-        started.append(Server("--model", SMALLEST_MODEL, "--data-dir", tmp_path / "data", "--ctx", 2048, *args,
-                              start_s=120))
-        return started[-1]
-
-    yield begin
-    for s in started:
-        if s.process.poll() is None:
-            s.stop()
+def on_folder(on_folder):
+    """With a model instead of a script."""
+    return lambda *args: on_folder(*args, source=("--model", SMALLEST_MODEL, "--ctx", 2048))
 
 
 def first_ms(server, cache=None, prompt=ASK):
