@@ -1,3 +1,4 @@
+/* catalogue.c - the catalogue, out of the binary, and a look at the models folder. */
 #include "model/catalogue.h"
 #include <dirent.h>
 #include <errno.h>
