@@ -162,15 +162,9 @@ coverage: ## what the checklist asks and no test names; lines that no unit test 
 	    $(PYTHON) scripts/run_tests.py --build build/gcov unit && \
 	    gcovr --root . --filter src/ --exclude '.*_test.c' build/gcov | cut -c1-68; fi
 
-lint: ## layers, clang's warnings, format, tidy, cppcheck
+lint: ## layers, format, cppcheck, clang's warnings, clang-tidy; what was clean is not looked at again
 	@scripts/setup.sh lint
-	@bad=0; scripts/layers.sh || bad=1; \
-	$(MAKE) --no-print-directory --quiet -k B=build/clang CC=clang objects tidy || bad=1; \
-	find src rust -name '*.[ch]' -o -name '*.cc' | xargs clang-format --dry-run -Werror || bad=1; \
-	cppcheck --quiet -j2 --std=c11 --enable=warning,performance,portability --error-exitcode=1 \
-	    --inline-suppr --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches \
-	    --suppress=unmatchedSuppression -DPOLLUX_VERSION='""' -Isrc -Irust src || bad=1; \
-	exit $$bad
+	@$(MAKE) --no-print-directory --quiet -k B=build/clang CC=clang OPT=-O0 layers formatted cppcheck objects tidy
 	@echo "lint: no findings"
 
 format: ## clang-format over all of it
@@ -184,8 +178,16 @@ clean: ## remove build/; the cache with libllama and the models stays
 objects: $(call objects,$(SOURCES))
 tests: $(TEST_BINARIES)
 fuzzers: $(FUZZ_BINARIES)
+.PHONY: layers formatted cppcheck tidy
+layers:
+	@scripts/layers.sh
+formatted: $(B)/formatted
 tidy: $(patsubst src/%.c,$(B)/tidy/%,$(SOURCES))
-.PHONY: tidy
+cppcheck:
+	@mkdir -p $(B)/cppcheck
+	@cppcheck --quiet -j2 --cppcheck-build-dir=$(B)/cppcheck --std=c11 --enable=warning,performance,portability \
+	    --error-exitcode=1 --inline-suppr --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches \
+	    --suppress=unmatchedSuppression -DPOLLUX_VERSION='""' -Isrc -Irust src
 
 $(B)/obj/%.o: src/%.c Makefile | $(ENGINE_STAMP)
 	@mkdir -p $(@D)
@@ -229,13 +231,16 @@ $(B)/%_fuzz: $(B)/obj/%_fuzz.o $(B)/libpollux.a $(RUST)
 	@echo "  link  $@"
 	@$(CC) $(subst fuzzer-no-link,fuzzer,$(SAN)) $(LDFLAGS) $(filter %.o %/libpollux.a,$^) $(LIBS) -o $@
 
-# Tidy is slow; a file is looked at again when its object was made again. Tests have one thread.
-$(B)/tidy/%: $(B)/obj/%.o .clang-tidy
+# Only what changed. A new .clang-format is for all.
+$(B)/formatted: $(shell find src rust -name '*.[ch]' -o -name '*.cc') .clang-format
 	@mkdir -p $(@D)
-	@echo "  tidy  src/$*.c"
-	@clang-tidy --quiet --warnings-as-errors='*' $(if $(filter %_test,$*),--checks=-concurrency-mt-unsafe) \
-	    src/$*.c -- $(filter-out -Werror,$(ALL_CFLAGS)) 2>$@.log || \
-	    { grep -v 'warnings generated' $@.log; exit 1; }
+	@clang-format --dry-run -Werror $(filter-out .clang-format,$(if $(filter .clang-format,$?),$^,$?))
+	@touch $@
+
+# A file is looked at again when its object was made again. Tests have one thread.
+$(B)/tidy/%: $(B)/obj/%.o .clang-tidy scripts/tidy.sh
+	@mkdir -p $(@D)
+	@scripts/tidy.sh src/$*.c $(if $(filter %_test,$*),--checks=-concurrency-mt-unsafe) -- $(filter-out -Werror,$(ALL_CFLAGS))
 	@touch $@
 
 $(ENGINE)/mtmd-stamp:

@@ -46,7 +46,7 @@ static const char *find_key(const char *given)
 {
     const char *variables[] = {"GEMINI_API_KEY", "GOOGLE_API_KEY"};
     for (int i = 0; !given && i < 2; i++)
-        given = command_env(variables[i]);
+        given = option_env(variables[i]);
     return given;
 }
 

@@ -1,6 +1,6 @@
 /* term.c - colours, control characters and Ctrl-C. */
 #include "cli/term.h"
-#include "cli/command.h"
+#include "base/option.h"
 #include <unistd.h>
 
 bool term_is(FILE *out)
@@ -10,8 +10,8 @@ bool term_is(FILE *out)
 
 static bool has_colours(FILE *out)
 {
-    const char *kind = command_env("TERM");
-    return term_is(out) && !command_env("NO_COLOR") && kind && strcmp(kind, "dumb") != 0;
+    const char *kind = option_env("TERM");
+    return term_is(out) && !option_env("NO_COLOR") && kind && strcmp(kind, "dumb") != 0;
 }
 
 const char *term_ink(FILE *out, enum ink ink)
