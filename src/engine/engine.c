@@ -45,6 +45,12 @@ bool engine_fits(const struct engine *engine, int n_tokens, struct error *err)
                      n_tokens, most);
 }
 
+void engine_rouse(struct engine *engine)
+{
+    if (engine->ops->rouse)
+        engine->ops->rouse(engine);
+}
+
 int engine_cached(struct engine *engine, const int32_t *tokens, int n)
 {
     return engine->ops->cached ? engine->ops->cached(engine, tokens, n) : 0;
