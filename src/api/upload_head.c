@@ -33,7 +33,8 @@ bool upload_range_read(struct text range, int64_t *from, int64_t *end, int64_t *
     *total = -1;
     if (!text_is_nocase(text_slice(range, 0, 6), "bytes "))
         return false;
-    struct text piece = text_trim(text_cut(text_trim(text_slice(range, 6, range.len)), '/', &all));
+    struct text piece =
+        text_trim(text_cut(text_trim(text_slice(range, 6, range.len)), '/', &all));
     all = text_trim(all);
     if (!text_is(all, "*") && !read_number(all, total))
         return false;

@@ -176,7 +176,8 @@ static bool bring(const struct webhooks *webhooks, const struct hook *hook,
     bool good = fetch_run(options->fetcher, &request, arena, &fetched, &err) &&
                 fetched.status >= 200 && fetched.status < 300;
     log_line(good ? LOG_INFO : LOG_WARN, "webhook", "id=%.*s try=%d status=%d why=\"%s\"",
-             TEXT_ARG(hook->id), hook->tries + 1, fetched.status, good ? "" : err.message);
+             TEXT_ARG(hook->id), hook->tries + 1, fetched.status,
+             good ? "" : err.message);
     return good;
 }
 

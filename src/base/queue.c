@@ -26,9 +26,9 @@ struct queue {
     struct message *first, **end;
     atomic_bool some; /* first is not NULL, or it is shut; for looking without the lock */
     bool shut, roused;
-    bool raised;   /* the descriptor is readable */
-    int fd;        /* -1: nobody asked for it */
-    int n_waiting; /* threads that block */
+    bool raised;         /* the descriptor is readable */
+    int fd;              /* -1: nobody asked for it */
+    int n_waiting;       /* threads that block */
     atomic_int n_waking; /* threads that are about to wake one, without the lock */
 };
 

@@ -71,8 +71,8 @@ static bool fill(struct part *call, struct text name, struct json_object *args,
         return false;
     struct buf json = {0};
     json_any_write(args, &json);
-    *call = (struct part){
-        .kind = PART_CALL, .name = name, .json = arena_take(arena, &json)};
+    *call =
+        (struct part){.kind = PART_CALL, .name = name, .json = arena_take(arena, &json)};
     return true;
 }
 

@@ -28,7 +28,7 @@ struct client {
     char curl_says[CURL_ERROR_SIZE];
 
     /* Of the call in hand. */
-    struct buf *answer; /* NULL in a stream */
+    struct buf *answer;                   /* NULL in a stream */
     const struct client_request *request; /* NULL: a GET, or a POST of a string */
     FILE *from, *to;    /* NULL: the body is a string, the answer goes to a buffer */
     const char *header; /* NULL: none more */

@@ -170,7 +170,8 @@ static bool begin_part(struct multipart *m, struct text lines, struct error *err
     struct text type = {0}, encoding = {0};
     while (lines.len) {
         struct text value;
-        struct text name = text_trim(text_cut(text_cut(lines, '\n', &lines), ':', &value));
+        struct text name =
+            text_trim(text_cut(text_cut(lines, '\n', &lines), ':', &value));
         if (text_is_nocase(name, "content-type"))
             type = text_trim(value);
         else if (text_is_nocase(name, "content-transfer-encoding"))

@@ -179,7 +179,8 @@ static bool is_real(struct text number)
 }
 
 /* json-c keeps the text of a number that it read, so 1.0 can stay 1.0. It forgives an
- * exponent that is not there ("1E"), and drops the E: what is left reads as an integer. */
+ * exponent that is not there ("1E"), and drops the E: what is left reads as an integer.
+ */
 static void write_double(struct json_writer *w, struct json_object *value)
 {
     struct text as_read = text_of(json_object_get_userdata(value));
