@@ -258,14 +258,16 @@ static bool run_read(struct file_job *job)
 /* When the disk fails here the answer has begun: all that is left is to break it off. */
 static void write_piece(struct file_job *job)
 {
+    struct http_request *rq = job->call->rq;
     if (job->piece_len == 0) {
-        http_drop(job->call->rq);
+        http_drop(rq);
         return;
     }
     job->at += (int64_t)job->piece_len;
-    http_write(job->call->rq, (struct text){job->piece, job->piece_len});
-    if (job->call && job->at == job->end)
-        http_end(job->call->rq);
+    bool last = job->at == job->end;
+    http_write(rq, (struct text){job->piece, job->piece_len}); /* the client may go */
+    if (last)
+        http_end(rq);
 }
 
 static void on_drained(struct http_request *rq)
