@@ -751,6 +751,15 @@ static bool read_config(const struct reader *r)
            read_modalities(r, config) && read_thinking(r, config->thinking);
 }
 
+struct content_rules content_rules(const struct api *api)
+{
+    return (struct content_rules){
+        .thinks = prompter_thinks(runner_prompter(api->runner)),
+        .defaults = api->options.defaults,
+        .tools = api->options.tools,
+    };
+}
+
 bool content_chat(const struct wire_generate *request, const struct content_rules *rules,
                   struct arena *arena, struct chat *chat, struct error *err)
 {

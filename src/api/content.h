@@ -17,6 +17,9 @@ struct content_rules {
     bool is_cache;               /* the beginning of a chat: contents may be missing */
 };
 
+/* Those of the server's own model. */
+struct content_rules content_rules(const struct api *api);
+
 /* What dialects share: the tokens that a level of thinking gives (enum wire_level; -1: as
  * many as the model wants), and from which level on a threshold blocks. */
 int content_budget(int level);

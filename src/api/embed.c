@@ -288,7 +288,7 @@ static void write_answer(struct embedding *m, const struct embed_event *event)
     if (pretty)
         buf_char(&body, '\n');
     if (m->call)
-        http_reply(m->call->rq, 200, "application/json; charset=UTF-8", buf_view(&body));
+        http_reply(m->call->rq, 200, API_JSON, buf_view(&body));
     else
         tell(m, NULL, buf_view(&body));
     buf_free(&body);
@@ -366,9 +366,7 @@ static void on_deadline(void *arg)
     struct embedding *m = arg;
     struct error err;
     m->deadline = NULL;
-    error_set(&err, ERROR_DEADLINE_EXCEEDED,
-              "The request took longer than the %d s that X-Server-Timeout gives it.",
-              m->deadline_s);
+    api_late(&err, m->deadline_s);
     fail(m, &err);
 }
 
