@@ -60,8 +60,7 @@ static void add_inlined(struct buf *out, struct text json)
 }
 
 /* Whoever sent a list finds the i-th answer at the i-th place, whatever is missing. */
-static bool read_inlined(struct job *job, const struct batch *batch,
-                         struct buf *out)
+static bool read_inlined(struct job *job, const struct batch *batch, struct buf *out)
 {
     struct batch_answer answers[SOME];
     struct buf missing = {0};
@@ -90,8 +89,8 @@ static bool read_inlined(struct job *job, const struct batch *batch,
 typedef void batch_writer(struct json_writer *w, const struct batch *batch,
                           struct text inlined);
 
-static bool write_batch(struct job *job, struct json_writer *w,
-                        const struct batch *batch, batch_writer *writer)
+static bool write_batch(struct job *job, struct json_writer *w, const struct batch *batch,
+                        batch_writer *writer)
 {
     struct buf inlined = {0};
     bool has = batch->ended && !batch->input_file.at && !batch->output_file.at;

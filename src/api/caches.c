@@ -39,8 +39,7 @@ static bool answer_entry(struct job *job, const struct cache_entry *entry)
 static bool run_get(struct job *job)
 {
     struct cache_entry entry;
-    return caches_get(job->api->options.caches, job->id, job->arena, &entry,
-                      &job->err) &&
+    return caches_get(job->api->options.caches, job->id, job->arena, &entry, &job->err) &&
            answer_entry(job, &entry);
 }
 

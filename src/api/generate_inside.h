@@ -29,8 +29,8 @@ struct generation {
     struct work work; /* first: a worker's message is the generation */
     struct arena *arena;
     struct api *api;
-    struct call *call;  /* NULL: closed, or there was none */
-    struct aside aside; /* told: whoever asked without a call still waits */
+    struct call *call;      /* NULL: closed, or there was none */
+    struct aside aside;     /* told: whoever asked without a call still waits */
     struct text body, name; /* the latter of a tuned model: "tunedModels/x" */
     enum form form;
     int64_t since_us;

@@ -223,7 +223,9 @@ void generation_start_turn(struct generation *g)
         .model = g->is_tuned ? g->name : info->model,
         .prompt = prepare->prompt.text,
         .safety = g->chat.safety,
-        .n_media = prepare->attached.n > 0 || g->cached.has_media ? prepare->attached.n_tokens : NULL,
+        .n_media = prepare->attached.n > 0 || g->cached.has_media
+                       ? prepare->attached.n_tokens
+                       : NULL,
         .n_kept = g->caching ? g->cached.n_media : NULL,
         .n_kept_tokens = g->cached.entry.n_tokens,
         .thoughts = thinking && thinking->include.set && thinking->include.is,
@@ -257,4 +259,3 @@ void generation_start_turn(struct generation *g)
         generation_fail(g, &g->err);
     }
 }
-

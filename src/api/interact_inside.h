@@ -48,7 +48,7 @@ struct irun {
     struct interaction row;
     struct chat chat;
     struct prepare prepare; /* its prompt */
-    struct rounds *turn; /* NULL: must not be cancelled any more */
+    struct rounds *turn;    /* NULL: must not be cancelled any more */
     struct ilog *log;
     struct ilog_usage usage;
     int64_t n_public, n_stored; /* events */

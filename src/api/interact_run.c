@@ -42,8 +42,8 @@ int64_t irun_clock(void)
 
 void irun_release(struct irun *run)
 {
-    if (run->readers || run->at_work || run->prepare.at_work || run->running || run->writing || !run->concluded ||
-        !(run->told || run->left))
+    if (run->readers || run->at_work || run->prepare.at_work || run->running ||
+        run->writing || !run->concluded || !(run->told || run->left))
         return;
     *run->at = run->next;
     if (run->next)

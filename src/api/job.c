@@ -204,6 +204,6 @@ void job_deadline(struct job *job)
 {
     job->deadline_s = api_timeout_s(job->call);
     if (job->deadline_s > 0)
-        job->deadline = loop_after(job->api->loop, (int64_t)job->deadline_s * 1000,
-                                   on_deadline, job);
+        job->deadline =
+            loop_after(job->api->loop, (int64_t)job->deadline_s * 1000, on_deadline, job);
 }

@@ -63,7 +63,8 @@ static bool run_create(struct job *job)
     struct index_store store;
     return json_read(&wire_store_type, job->body, &wire, job->arena, &job->err) &&
            check_model(job, wire.embedding_model, &job->err) &&
-           index_create(index_of(job), wire.display_name, job->arena, &store, &job->err) &&
+           index_create(index_of(job), wire.display_name, job->arena, &store,
+                        &job->err) &&
            answer_store(job, &store);
 }
 
@@ -146,8 +147,8 @@ static bool run_import(struct job *job)
     struct index_document document;
     return json_read(&wire_import_wish_type, job->body, &wire, job->arena, &job->err) &&
            wire_wish_read(&wire, job->arena, &wish, &job->err) &&
-           index_import(index_of(job), job->id, wire.file_name, &wish, job->arena, &document,
-                        &job->err) &&
+           index_import(index_of(job), job->id, wire.file_name, &wish, job->arena,
+                        &document, &job->err) &&
            answer_operation(job, &document, false);
 }
 
@@ -174,8 +175,8 @@ static bool run_documents(struct job *job)
     struct index_document *list;
     struct wire_documents wire = {0};
     int n;
-    if (!index_document_list(index_of(job), job->id, job->page_size, job->token, job->arena,
-                             &list, &n, &wire.next_page, &job->err))
+    if (!index_document_list(index_of(job), job->id, job->page_size, job->token,
+                             job->arena, &list, &n, &wire.next_page, &job->err))
         return false;
     struct wire_document *documents =
         arena_array(job->arena, struct wire_document, (size_t)n + 1);

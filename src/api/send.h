@@ -1,7 +1,7 @@
 /* send.h - the bytes of an open file to a client, in pieces.
  *
- * A disk worker reads one when the last has left, so that a slow client costs one piece of
- * memory, however long the file is. */
+ * A disk worker reads one when the last has left, so that a slow client costs one piece
+ * of memory, however long the file is. */
 #ifndef POLLUX_API_SEND_H
 #define POLLUX_API_SEND_H
 
@@ -12,8 +12,8 @@ struct send_range {
     int64_t from, end;
 };
 
-/* Begins the answer, on the loop; job->own is its from here on. Something must be there to
- * be sent. */
+/* Begins the answer, on the loop; job->own is its from here on. Something must be there
+ * to be sent. */
 void send_file(struct job *job, int status, const char *type,
                const struct send_range *range);
 

@@ -9,7 +9,8 @@
 
 /* ---- export ---- */
 
-struct export {
+struct export
+{
     struct tuned tuned;
     struct send_range range;
 };

@@ -14,8 +14,8 @@ static bool read_model(struct job *job, const struct tuned_operation *operation,
     if (!operation->ended || operation->error_code != ERROR_OK)
         return true;
     *tuned = arena_new(job->arena, struct tuned);
-    return tuned_get(tuned_tuning(job), job->who, operation->model, TUNED_READER, job->arena,
-                     *tuned, &job->err);
+    return tuned_get(tuned_tuning(job), job->who, operation->model, TUNED_READER,
+                     job->arena, *tuned, &job->err);
 }
 
 static bool answer_operation(struct job *job, const struct tuned_operation *operation)

@@ -78,8 +78,7 @@ static bool run_list(struct job *job)
     struct tuned_permission *list;
     int n;
     if (!tuned_permissions(tuned_tuning(job), job->who, job->id, job->page_size,
-                           job->token, job->arena, &list, &n, &wire.next_page,
-                           &job->err))
+                           job->token, job->arena, &list, &n, &wire.next_page, &job->err))
         return false;
     struct wire_permission *permissions =
         arena_array(job->arena, struct wire_permission, (size_t)n + 1);
