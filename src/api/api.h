@@ -71,6 +71,8 @@ struct api_options {
 
 #define API_JSON "application/json; charset=UTF-8"
 
+enum { API_LARGE = 64 * 1024 }; /* bytes of body; a worker decodes longer ones */
+
 struct api {
     struct loop *loop;
     struct runner *runner;

@@ -114,10 +114,7 @@ static bool write_one(struct job *job, batch_writer *writer)
 
 static bool check_name(struct text name, const char *field, struct error *err)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < name.len; i++)
-        n += ((unsigned char)name.at[i] & 0xc0) != 0x80;
-    return n <= BATCH_NAME_MOST ||
+    return text_characters(name) <= BATCH_NAME_MOST ||
            error_at(err, field, "displayName may have at most %d characters.",
                     BATCH_NAME_MOST);
 }
@@ -125,9 +122,7 @@ static bool check_name(struct text name, const char *field, struct error *err)
 static bool check_batch(const struct job *job, const struct wire_batch *wire,
                         struct error *err)
 {
-    struct text model = wire->model;
-    if (text_starts(model, "models/"))
-        model = text_slice(model, strlen("models/"), model.len);
+    struct text model = models_plain(wire->model);
     if (model.len > 0 && !text_same(model, job->id))
         return error_at(err, "batch.model",
                         "The batch's model, models/%.*s, is not that of the path, "

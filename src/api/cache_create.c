@@ -52,27 +52,17 @@ static void on_left(struct job *job)
 
 /* ---- reading: any thread ---- */
 
-static size_t n_characters(struct text text)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < text.len; i++)
-        n += ((unsigned char)text.at[i] & 0xc0) != 0x80;
-    return n;
-}
-
 static bool check(struct creation *c)
 {
     struct job *job = c->job;
     struct wire_cache *asked = &c->asked;
-    struct text name = asked->model;
-    if (text_starts(name, "models/"))
-        name = text_slice(name, strlen("models/"), name.len);
+    struct text name = models_plain(asked->model);
     if (!name.len)
         return error_at(&job->err, "model",
                         "* CreateCachedContentRequest.model: model is not specified\n");
     if (!models_serve(job->api, job->version, name, "createCachedContent", &job->err))
         return false;
-    if (n_characters(asked->display_name) > CACHE_DISPLAY_NAME_MOST)
+    if (text_characters(asked->display_name) > CACHE_DISPLAY_NAME_MOST)
         return error_at(&job->err, "display_name",
                         "displayName may have at most %d characters.",
                         CACHE_DISPLAY_NAME_MOST);

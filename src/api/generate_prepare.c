@@ -1,6 +1,6 @@
 /* generate_prepare.c - from a body to a prompt.
  *
- * A body over PREPARE_LARGE is decoded on a worker, and so are prompts made whose answer
+ * A body over API_LARGE is decoded on a worker, and so are prompts made whose answer
  * is held to a grammar, so that nobody else waits for them; whatever is asked aside, too.
  *
  * A request that names a cache is merged with it first: a disk worker reads it
@@ -9,6 +9,7 @@
  * generation comes back to the loop: proceed() looks what is next. */
 #include "api/content.h"
 #include "api/generate_inside.h"
+#include "api/models.h"
 
 /* ---- reading: any thread ---- */
 
@@ -16,8 +17,7 @@
 static bool check_model(struct generation *g, struct text model)
 {
     const char *folder = g->is_tuned ? "" : "models/";
-    if (text_starts(model, "models/"))
-        model = text_slice(model, strlen("models/"), model.len);
+    model = models_plain(model);
     return model.len == 0 || text_same(model, g->name) ||
            error_at(&g->err, "model",
                     "The body's model, %s%.*s, is not that of the path, %s%.*s.", folder,
@@ -220,7 +220,7 @@ void generation_begin(struct generation *g, bool aside)
     g->prepare.make = g->form == FORM_COUNT ? prepare_count : prepare_prompt;
     g->prepare.done = on_media;
     g->prepare.host = g;
-    if (!aside && g->body.len <= PREPARE_LARGE)
+    if (!aside && g->body.len <= API_LARGE)
         decode(g);
     if (g->decoded && (g->caching || !(g->good && is_constrained(g)))) {
         prepare(g);

@@ -138,7 +138,7 @@ static void begin_preparing(struct irun *run)
                    prompter_thinks(runner_prompter(api->runner));
     if (needs_disk(run)) {
         push(run, api->options.disk, run_prepare, end_prepare);
-    } else if (grammar || run->body.len > PREPARE_LARGE) {
+    } else if (grammar || run->body.len > API_LARGE) {
         push(run, api->workers, run_prepare, end_prepare);
     } else {
         prepare(run);
@@ -238,7 +238,7 @@ void irun_create(struct call *call, bool sse)
     run->sse = sse;
     run->deadline_s = api_timeout_s(call);
     irun_attach(run, call, WANTS_END)->owner = true;
-    if (run->body.len > PREPARE_LARGE) {
+    if (run->body.len > API_LARGE) {
         irun_decode(run);
         return;
     }

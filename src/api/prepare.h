@@ -16,8 +16,6 @@
 #include "api/attach.h"
 #include "chat/prompt.h"
 
-enum { PREPARE_LARGE = 64 * 1024 }; /* bytes of body; longer ones a worker decodes */
-
 struct prepare {
     struct work work; /* first */
     struct api *api;

@@ -46,11 +46,9 @@ static bool answer_operation(struct job *job, const struct index_document *docum
 /* There is one embedding model; a store may name it, or leave it out. */
 static bool check_model(const struct job *job, struct text name, struct error *err)
 {
-    struct text plain = text_starts(name, "models/")
-                            ? text_slice(name, strlen("models/"), name.len)
-                            : name;
     struct error ignored;
-    if (!name.len || models_embed(job->api, TEXT("v1beta"), plain, "stores", &ignored))
+    if (!name.len ||
+        models_embed(job->api, TEXT("v1beta"), models_plain(name), "stores", &ignored))
         return true;
     return error_at(err, "embedding_model",
                     "embeddingModel is '%.*s'; this server embeds with models/%s.",

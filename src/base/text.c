@@ -122,6 +122,14 @@ static size_t skip_ascii(struct text text, size_t i)
     return i;
 }
 
+size_t text_characters(struct text text)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < text.len; i++)
+        n += ((unsigned char)text.at[i] & 0xc0) != 0x80;
+    return n;
+}
+
 bool text_is_utf8(struct text text)
 {
     for (size_t i = skip_ascii(text, 0); i < text.len; i = skip_ascii(text, i)) {

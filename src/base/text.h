@@ -49,6 +49,9 @@ struct text text_slice(struct text text, size_t from, size_t to);
  * after it. Without `at` the whole text is returned and *rest becomes absent. */
 struct text text_cut(struct text text, char at, struct text *rest);
 
+/* How many characters it has. */
+size_t text_characters(struct text text);
+
 /* Whether all of it is well-formed UTF-8 (no surrogates, no overlong forms). */
 bool text_is_utf8(struct text text);
 
