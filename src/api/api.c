@@ -226,6 +226,7 @@ void api_cancel(struct api *api)
         generate_cancel(g);
     embed_cancel_all(api);
     irun_stop_all(api);
+    webhooks_stop(api->webhooks);
     for (struct upload_call *u = api->uploads; u; u = upload_next(u))
         upload_stop(u);
     caches_cancel_all(api);

@@ -106,6 +106,8 @@ static bool read_blob(const struct reader *r, const struct wire_part *from,
 {
     const struct wire_blob *blob = blob_of(from);
     struct part_media *media = arena_new(r->arena, struct part_media);
+    media->path = arena_text(r->arena, text_of(path)).at;
+    media->field = "inline_data";
     media->source = (struct media_source){.bytes = blob->data, .mime = blob->mime_type};
     media->n_most = most_tokens(r, from->resolution);
     *part = (struct part){.kind = PART_MEDIA, .media = media};
@@ -122,6 +124,8 @@ static bool read_file(const struct reader *r, const struct wire_part *from,
                         "%s.file_data: '%.*s' names neither a file of this server "
                         "(files/{id}) nor something to fetch (http://, https://).",
                         path, TEXT_ARG(text_slice(uri, 0, 200)));
+    media->path = arena_text(r->arena, text_of(path)).at;
+    media->field = "file_data";
     media->uri = uri;
     media->source.mime = from->file->mime_type;
     media->n_most = most_tokens(r, from->resolution);

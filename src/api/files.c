@@ -5,7 +5,6 @@
 #include "api/job.h"
 #include "api/send.h"
 #include "json/write.h"
-#include <stdlib.h>
 
 enum { PAGE = 10, PAGE_MOST = 100 };
 
@@ -161,26 +160,17 @@ static bool run_open(struct job *job)
     return files_find(files, name, job->arena, &asked->file, &asked->fd, &job->err);
 }
 
-static bool is_digits(struct text text)
-{
-    for (size_t i = 0; i < text.len; i++)
-        if (text.at[i] < '0' || text.at[i] > '9')
-            return false;
-    return true;
-}
-
 /* "bytes=5-", "bytes=-5", "bytes=0-4". Other forms mean all of it, as HTTP allows. */
 static bool read_range(struct text range, int64_t size, int64_t *from, int64_t *end)
 {
     struct text last;
+    int64_t a = 0, b = 0;
     if (!text_starts(range, "bytes=") || memchr(range.at, ',', range.len))
         return false;
     struct text first = text_cut(text_slice(range, 6, range.len), '-', &last);
-    if (!last.at || first.len > 18 || last.len > 18 || first.len + last.len == 0 ||
-        !is_digits(first) || !is_digits(last))
+    if (!last.at || first.len + last.len == 0 || (first.len && !text_number(first, &a)) ||
+        (last.len && !text_number(last, &b)))
         return false;
-    /* The text ends with its header's NUL, and a number at what is no digit. */
-    int64_t a = strtoll(first.at, NULL, 10), b = strtoll(last.at, NULL, 10);
     if (first.len == 0) {
         *from = b < size ? size - b : 0;
         *end = size;

@@ -197,6 +197,13 @@ static bool read_function(const struct reader *r, const struct wire_function *fr
     return true;
 }
 
+/* In what the caller sent: a cache's stand before those. */
+static size_t place_of_tool(const struct reader *r, size_t i)
+{
+    size_t kept = (size_t)r->chat->kept_tools;
+    return i < kept ? i : i - kept;
+}
+
 static bool read_declarations(const struct reader *r, const struct json_list *list)
 {
     const struct wire_tool *tools = list->at;
@@ -213,9 +220,8 @@ static bool read_declarations(const struct reader *r, const struct json_list *li
         const struct wire_function *functions = tools[i].functions.at;
         for (size_t k = 0; k < tools[i].functions.n; k++) {
             char path[80];
-            size_t kept = (size_t)r->chat->kept_tools;
             snprintf(path, sizeof path, "tools[%zu].function_declarations[%zu]",
-                     i < kept ? i : i - kept, k);
+                     place_of_tool(r, i), k);
             if (!read_function(r, &functions[k], path))
                 return false;
         }
@@ -229,7 +235,7 @@ static bool read_built_in(const struct reader *r, const struct toolbox *box,
     const struct wire_tool *tools = list->at;
     for (size_t i = 0; i < list->n; i++) {
         char path[60];
-        snprintf(path, sizeof path, "tools[%zu].code_execution", i);
+        snprintf(path, sizeof path, "tools[%zu].code_execution", place_of_tool(r, i));
         if (tools[i].code && !tools_add(box, TEXT(CODE_NAME), tools[i].code, path,
                                         r->arena, r->chat, r->err))
             return false;
