@@ -63,7 +63,7 @@ CFLAGS_train/wide = -O3 -march=native -Wno-psabi
 
 .DEFAULT_GOAL := help
 .PHONY: help build unit test run readers tools lint asan tsan fuzz fuzzers bench bench-batches bench-caches bench-files bench-mind bench-search bench-step bench-train bench-tuned soak coverage format clean \
-        objects tests models sanitized
+        objects tests sanitized
 .DELETE_ON_ERROR:
 
 help: ## what there is
@@ -85,19 +85,17 @@ tools: ## what code that a model writes can import: numpy, pandas, matplotlib, s
 readers: ## what reads images, PDFs, sound and video for a model without senses
 	@scripts/setup.sh readers
 
-unit: tests ## unit tests; T=json/schema for one
+unit: ## unit tests; T=json/schema for one; installs what is missing
+	@scripts/setup.sh unit
+	@scripts/fetch.sh unit
+	@$(MAKE) --no-print-directory --quiet tests
 	@$(PYTHON) scripts/run_tests.py --build $(B) unit $(T)
 
 test: ## everything that a change must pass; installs what is missing
-	@scripts/setup.sh test
-	@$(MAKE) --no-print-directory --quiet build tests $(B)/hold
-	@$(MAKE) --no-print-directory --quiet models
+	@scripts/setup.sh system
+	@scripts/fetch.sh & fetch=$$!; \
+	$(MAKE) --no-print-directory --quiet build tests $(B)/hold || { kill $$fetch; exit 1; }; wait $$fetch
 	@$(PYTHON) scripts/run_tests.py --build $(B) unit api cli sdk schemas
-
-models: $(B)/pollux
-	@$(B)/pollux pull smollm2-135m-instruct
-	@$(B)/pollux pull qwen2.5-coder-0.5b-instruct
-	@$(B)/pollux pull $(EMBEDDER)
 
 asan: ## unit and API tests with the address and undefined-behaviour sanitizers
 	@scripts/setup.sh test
@@ -150,10 +148,10 @@ bench-step: build $(B)/step ## what a step costs by its rows, with either kernel
 	@for kernels in libllama panels; do \
 	    GOMP_SPINCOUNT=10000 $(B)/step $(CACHE)/models/$(MODEL)-q4_k_m.gguf $$kernels; done
 
-soak: build ## 200 streaming clients for 60 s, none lost; clients that call functions, on the default model
-	@scripts/setup.sh test
+soak: build ## what takes minutes: 200 streaming clients for 60 s, none lost; clients that call functions; sweeps
+	@scripts/setup.sh system
+	@scripts/fetch.sh
 	@$(PYTHON) scripts/run_tests.py --build $(B) soak
-	@POLLUX=$(B)/pollux POLLUX_SOAK=1 $$(scripts/venv.sh) -m pytest -q -p no:cacheprovider tests/api/model/test_adapters.py
 
 coverage: ## what the checklist asks and no test names; lines that no unit test runs
 	@$(PYTHON) scripts/coverage.py
