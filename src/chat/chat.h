@@ -29,7 +29,7 @@ enum part_kind {
 struct part_media {
     const char *path;  /* where the request has it */
     const char *field; /* of that, the source; NULL: it is all of it */
-    struct text uri;   /* where the source's bytes are to be got; absent: they are there */
+    struct text uri; /* where the source's bytes are to be got; absent: they are there */
     struct media_source source;
     struct media_options options;
     bool has_options;             /* they were asked for */
