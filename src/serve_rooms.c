@@ -296,7 +296,6 @@ static void tell_models(const struct server *s, struct api_options *options)
 static int open_api(struct server *s)
 {
     const struct settings *settings = &s->settings;
-    const char *secret = settings->webhook_secret;
     s->supervisor = supervisor_open(s->loop, s->pools[POOL_DISK], s->tuning,
                                     (int)settings->tuning_jobs);
     struct api_options options = {
@@ -305,17 +304,19 @@ static int open_api(struct server *s)
         .strict_names = settings->strict_names,
         .request_limit = settings->request_limit,
         .embedder = s->embedder,
-        .index = s->index,
-        .searchers = s->pools[POOL_SEARCH],
         .tuning = s->tuning,
         .supervisor = s->supervisor,
         .files = s->files,
         .open_files = settings->open_files,
         .disk = s->pools[POOL_DISK],
         .interactions = s->interactions,
-        .webhook_secret = secret && *secret ? secret : NULL,
+        .webhook_secret = settings->webhook_secret && *settings->webhook_secret
+                              ? settings->webhook_secret
+                              : NULL,
         .webhook_worker = s->pools[POOL_HOOKS],
         .batches = s->batches,
+        .index = s->index,
+        .searchers = s->pools[POOL_SEARCH],
         .caches = s->caches,
         .tools = &s->toolbox,
         .media = s->media,
