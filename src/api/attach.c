@@ -282,9 +282,7 @@ static struct text header_of(const struct chat *chat, struct arena *arena)
                            TEXT_ARG(media->reading.reader));
         }
     }
-    struct text copy = arena_text(arena, buf_view(&header));
-    buf_free(&header);
-    return copy;
+    return arena_take(arena, &header);
 }
 
 static bool run_errand(struct errand *e, struct chat *chat, bool quickly,

@@ -119,9 +119,8 @@ static bool make_prefix(struct prepare *p)
                      &c->n_prefixes, p->err))
         return false;
     json_encode(&wire_kept_type, &c->kept, false, &body);
-    c->entry.body = arena_text(p->arena, buf_view(&body));
+    c->entry.body = arena_take(p->arena, &body);
     c->entry.n_tokens = c->n_prefixes > 0 ? c->prefixes[0].n : 0;
-    buf_free(&body);
     return true;
 }
 

@@ -130,9 +130,7 @@ static struct text last_words(const struct generation *g)
         if (turn->parts[i].kind == PART_TEXT)
             buf_printf(&words, "%s%.*s", words.len ? "\n" : "",
                        TEXT_ARG(turn->parts[i].text));
-    struct text copy = arena_text(g->arena, buf_view(&words));
-    buf_free(&words);
-    return copy;
+    return arena_take(g->arena, &words);
 }
 
 /* The model has looked at the prompt, as far as its owner or the caller wants that; its

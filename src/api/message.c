@@ -665,3 +665,8 @@ static const struct json_field error_fields[] = {
 const struct json_type wire_error_type = {
     "Error", sizeof(struct wire_error), error_fields, false};
 /* clang-format on */
+
+struct json_int wire_time(int64_t ns)
+{
+    return (struct json_int){ns != 0, ns / 1000 * 1000};
+}

@@ -361,4 +361,7 @@ struct wire_error {
 
 extern const struct json_type wire_error_type;
 
+/* A time as it is told, in microseconds; 0: it is not. */
+struct json_int wire_time(int64_t ns);
+
 #endif

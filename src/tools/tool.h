@@ -22,7 +22,7 @@
  * found.
  *
  * A tool must not know dialects, chats or HTTP. A room that builds tools includes this
- * header and gives the server a struct tool; it is registered in serve.c, in a toolbox.
+ * header and gives the server a struct tool; it is registered in serve_rooms.c, in a toolbox.
  */
 #ifndef POLLUX_TOOLS_TOOL_H
 #define POLLUX_TOOLS_TOOL_H

@@ -59,6 +59,17 @@ def test_tokens_are_counted_before(seeing):
     assert count["totalTokens"] == sum(found.values())
 
 
+def test_interactions_show_pictures_as_well(seeing):
+    content = [{"type": "text", "text": "What is it?"}, {"type": "image", **{
+        "data": blob(SIGN, "image/png")["inlineData"]["data"], "mime_type": "image/png"}}]
+    answer = seeing.post("/v1beta/interactions", {"model": MODEL, "store": False, "generation_config": {
+        "temperature": 0, "max_output_tokens": 8}, "input": content}, timeout=60)
+    assert answer.status == 200 and answer.headers["x-pollux-media"].endswith('libmtmd"'), answer
+    found, _ = counts(look(seeing, "What is it?", blob(SIGN, "image/png")))
+    told = {d["modality"]: d["tokens"] for d in answer.json["usage"]["input_tokens_by_modality"]}
+    assert told == {kind.lower(): n for kind, n in found.items()}
+
+
 @pytest.mark.parametrize("config, part, least, most", [
     ({"mediaResolution": "MEDIA_RESOLUTION_LOW"}, {}, 1, 64),
     ({"mediaResolution": "MEDIA_RESOLUTION_MEDIUM"}, {}, 65, 256),
