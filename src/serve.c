@@ -8,6 +8,7 @@
  */
 #include "serve.h"
 #include "api/api.h"
+#include "api/grounding.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/queue.h"
@@ -601,7 +602,7 @@ static bool open_readers(struct server *s)
                  "sandbox=%s lacks=\"%s\"", s->settings.media_sandbox ? "off" : "on",
                  lacks.at ? lacks.at : "");
     buf_free(&lacks);
-    return s->readers != NULL && s->searchers != NULL;
+    return s->readers && s->searchers && s->gatherers && s->fetchers && s->speakers;
 }
 
 /* With what reads documents and what makes their vectors. */
@@ -614,7 +615,6 @@ static bool open_index(struct server *s, struct error *err)
     };
     s->index = index_open(s->store, s->files, &options, err);
     return s->index != NULL;
-    return s->readers && s->gatherers && s->fetchers && s->speakers;
 }
 
 static bool open_tools(struct server *s)
@@ -636,6 +636,8 @@ static bool open_tools(struct server *s)
         .call_s = (int)settings->code_timeout,
         .answer_s = 4 * (int)settings->code_timeout,
         .rounds = (int)settings->tool_rounds,
+        .ground = grounding_find,
+        .embedder = s->embedder,
     };
     if (!s->tools[0]->ready(s->tools[0], &err))
         log_line(config.off ? LOG_INFO : LOG_WARN, "tools", "code=no why=\"%s\"",

@@ -47,6 +47,10 @@ struct rounds {
     struct error end_error;
     struct tool_result result;
     struct text said_result;
+    struct list sources;   /* const struct tool_sources *: of all rounds */
+    struct buf last_words; /* text behind the last result: what may rest on them */
+    enum finish finish;    /* of the end that waits for its grounds */
+    const struct grounding *grounding;
     int n_said_result; /* tokens */
     bool good;         /* the next prompt; else err says why not */
     struct error err;
@@ -71,8 +75,18 @@ static void *add(struct list *list, struct arena *arena, size_t size)
 
 /* ---- telling ---- */
 
+static void note_words(struct rounds *r, const struct part *part)
+{
+    if (part->kind == PART_TEXT)
+        buf_text(&r->last_words, part->text);
+    else if (part->kind == PART_RESULT)
+        buf_clear(&r->last_words);
+}
+
 static void tell(struct rounds *r, struct turn_event event)
 {
+    if (event.kind == TURN_PART)
+        note_words(r, event.part);
     event.n_prompt = r->n_prompt;
     event.n_cached = r->n_cached;
     event.n_output += r->n_output;
@@ -95,6 +109,49 @@ static void tell_end(struct rounds *r, enum finish finish, const struct error *e
     event.prefill_us = r->prefill_us;
     event.decode_us = r->decode_us;
     tell(r, event);
+}
+
+/* ---- what it rests on ---- */
+
+static void push(struct rounds *r, void (*run)(struct work *),
+                 void (*done)(struct work *))
+{
+    r->work = (struct work){.run = run, .done = done};
+    workers_push(r->spec.box->workers, &r->work);
+}
+
+/* The worker's. */
+static void ground(struct work *work)
+{
+    struct rounds *r = (struct rounds *)work;
+    const struct toolbox *box = r->spec.box;
+    r->grounding =
+        box->ground(box, buf_view(&r->last_words), r->sources.at, r->sources.n, r->arena);
+}
+
+static void tell_grounds(struct work *work)
+{
+    struct rounds *r = (struct rounds *)work;
+    const struct part part = {.kind = PART_GROUNDS, .grounding = r->grounding};
+    if (r->cancelled) {
+        tell_end(r, FINISH_CANCELLED, NULL);
+        return;
+    }
+    if (r->grounding)
+        tell(r, (struct turn_event){.kind = TURN_PART, .part = &part});
+    tell_end(r, r->finish, NULL);
+}
+
+/* An end that nothing went wrong at. */
+static void end_well(struct rounds *r, enum finish finish)
+{
+    bool well = finish == FINISH_STOP || finish == FINISH_MAX_TOKENS;
+    if (!well || r->sources.n == 0 || !r->spec.box->ground) {
+        tell_end(r, finish, r->end.error);
+        return;
+    }
+    r->finish = finish;
+    push(r, ground, tell_grounds);
 }
 
 /* ---- what a turn says ---- */
@@ -212,8 +269,10 @@ static void on_end(struct rounds *r, const struct turn_event *event)
     } else if (event->finish == FINISH_BLOCKED && r->n_rounds > 0) {
         tell_end(r, FINISH_SAFETY,
                  r->end.error); /* what a tool gave; there is an answer */
-    } else {
+    } else if (r->cancelled) {
         tell_end(r, event->finish, r->end.error);
+    } else {
+        end_well(r, event->finish);
     }
 }
 
@@ -228,13 +287,6 @@ static void on_turn(const struct turn_event *event, void *arg)
 }
 
 /* ---- running tools ---- */
-
-static void push(struct rounds *r, void (*run)(struct work *),
-                 void (*done)(struct work *))
-{
-    r->work = (struct work){.run = run, .done = done};
-    workers_push(r->spec.box->workers, &r->work);
-}
 
 /* The worker's. */
 static void run_tool(struct work *work)
@@ -277,6 +329,9 @@ static void end_tool(struct work *work)
     };
     tell(r, (struct turn_event){.kind = TURN_PART, .part = part});
     part->result = NULL;
+    if (r->result.sources)
+        *(const struct tool_sources **)add(&r->sources, r->arena, sizeof(void *)) =
+            r->result.sources;
     go_on(r);
 }
 
@@ -351,7 +406,7 @@ static void next_turn(struct work *work)
         return;
     }
     if (r->prompt.n_tokens > n_ctx - 1) { /* the context's end is an answer's, too */
-        tell_end(r, FINISH_MAX_TOKENS, NULL);
+        end_well(r, FINISH_MAX_TOKENS);
         return;
     }
     clear_round(r);
@@ -366,11 +421,11 @@ static void end_round(struct rounds *r)
 {
     int most = r->spec.chat->max_tokens;
     if (r->client_called || r->end.finish == FINISH_MAX_TOKENS || r->too_many) {
-        tell_end(r, r->end.finish, r->end.error);
+        end_well(r, r->end.finish);
         return;
     }
     if (most > 0 && r->n_output >= most) {
-        tell_end(r, FINISH_MAX_TOKENS, NULL);
+        end_well(r, FINISH_MAX_TOKENS);
         return;
     }
     r->n_rounds++;
@@ -405,6 +460,7 @@ static void close_rounds(void *arg)
 {
     struct rounds *r = arg;
     buf_free(&r->words);
+    buf_free(&r->last_words);
     arena_close(r->arena);
 }
 

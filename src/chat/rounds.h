@@ -8,7 +8,8 @@
  * used up its tokens, its rounds (toolbox) or the context. The reader gets the events of
  * one turn (turn.h): each call of a tool is a PART_CALL with its `tool`, and the
  * PART_RESULT that follows at once is what it gave. Counts go on from round to round; the
- * prompt's are those of the first.
+ * prompt's are those of the first. Where tools found something to rest on, a PART_GROUNDS
+ * comes right before the end.
  *
  * Where the chat has no tools it is a turn and nothing else. */
 #ifndef POLLUX_CHAT_ROUNDS_H
