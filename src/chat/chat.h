@@ -98,6 +98,7 @@ struct function {
     bool barred;             /* shown to the model, but not to be called now */
     const struct tool *tool; /* who runs it here; NULL: the client does */
     const void *settings;    /* the tool's, of this request */
+    const char *path;        /* of a tool: where the request names it */
 };
 
 struct chat {
@@ -107,6 +108,10 @@ struct chat {
     int n_turns;
     struct function *functions;
     int n_functions;
+    /* Names that may be called, while there are tools that must be opened to know them
+     * (tools/tool.h); none: what functions[].barred says. */
+    const struct text *callable;
+    int n_callable;
     enum calling calling;
     struct shape shape;
     struct thinking thinking;

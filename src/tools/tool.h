@@ -80,6 +80,13 @@ struct tool {
     void (*run)(const struct tool *tool, const struct tool_call *call,
                 struct tool_result *result);
     void *own;
+    /* Of what stands for tools that only somebody else knows, an MCP server's: asks for
+     * them, before there is a prompt, with the time, the arena and the flag of `call`. A
+     * worker; may wait. NULL: it is a tool itself. */
+    bool (*open)(const struct tool *tool, const struct tool_call *call,
+                 const struct tool **tools, int *n, struct error *err);
+    struct text own_name, server; /* of such a tool: how the server calls it, and what the
+                                   * request calls the server; else absent */
     /* What a model's arguments were most likely to be, before anybody sees them; NULL:
      * nothing is mended. The loop. */
     struct text (*mend)(struct text args, struct arena *arena);
