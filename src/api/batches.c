@@ -181,7 +181,10 @@ static bool write_one(struct batch_job *job, batch_writer *writer)
 
 static bool check_name(struct text name, const char *field, struct error *err)
 {
-    return text_n_characters(name) <= BATCH_NAME_MOST ||
+    size_t n = 0;
+    for (size_t i = 0; i < name.len; i++)
+        n += ((unsigned char)name.at[i] & 0xc0) != 0x80;
+    return n <= BATCH_NAME_MOST ||
            error_at(err, field, "displayName may have at most %d characters.",
                     BATCH_NAME_MOST);
 }

@@ -101,6 +101,14 @@ static bool goes_on(struct creation *c)
 
 /* ---- reading: any thread ---- */
 
+static size_t n_characters(struct text text)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < text.len; i++)
+        n += ((unsigned char)text.at[i] & 0xc0) != 0x80;
+    return n;
+}
+
 static bool check(struct creation *c)
 {
     struct wire_cache *asked = &c->asked;
@@ -112,7 +120,7 @@ static bool check(struct creation *c)
                         "* CreateCachedContentRequest.model: model is not specified\n");
     if (!models_serve(c->api, c->version, name, "createCachedContent", &c->err))
         return false;
-    if (text_n_characters(asked->display_name) > CACHE_DISPLAY_NAME_MOST)
+    if (n_characters(asked->display_name) > CACHE_DISPLAY_NAME_MOST)
         return error_at(&c->err, "display_name",
                         "displayName may have at most %d characters.",
                         CACHE_DISPLAY_NAME_MOST);

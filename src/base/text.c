@@ -133,14 +133,6 @@ bool text_is_utf8(struct text text)
     return true;
 }
 
-size_t text_n_characters(struct text text)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < text.len; i++)
-        n += (text.at[i] & 0xc0) != 0x80;
-    return n;
-}
-
 size_t text_utf8_pending(struct text text)
 {
     if (text.len == 0)

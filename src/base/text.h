@@ -52,9 +52,6 @@ struct text text_cut(struct text text, char at, struct text *rest);
 /* Whether all of it is well-formed UTF-8 (no surrogates, no overlong forms). */
 bool text_is_utf8(struct text text);
 
-/* How many characters a text in UTF-8 has. */
-size_t text_n_characters(struct text text);
-
 /* Length of the well-formed character that `text` begins with, 1 to 4; 0: none. */
 size_t text_utf8_char(struct text text);
 

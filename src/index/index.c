@@ -39,7 +39,7 @@ struct text index_make_id(struct text display_name, struct arena *arena)
 
 bool index_check_name(struct text name, struct error *err)
 {
-    return text_n_characters(name) <= INDEX_NAME_MOST ||
+    return text_characters(name) <= INDEX_NAME_MOST ||
            error_at(err, "display_name", "displayName may have at most %d characters.",
                     INDEX_NAME_MOST);
 }
