@@ -1,152 +1,56 @@
 /* tuned.c - tunedModels.*: create, get, list, patch, delete, cancel, transfer.
  *
- * Each is one job on a disk worker, as with files (files.c); the bodies of creates, which
- * may have thousands of examples, are decoded there, too. What has changed in the
- * database is then told to whoever runs the trainings, on the loop, also when the client
- * is gone meanwhile. */
+ * What has changed in the database is then told to whoever runs the trainings, on the
+ * loop, also when the client is gone meanwhile. */
 #include "api/tuned.h"
 #include "api/models.h"
 #include "tuning/supervisor.h"
 
-enum { PAGE = 10, PAGE_MOST = 1000 };
-
-/* ---- a job's life ---- */
-
-static void release(struct tuned_job *job)
-{
-    if (job->call || job->at_work || job->timer)
-        return;
-    arena_close(job->arena);
-}
-
-static void on_gone(struct call *call)
-{
-    ((struct tuned_job *)call->own)->over = true;
-}
-
-static void on_closed(struct call *call)
-{
-    struct tuned_job *job = call->own;
-    job->call = NULL;
-    loop_cancel(job->api->loop, job->timer);
-    job->timer = NULL;
-    release(job);
-}
-
-bool tuned_job_heard(const struct tuned_job *job)
-{
-    return job->call && !job->over;
-}
-
-static void run_job(struct work *work)
-{
-    struct tuned_job *job = (struct tuned_job *)work;
-    job->good = job->run(job);
-}
-
-static void finish_job(struct work *work)
-{
-    struct tuned_job *job = (struct tuned_job *)work;
-    bool alone = !job->call;
-    job->at_work = false;
-    if (job->good)
-        job->done(job); /* an answer may be the end of the call, and so of the job */
-    else if (tuned_job_heard(job))
-        api_error(job->call, &job->err);
-    if (alone)
-        release(job);
-}
-
-void tuned_job_start(struct tuned_job *job, bool (*run)(struct tuned_job *),
-                     void (*done)(struct tuned_job *))
-{
-    job->run = run;
-    job->done = done;
-    job->at_work = true;
-    job->work = (struct work){.run = run_job, .done = finish_job};
-    workers_push(job->api->options.disk, &job->work);
-}
-
-struct tuned_job *tuned_job_open(struct call *call)
-{
-    struct arena *arena = arena_open();
-    struct tuned_job *job = arena_new(arena, struct tuned_job);
-    job->arena = arena;
-    job->api = call->api;
-    job->call = call;
-    job->who = api_caller(call, arena);
-    job->version = arena_text(arena, call->version);
-    job->id = arena_text(arena, call->name);
-    job->sub = arena_text(arena, call->sub);
-    job->body = arena_text(arena, call->rq->body);
-    job->asked_id = arena_text(arena, http_query(call->rq, "tunedModelId"));
-    if (!job->asked_id.at)
-        job->asked_id = arena_text(arena, http_query(call->rq, "tuned_model_id"));
-    call->own = job;
-    call->gone = on_gone;
-    call->closed = on_closed;
-    return job;
-}
-
-void tuned_job_reply_nothing(struct tuned_job *job)
-{
-    if (tuned_job_heard(job))
-        http_reply(job->call->rq, 200, API_JSON, TEXT("{}\n"));
-}
-
-bool tuned_job_page(struct tuned_job *job)
-{
-    if (!api_page_size(job->call, PAGE, PAGE_MOST, &job->page_size, &job->err)) {
-        api_error(job->call, &job->err);
-        return false;
-    }
-    job->token = arena_text(job->arena, http_query(job->call->rq, "pageToken"));
-    return true;
-}
-
-static struct tuning *tuning_of(const struct tuned_job *job)
-{
-    return job->api->options.tuning;
-}
-
 /* ---- get ---- */
 
-static bool tell(struct tuned_job *job)
+static bool answer_tuned(struct job *job, const struct tuned *tuned)
 {
     struct tuned_snapshot *snapshots = NULL;
     int n = 0;
-    if (!tuned_snapshots(tuning_of(job), job->tuned.operation, job->arena, &snapshots, &n,
+    if (!tuned_snapshots(tuned_tuning(job), tuned->operation, job->arena, &snapshots, &n,
                          &job->err))
         return false;
-    job->wire.response = arena_new(job->arena, struct wire_tuned);
-    *job->wire.response = wire_tuned_of(&job->tuned, snapshots, n, job->arena);
-    return true;
+    struct wire_tuned wire = wire_tuned_of(tuned, snapshots, n, job->arena);
+    return job_answer(job, &wire_tuned_type, &wire);
 }
 
-static void reply_tuned(struct tuned_job *job)
+static bool run_get(struct job *job)
 {
-    if (tuned_job_heard(job))
-        api_reply(job->call, &wire_tuned_type, job->wire.response);
-}
-
-static bool run_get(struct tuned_job *job)
-{
-    return tuned_get(tuning_of(job), job->who, job->id, TUNED_READER, job->arena,
-                     &job->tuned, &job->err) &&
-           tell(job);
+    struct tuned tuned;
+    return tuned_get(tuned_tuning(job), job->who, job->id, TUNED_READER, job->arena,
+                     &tuned, &job->err) &&
+           answer_tuned(job, &tuned);
 }
 
 void tuned_route_get(struct call *call)
 {
-    tuned_job_start(tuned_job_open(call), run_get, reply_tuned);
+    job_run_call(call, run_get, NULL);
 }
 
 /* ---- create ---- */
 
-bool tuned_asked_id(struct tuned_job *job)
+struct job *tuned_open(struct call *call)
 {
-    job->tuned.id = job->asked_id.len > 0 ? job->asked_id : (struct text){0};
-    return !job->tuned.id.at || tuned_id_is_good(job->tuned.id) ||
+    struct job *job = job_open(call);
+    struct text *id = arena_new(job->arena, struct text);
+    *id = http_query(call->rq, "tunedModelId");
+    if (!id->at)
+        *id = http_query(call->rq, "tuned_model_id");
+    *id = arena_text(job->arena, *id);
+    job->own = id;
+    return job;
+}
+
+bool tuned_asked_id(struct job *job, struct text *id)
+{
+    struct text asked = *(const struct text *)job->own;
+    *id = asked.len > 0 ? asked : (struct text){0};
+    return !id->at || tuned_id_is_good(*id) ||
            error_at(&job->err, "tuned_model_id",
                     "tunedModelId must match [a-z]([a-z0-9-]{0,38}[a-z0-9])?: lower-case "
                     "letters, digits and dashes, a letter first, no dash last, at most "
@@ -155,12 +59,12 @@ bool tuned_asked_id(struct tuned_job *job)
 }
 
 /* Which model of this server it is made from: the one that writes, under any name. */
-static bool check_base(struct tuned_job *job, struct tuned *tuned)
+static bool check_base(struct job *job, struct tuned *tuned)
 {
     const struct api *api = job->api;
     struct text own = engine_info(runner_engine(api->runner))->model;
     tuned->engine = own;
-    if (!tuning_options(tuning_of(job))->base)
+    if (!tuning_options(tuned_tuning(job))->base)
         return error_set(&job->err, ERROR_FAILED_PRECONDITION,
                          "This server replays a script and has no model that could be "
                          "tuned.");
@@ -169,7 +73,7 @@ static bool check_base(struct tuned_job *job, struct tuned *tuned)
                             text_slice(tuned->base, strlen("models/"), tuned->base.len),
                             "createTunedModel", &job->err);
     struct tuned source;
-    if (!tuned_get(tuning_of(job), job->who, tuned->source, TUNED_READER, job->arena,
+    if (!tuned_get(tuned_tuning(job), job->who, tuned->source, TUNED_READER, job->arena,
                    &source, &job->err))
         return false;
     if (source.state != TUNED_ACTIVE || !text_same(source.engine, own))
@@ -184,7 +88,7 @@ static bool check_base(struct tuned_job *job, struct tuned *tuned)
 }
 
 /* What is left out is the base model's. */
-void tuned_settings(const struct tuned_job *job, const struct wire_tuned *wire,
+void tuned_settings(const struct job *job, const struct wire_tuned *wire,
                     struct tuned *tuned)
 {
     const struct api_defaults *defaults = &job->api->options.defaults;
@@ -196,137 +100,148 @@ void tuned_settings(const struct tuned_job *job, const struct wire_tuned *wire,
         tuned->temperature = 1; /* the field's range */
 }
 
-static bool run_create(struct tuned_job *job)
+static bool run_create(struct job *job)
 {
     struct wire_tuned wire;
     struct tuned_wish wish = {0};
-    if (!tuned_asked_id(job) ||
+    struct tuned tuned;
+    struct text id;
+    if (!tuned_asked_id(job, &id) ||
         !json_read(&wire_tuned_type, job->body, &wire, job->arena, &job->err))
         return false;
-    wish.tuned.id = job->tuned.id;
+    wish.tuned.id = id;
     if (!tuned_check(&wire, job->arena, &wish, &job->err) ||
         !check_base(job, &wish.tuned))
         return false;
     tuned_settings(job, &wire, &wish.tuned);
-    if (!tuned_create(tuning_of(job), job->who, &wish, job->arena, &job->tuned,
-                      &job->err))
+    if (!tuned_create(tuned_tuning(job), job->who, &wish, job->arena, &tuned, &job->err))
         return false;
     const struct tuned_operation operation = {
-        .id = job->tuned.operation, .model = job->tuned.id, .total = job->tuned.total};
-    job->wire = wire_operation_of(&operation, NULL, NULL, 0, job->arena);
-    return true;
+        .id = tuned.operation, .model = tuned.id, .total = tuned.total};
+    struct wire_operation answer =
+        wire_operation_of(&operation, NULL, NULL, 0, job->arena);
+    return job_answer(job, &wire_operation_type, &answer);
 }
 
-static void created(struct tuned_job *job)
+static void created(struct job *job)
 {
     supervisor_kick(job->api->options.supervisor);
-    if (tuned_job_heard(job))
-        api_reply(job->call, &wire_operation_type, &job->wire);
 }
 
 void tuned_route_create(struct call *call)
 {
-    tuned_job_start(tuned_job_open(call), run_create, created);
+    job_start(tuned_open(call), run_create, created);
 }
 
 /* ---- list ---- */
 
-static bool run_list(struct tuned_job *job)
+/* job->own is the filter. */
+static bool run_list(struct job *job)
 {
-    return tuned_list(tuning_of(job), job->who, &job->filter, job->page_size, job->token,
-                      job->arena, &job->list, &job->n, &job->next, &job->err);
-}
-
-static void reply_list(struct tuned_job *job)
-{
-    if (!tuned_job_heard(job))
-        return;
-    struct wire_tuned *models =
-        arena_array(job->arena, struct wire_tuned, (size_t)job->n + 1);
-    for (int i = 0; i < job->n; i++)
-        models[i] = wire_tuned_of(&job->list[i], NULL, 0, job->arena);
-    struct wire_tuned_list list = {{models, (size_t)job->n}, job->next};
-    api_reply(job->call, &wire_tuned_list_type, &list);
+    const struct tuned_filter *filter = job->own;
+    struct wire_tuned_list wire = {0};
+    struct tuned *list;
+    int n;
+    if (!tuned_list(tuned_tuning(job), job->who, filter, job->page_size, job->token,
+                    job->arena, &list, &n, &wire.next_page, &job->err))
+        return false;
+    struct wire_tuned *models = arena_array(job->arena, struct wire_tuned, (size_t)n + 1);
+    for (int i = 0; i < n; i++)
+        models[i] = wire_tuned_of(&list[i], NULL, 0, job->arena);
+    wire.models = (struct json_list){models, (size_t)n};
+    return job_answer(job, &wire_tuned_list_type, &wire);
 }
 
 void tuned_route_list(struct call *call)
 {
-    struct tuned_job *job = tuned_job_open(call);
-    if (!tuned_job_page(job))
+    struct job *job = job_open(call);
+    struct tuned_filter *filter = arena_new(job->arena, struct tuned_filter);
+    job->own = filter;
+    if (!job_page(job, TUNED_PAGE, TUNED_PAGE_MOST))
         return;
-    if (tuned_check_filter(http_query(call->rq, "filter"), job->arena, &job->filter,
-                           &job->err))
-        tuned_job_start(job, run_list, reply_list);
+    if (tuned_check_filter(http_query(call->rq, "filter"), job->arena, filter, &job->err))
+        job_start(job, run_list, NULL);
     else
-        api_error(call, &job->err);
+        job_fail(job, &job->err);
 }
 
 /* ---- patch ---- */
 
-static bool run_patch(struct tuned_job *job)
+static bool run_patch(struct job *job)
 {
     struct wire_tuned wire;
+    struct tuned tuned;
     return json_read(&wire_tuned_type, job->body, &wire, job->arena, &job->err) &&
-           tuned_get(tuning_of(job), job->who, job->id, TUNED_WRITER, job->arena,
-                     &job->tuned, &job->err) &&
+           tuned_get(tuned_tuning(job), job->who, job->id, TUNED_WRITER, job->arena,
+                     &tuned, &job->err) &&
            tuned_check_patch(&wire, job->mask, &job->api->options.defaults, job->arena,
-                             &job->tuned, &job->err) &&
-           tuned_update(tuning_of(job), &job->tuned, &job->err) && tell(job);
+                             &tuned, &job->err) &&
+           tuned_update(tuned_tuning(job), &tuned, &job->err) &&
+           answer_tuned(job, &tuned);
 }
 
 void tuned_route_patch(struct call *call)
 {
-    struct tuned_job *job = tuned_job_open(call);
-    job->mask = arena_text(job->arena, http_query(call->rq, "updateMask"));
-    if (!job->mask.at)
-        job->mask = arena_text(job->arena, http_query(call->rq, "update_mask"));
-    tuned_job_start(job, run_patch, reply_tuned);
+    job_run_call(call, run_patch, NULL);
 }
 
 /* ---- delete, cancel ---- */
 
-static bool run_delete(struct tuned_job *job)
+/* job->own of both: the operation that is to stop. */
+static void start_stopping(struct call *call, job_run *run, job_done *done)
 {
-    return tuned_delete(tuning_of(job), job->who, job->id, job->arena, &job->operation,
-                        &job->err);
+    struct job *job = job_open(call);
+    job->own = arena_new(job->arena, struct text);
+    job_start(job, run, done);
 }
 
-static void stopped(struct tuned_job *job)
+static bool run_delete(struct job *job)
 {
-    supervisor_stop(job->api->options.supervisor, job->operation);
-    tuned_job_reply_nothing(job);
+    return tuned_delete(tuned_tuning(job), job->who, job->id, job->arena, job->own,
+                        &job->err) &&
+           job_answer_nothing(job);
+}
+
+static void stopped(struct job *job)
+{
+    supervisor_stop(job->api->options.supervisor, *(const struct text *)job->own);
 }
 
 void tuned_route_delete(struct call *call)
 {
-    tuned_job_start(tuned_job_open(call), run_delete, stopped);
+    start_stopping(call, run_delete, stopped);
 }
 
 /* google-genai's tunings.cancel: of the model, not of its operation. */
-static bool run_cancel(struct tuned_job *job)
+static bool run_cancel(struct job *job)
 {
-    if (!tuned_get(tuning_of(job), job->who, job->id, TUNED_WRITER, job->arena,
-                   &job->tuned, &job->err))
+    struct text *operation = job->own;
+    struct tuned tuned;
+    if (!tuned_get(tuned_tuning(job), job->who, job->id, TUNED_WRITER, job->arena, &tuned,
+                   &job->err))
         return false;
-    job->operation = job->tuned.operation;
-    return tuned_cancel(tuning_of(job), job->who, job->id, job->operation, &job->err);
+    *operation = tuned.operation;
+    return tuned_cancel(tuned_tuning(job), job->who, job->id, *operation, &job->err) &&
+           job_answer_nothing(job);
 }
 
 void tuned_route_cancel(struct call *call)
 {
-    tuned_job_start(tuned_job_open(call), run_cancel, stopped);
+    start_stopping(call, run_cancel, stopped);
 }
 
 /* ---- transferOwnership ---- */
 
-static bool run_transfer(struct tuned_job *job)
+static bool run_transfer(struct job *job)
 {
     struct wire_transfer transfer;
     return json_read(&wire_transfer_type, job->body, &transfer, job->arena, &job->err) &&
-           tuned_transfer(tuning_of(job), job->who, job->id, transfer.address, &job->err);
+           tuned_transfer(tuned_tuning(job), job->who, job->id, transfer.address,
+                          &job->err) &&
+           job_answer_nothing(job);
 }
 
 void tuned_route_transfer(struct call *call)
 {
-    tuned_job_start(tuned_job_open(call), run_transfer, tuned_job_reply_nothing);
+    job_run_call(call, run_transfer, NULL);
 }
