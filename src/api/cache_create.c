@@ -1,21 +1,21 @@
 /* cache_create.c - cachedContents.create.
  *
- * A job (job.h) with several stages: it is decoded and checked on a worker, its media are
- * read where media are read (prepare.h), its prefix is computed by the engine, and when
- * that lies on the disk it is answered. What is kept of media is what was read in them:
- * the cache does not depend on files that expire before it does. */
+ * A task (task.h) with several stages: it is decoded and checked on a worker, its media
+ * are read where media are read (prepare.h), its prefix is computed by the engine, and
+ * when that lies on the disk it is answered. What is kept of media is what was read in
+ * them: the cache does not depend on files that expire before it does. */
 #include "api/cached.h"
 #include "api/caches.h"
-#include "api/job.h"
 #include "api/models.h"
 #include "api/prepare.h"
+#include "api/task.h"
 #include "base/log.h"
 
 #define HOUR 3600000000000LL
 
-/* job->own. */
+/* task->own. */
 struct creation {
-    struct job *job;
+    struct task *task;
     struct wire_cache asked;
     struct wire_kept kept;
     struct cache_entry entry;
@@ -31,7 +31,7 @@ struct creation {
 
 /* ---- its life ---- */
 
-/* With the job's arena. */
+/* With the task's arena. */
 static void close_creation(void *arg)
 {
     struct creation *c = arg;
@@ -42,9 +42,9 @@ static void close_creation(void *arg)
         c->next->at = c->at;
 }
 
-static void on_left(struct job *job)
+static void on_left(struct task *task)
 {
-    struct creation *c = job->own;
+    struct creation *c = task->own;
     atomic_store(&c->prepare.cancelled, true);
     if (c->computing)
         prefix_cancel(c->computing);
@@ -54,31 +54,31 @@ static void on_left(struct job *job)
 
 static bool check(struct creation *c)
 {
-    struct job *job = c->job;
+    struct task *task = c->task;
     struct wire_cache *asked = &c->asked;
     struct text name = models_plain(asked->model);
     if (!name.len)
-        return error_at(&job->err, "model",
+        return error_at(&task->err, "model",
                         "* CreateCachedContentRequest.model: model is not specified\n");
-    if (!models_serve(job->api, job->version, name, "createCachedContent", &job->err))
+    if (!models_serve(task->api, task->version, name, "createCachedContent", &task->err))
         return false;
     if (text_characters(asked->display_name) > CACHE_DISPLAY_NAME_MOST)
-        return error_at(&job->err, "display_name",
+        return error_at(&task->err, "display_name",
                         "displayName may have at most %d characters.",
                         CACHE_DISPLAY_NAME_MOST);
     if (!asked->contents.n && !asked->system && !asked->tools.n)
-        return error_at(&job->err, "contents",
+        return error_at(&task->err, "contents",
                         "* CreateCachedContentRequest.contents: there is nothing to be "
                         "cached: neither contents nor systemInstruction nor tools.\n");
-    c->entry.model = arena_printf(job->arena, "models/%.*s", TEXT_ARG(name));
+    c->entry.model = arena_printf(task->arena, "models/%.*s", TEXT_ARG(name));
     c->entry.display_name = asked->display_name;
-    return caches_expiry(asked, HOUR, &c->entry.expires, &job->err);
+    return caches_expiry(asked, HOUR, &c->entry.expires, &task->err);
 }
 
-static bool run_decode(struct job *job)
+static bool run_decode(struct task *task)
 {
-    struct creation *c = job->own;
-    if (!json_read(&wire_cache_type, job->body, &c->asked, job->arena, &job->err) ||
+    struct creation *c = task->own;
+    if (!json_read(&wire_cache_type, task->body, &c->asked, task->arena, &task->err) ||
         !check(c))
         return false;
     c->kept = (struct wire_kept){
@@ -87,14 +87,14 @@ static bool run_decode(struct job *job)
         .tools = c->asked.tools,
         .tool_config = c->asked.tool_config,
     };
-    return cached_chat(job->api, &c->kept, job->arena, &c->chat, &job->err) &&
+    return cached_chat(task->api, &c->kept, task->arena, &c->chat, &task->err) &&
            prepare_begin(&c->prepare);
 }
 
 /* In the place of media stands what was read. */
 static void keep_readings(struct creation *c)
 {
-    struct arena *arena = c->job->arena;
+    struct arena *arena = c->task->arena;
     struct wire_content *contents = c->kept.contents.at;
     for (int i = 0; i < c->chat.n_turns; i++) {
         struct wire_part *parts = contents[i].parts.at;
@@ -125,98 +125,98 @@ static bool make_prefix(struct prepare *p)
     return true;
 }
 
-static bool run_keep(struct job *job)
+static bool run_keep(struct task *task)
 {
-    struct creation *c = job->own;
+    struct creation *c = task->own;
     if (atomic_load(&c->prepare.cancelled))
-        return error_set(&job->err, ERROR_CANCELLED, "Nobody waits for the cache.");
-    if (!caches_create(job->api->options.caches, &c->entry, c->rows, c->n_rows,
-                       job->arena, &job->err))
+        return error_set(&task->err, ERROR_CANCELLED, "Nobody waits for the cache.");
+    if (!caches_create(task->api->options.caches, &c->entry, c->rows, c->n_rows,
+                       task->arena, &task->err))
         return false;
-    struct wire_cache cache = caches_wire(&c->entry, job->arena);
-    return job_answer(job, &wire_cache_type, &cache);
+    struct wire_cache cache = caches_wire(&c->entry, task->arena);
+    return task_answer(task, &wire_cache_type, &cache);
 }
 
 /* ---- its stages: the loop ---- */
 
-static void on_kept(struct job *job)
+static void on_kept(struct task *task)
 {
-    const struct creation *c = job->own;
-    if (job_heard(job))
+    const struct creation *c = task->own;
+    if (task_heard(task))
         log_line(LOG_INFO, "cache", "id=%.*s tokens=%d rows=%d ms=%.1f",
                  TEXT_ARG(c->entry.id), c->entry.n_tokens, c->n_rows,
-                 (double)(now_us() - job->call->rq->since_us) / 1000);
+                 (double)(now_us() - task->call->rq->since_us) / 1000);
 }
 
 static void on_computed(struct saved_rows **rows, int n, const struct error *error,
                         void *arg)
 {
     struct creation *c = arg;
-    struct job *job = c->job;
+    struct task *task = c->task;
     c->computing = NULL;
     c->n_rows = n;
     for (int i = 0; i < n; i++)
         c->rows[i] = rows[i];
     if (error)
-        job_fail(job, error);
-    else if (job_heard(job))
-        job_start(job, run_keep, on_kept);
-    job_let_go(job);
+        task_fail(task, error);
+    else if (task_heard(task))
+        task_start(task, run_keep, on_kept);
+    task_let_go(task);
 }
 
 static void compute(struct creation *c)
 {
-    struct job *job = c->job;
+    struct task *task = c->task;
     struct text model = text_slice(c->entry.model, strlen("models/"), SIZE_MAX);
-    if (!job_heard(job))
+    if (!task_heard(task))
         return;
     if (c->prepare.attached.n > 0)
-        http_set(job->call->rq, "x-pollux-media", c->prepare.attached.header.at);
+        http_set(task->call->rq, "x-pollux-media", c->prepare.attached.header.at);
     if (c->n_prefixes == 0) {
-        job_start(job, run_keep, on_kept);
+        task_start(task, run_keep, on_kept);
         return;
     }
-    c->computing = prefix_start(job->api->runner, c->prefixes, c->n_prefixes, model,
-                                job->arena, on_computed, c, &job->err);
+    c->computing = prefix_start(task->api->runner, c->prefixes, c->n_prefixes, model,
+                                task->arena, on_computed, c, &task->err);
     if (c->computing)
-        job_hold(job);
+        task_hold(task);
     else
-        job_fail(job, &job->err);
+        task_fail(task, &task->err);
 }
 
 static void on_media(struct prepare *p)
 {
     struct creation *c = p->host;
-    struct job *job = c->job;
+    struct task *task = c->task;
     if (p->good)
         compute(c);
     else
-        job_fail(job, p->err);
-    job_let_go(job);
+        task_fail(task, p->err);
+    task_let_go(task);
 }
 
-static void on_decoded(struct job *job)
+static void on_decoded(struct task *task)
 {
-    struct creation *c = job->own;
-    if (!job_heard(job))
+    struct creation *c = task->own;
+    if (!task_heard(task))
         return;
     if (!prepare_waits(&c->prepare))
         compute(c);
     else if (prepare_read(&c->prepare))
-        job_hold(job);
+        task_hold(task);
     else
-        job_fail(job, &job->err);
+        task_fail(task, &task->err);
 }
 
 void caches_route_create(struct call *call)
 {
-    struct job *job = job_open(call);
-    struct creation *c = arena_new(job->arena, struct creation);
-    c->job = job;
-    c->prepare.api = job->api;
-    c->prepare.arena = job->arena;
+    struct task *task = task_open(call);
+    struct creation *c = arena_new(task->arena, struct creation);
+    c->task = task;
+    c->prepare.api = task->api;
+    c->prepare.arena = task->arena;
     c->prepare.chat = &c->chat;
-    c->prepare.err = &job->err;
+    c->prepare.err = &task->err;
     c->prepare.in_words = true; /* it is kept longer than a picture */
     c->prepare.make = make_prefix;
     c->prepare.done = on_media;
@@ -226,11 +226,11 @@ void caches_route_create(struct call *call)
     if (c->next)
         c->next->at = &c->next;
     *c->at = c;
-    arena_defer(job->arena, close_creation, c);
-    job->own = c;
-    job->left = on_left;
-    job_deadline(job);
-    job_start_on(job, job->api->workers, run_decode, on_decoded);
+    arena_defer(task->arena, close_creation, c);
+    task->own = c;
+    task->left = on_left;
+    task_deadline(task);
+    task_start_on(task, task->api->workers, run_decode, on_decoded);
 }
 
 int caches_creating(const struct api *api)
@@ -247,6 +247,6 @@ void caches_cancel_all(struct api *api)
     error_set(&err, ERROR_UNAVAILABLE, "The server is stopping.");
     for (struct creation *c = api->creations, *next; c; c = next) {
         next = c->next;
-        job_fail(c->job, &err);
+        task_fail(c->task, &err);
     }
 }

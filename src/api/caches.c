@@ -1,8 +1,8 @@
 /* caches.c - cachedContents: get, list, patch, delete.
  *
- * Each waits for the database, and so is a job (job.h) on a disk worker. */
+ * Each waits for the database, and so is a task (task.h) on a disk worker. */
 #include "api/caches.h"
-#include "api/job.h"
+#include "api/task.h"
 
 enum { PAGE = 50, PAGE_MOST = 1000 };
 
@@ -28,59 +28,61 @@ struct wire_cache caches_wire(const struct cache_entry *entry, struct arena *are
     };
 }
 
-static bool answer_entry(struct job *job, const struct cache_entry *entry)
+static bool answer_entry(struct task *task, const struct cache_entry *entry)
 {
-    struct wire_cache cache = caches_wire(entry, job->arena);
-    return job_answer(job, &wire_cache_type, &cache);
+    struct wire_cache cache = caches_wire(entry, task->arena);
+    return task_answer(task, &wire_cache_type, &cache);
 }
 
 /* ---- get, delete ---- */
 
-static bool run_get(struct job *job)
+static bool run_get(struct task *task)
 {
     struct cache_entry entry;
-    return caches_get(job->api->options.caches, job->id, job->arena, &entry, &job->err) &&
-           answer_entry(job, &entry);
+    return caches_get(task->api->options.caches, task->id, task->arena, &entry,
+                      &task->err) &&
+           answer_entry(task, &entry);
 }
 
 void caches_route_get(struct call *call)
 {
-    job_run_call(call, run_get, NULL);
+    task_run_call(call, run_get, NULL);
 }
 
-static bool run_delete(struct job *job)
+static bool run_delete(struct task *task)
 {
-    return caches_delete(job->api->options.caches, job->id, &job->err) &&
-           job_answer_nothing(job);
+    return caches_delete(task->api->options.caches, task->id, &task->err) &&
+           task_answer_nothing(task);
 }
 
 void caches_route_delete(struct call *call)
 {
-    job_run_call(call, run_delete, NULL);
+    task_run_call(call, run_delete, NULL);
 }
 
 /* ---- list ---- */
 
-static bool run_list(struct job *job)
+static bool run_list(struct task *task)
 {
     struct cache_entry *list;
     struct wire_caches wire = {0};
     int n;
-    if (!caches_list(job->api->options.caches, job->page_size, job->token, job->arena,
-                     &list, &n, &wire.next_page, &job->err))
+    if (!caches_list(task->api->options.caches, task->page_size, task->token, task->arena,
+                     &list, &n, &wire.next_page, &task->err))
         return false;
-    struct wire_cache *caches = arena_array(job->arena, struct wire_cache, (size_t)n + 1);
+    struct wire_cache *caches =
+        arena_array(task->arena, struct wire_cache, (size_t)n + 1);
     for (int i = 0; i < n; i++)
-        caches[i] = caches_wire(&list[i], job->arena);
+        caches[i] = caches_wire(&list[i], task->arena);
     wire.caches = (struct json_list){caches, (size_t)n};
-    return job_answer(job, &wire_caches_type, &wire);
+    return task_answer(task, &wire_caches_type, &wire);
 }
 
 void caches_route_list(struct call *call)
 {
-    struct job *job = job_open(call);
-    if (job_page(job, PAGE, PAGE_MOST))
-        job_start(job, run_list, NULL);
+    struct task *task = task_open(call);
+    if (task_page(task, PAGE, PAGE_MOST))
+        task_start(task, run_list, NULL);
 }
 
 /* ---- patch ---- */
@@ -165,29 +167,30 @@ static bool check_unchanged(const struct wire_cache *asked,
                  err);
 }
 
-static bool run_patch(struct job *job)
+static bool run_patch(struct task *task)
 {
-    struct caches *caches = job->api->options.caches;
+    struct caches *caches = task->api->options.caches;
     struct cache_entry entry;
     struct wire_cache asked;
     unsigned fields;
     int64_t expires;
-    if (!read_mask(job->mask, &fields, &job->err) ||
-        !json_read(&wire_cache_type, job->body, &asked, job->arena, &job->err) ||
-        !caches_get(caches, job->id, job->arena, &entry, &job->err))
+    if (!read_mask(task->mask, &fields, &task->err) ||
+        !json_read(&wire_cache_type, task->body, &asked, task->arena, &task->err) ||
+        !caches_get(caches, task->id, task->arena, &entry, &task->err))
         return false;
     if (fields == MASK_TTL)
         asked.expires = (struct json_int){0};
     else if (fields == MASK_EXPIRE)
         asked.ttl = (struct json_int){0};
-    else if (!fields && !check_unchanged(&asked, &entry, &job->err))
+    else if (!fields && !check_unchanged(&asked, &entry, &task->err))
         return false;
-    return caches_expiry(&asked, 0, &expires, &job->err) &&
-           caches_set_expiry(caches, job->id, expires, job->arena, &entry, &job->err) &&
-           answer_entry(job, &entry);
+    return caches_expiry(&asked, 0, &expires, &task->err) &&
+           caches_set_expiry(caches, task->id, expires, task->arena, &entry,
+                             &task->err) &&
+           answer_entry(task, &entry);
 }
 
 void caches_route_patch(struct call *call)
 {
-    job_run_call(call, run_patch, NULL);
+    task_run_call(call, run_patch, NULL);
 }

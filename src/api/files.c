@@ -1,9 +1,9 @@
 /* files.c - files.*: get, list, delete, download.
  *
- * Each is a job (job.h) on a disk worker. */
+ * Each is a task (task.h) on a disk worker. */
 #include "api/files.h"
-#include "api/job.h"
 #include "api/send.h"
+#include "api/task.h"
 #include "json/write.h"
 
 enum { PAGE = 10, PAGE_MOST = 100 };
@@ -63,7 +63,7 @@ bool files_base(const struct call *call, struct text *base, struct error *err)
 
 /* ---- get, delete ---- */
 
-/* job->own of each: what the addresses of files begin with. */
+/* task->own of each: what the addresses of files begin with. */
 struct asked {
     struct text base;
     struct file file; /* of a download */
@@ -71,7 +71,7 @@ struct asked {
 };
 
 /* NULL: answered already. */
-static struct job *open_job(struct call *call)
+static struct task *open_task(struct call *call)
 {
     struct text base;
     struct error err;
@@ -79,33 +79,33 @@ static struct job *open_job(struct call *call)
         api_error(call, &err);
         return NULL;
     }
-    struct job *job = job_open(call);
-    struct asked *asked = arena_new(job->arena, struct asked);
-    asked->base = arena_text(job->arena, base);
-    job->own = asked;
-    job->id = arena_text(job->arena, files_plain_id(call->name));
-    return job;
+    struct task *task = task_open(call);
+    struct asked *asked = arena_new(task->arena, struct asked);
+    asked->base = arena_text(task->arena, base);
+    task->own = asked;
+    task->id = arena_text(task->arena, files_plain_id(call->name));
+    return task;
 }
 
-static void run_call(struct call *call, job_run *run, job_done *done)
+static void run_call(struct call *call, task_run *run, task_done *done)
 {
-    struct job *job = open_job(call);
-    if (job)
-        job_start(job, run, done);
+    struct task *task = open_task(call);
+    if (task)
+        task_start(task, run, done);
 }
 
-static struct wire_file wire_of(const struct job *job, const struct file *file)
+static struct wire_file wire_of(const struct task *task, const struct file *file)
 {
-    return wire_file_of(file, ((const struct asked *)job->own)->base, job->arena);
+    return wire_file_of(file, ((const struct asked *)task->own)->base, task->arena);
 }
 
-static bool run_get(struct job *job)
+static bool run_get(struct task *task)
 {
     struct file file;
-    if (!files_get(job->api->options.files, job->id, job->arena, &file, &job->err))
+    if (!files_get(task->api->options.files, task->id, task->arena, &file, &task->err))
         return false;
-    struct wire_file wire = wire_of(job, &file);
-    return job_answer(job, &wire_file_type, &wire);
+    struct wire_file wire = wire_of(task, &file);
+    return task_answer(task, &wire_file_type, &wire);
 }
 
 void files_route_get(struct call *call)
@@ -113,10 +113,10 @@ void files_route_get(struct call *call)
     run_call(call, run_get, NULL);
 }
 
-static bool run_delete(struct job *job)
+static bool run_delete(struct task *task)
 {
-    return files_delete(job->api->options.files, job->id, &job->err) &&
-           job_answer_nothing(job);
+    return files_delete(task->api->options.files, task->id, &task->err) &&
+           task_answer_nothing(task);
 }
 
 void files_route_delete(struct call *call)
@@ -126,38 +126,38 @@ void files_route_delete(struct call *call)
 
 /* ---- list ---- */
 
-static bool run_list(struct job *job)
+static bool run_list(struct task *task)
 {
     struct file *list;
     struct wire_files wire = {0};
     int n;
-    if (!files_list(job->api->options.files, job->page_size, job->token, job->arena,
-                    &list, &n, &wire.next_page, &job->err))
+    if (!files_list(task->api->options.files, task->page_size, task->token, task->arena,
+                    &list, &n, &wire.next_page, &task->err))
         return false;
-    struct wire_file *files = arena_array(job->arena, struct wire_file, (size_t)n + 1);
+    struct wire_file *files = arena_array(task->arena, struct wire_file, (size_t)n + 1);
     for (int i = 0; i < n; i++)
-        files[i] = wire_of(job, &list[i]);
+        files[i] = wire_of(task, &list[i]);
     wire.files = (struct json_list){files, (size_t)n};
-    return job_answer(job, &wire_files_type, &wire);
+    return task_answer(task, &wire_files_type, &wire);
 }
 
 void files_route_list(struct call *call)
 {
-    struct job *job = open_job(call);
-    if (job && job_page(job, PAGE, PAGE_MOST))
-        job_start(job, run_list, NULL);
+    struct task *task = open_task(call);
+    if (task && task_page(task, PAGE, PAGE_MOST))
+        task_start(task, run_list, NULL);
 }
 
 /* ---- download ---- */
 
-static bool run_open(struct job *job)
+static bool run_open(struct task *task)
 {
-    struct asked *asked = job->own;
-    struct files *files = job->api->options.files;
-    struct text name = arena_printf(job->arena, "files/%.*s", TEXT_ARG(job->id));
-    if (!files_id_is_good(job->id))
-        return files_get(files, job->id, job->arena, &asked->file, &job->err);
-    return files_find(files, name, job->arena, &asked->file, &asked->fd, &job->err);
+    struct asked *asked = task->own;
+    struct files *files = task->api->options.files;
+    struct text name = arena_printf(task->arena, "files/%.*s", TEXT_ARG(task->id));
+    if (!files_id_is_good(task->id))
+        return files_get(files, task->id, task->arena, &asked->file, &task->err);
+    return files_find(files, name, task->arena, &asked->file, &asked->fd, &task->err);
 }
 
 /* "bytes=5-", "bytes=-5", "bytes=0-4". Other forms mean all of it, as HTTP allows. */
@@ -181,32 +181,32 @@ static bool read_range(struct text range, int64_t size, int64_t *from, int64_t *
     return true;
 }
 
-static void refuse_range(struct job *job, int64_t size)
+static void refuse_range(struct task *task, int64_t size)
 {
     struct error err;
-    struct text all = arena_printf(job->arena, "bytes */%lld", (long long)size);
-    http_set(job->call->rq, "Content-Range", all.at);
+    struct text all = arena_printf(task->arena, "bytes */%lld", (long long)size);
+    http_set(task->call->rq, "Content-Range", all.at);
     error_set(&err, ERROR_OUT_OF_RANGE, "The file has %lld bytes.", (long long)size);
     err.http_status = 416;
-    job_fail(job, &err);
+    task_fail(task, &err);
 }
 
-static void begin_download(struct job *job)
+static void begin_download(struct task *task)
 {
-    if (!job_heard(job))
+    if (!task_heard(task))
         return;
-    const struct asked *asked = job->own;
-    struct http_request *rq = job->call->rq;
+    const struct asked *asked = task->own;
+    struct http_request *rq = task->call->rq;
     int64_t size = asked->file.size;
     struct send_range range = {asked->fd, 0, size};
     bool part = read_range(http_header(rq, "Range"), size, &range.from, &range.end);
     if (part && (range.from >= size || range.end <= range.from)) {
-        refuse_range(job, size);
+        refuse_range(task, size);
         return;
     }
     if (part)
         http_set(rq, "Content-Range",
-                 arena_printf(job->arena, "bytes %lld-%lld/%lld", (long long)range.from,
+                 arena_printf(task->arena, "bytes %lld-%lld/%lld", (long long)range.from,
                               (long long)range.end - 1, (long long)size)
                      .at);
     http_set(rq, "Accept-Ranges", "bytes");
@@ -216,7 +216,7 @@ static void begin_download(struct job *job)
     if (size == 0)
         http_reply(rq, 200, asked->file.mime_type.at, TEXT(""));
     else
-        send_file(job, part ? 206 : 200, asked->file.mime_type.at, &range);
+        send_file(task, part ? 206 : 200, asked->file.mime_type.at, &range);
 }
 
 void files_route_download(struct call *call)

@@ -1,12 +1,12 @@
 /* interact.c - the Interactions API: interactions.create, get, cancel, delete.
  *
- * One that is under way is a run (interact_run.h); each call of one that is over is a job
- * (job.h) on a disk worker. */
+ * One that is under way is a run (interact_run.h); each call of one that is over is a
+ * task (task.h) on a disk worker. */
 #include "api/interact.h"
 #include "api/interact_log.h"
 #include "api/interact_request.h"
 #include "api/interact_run.h"
-#include "api/job.h"
+#include "api/task.h"
 #include "json/write.h"
 #include <stdio.h>
 
@@ -87,7 +87,7 @@ static bool can_be(struct call *call)
     return false;
 }
 
-/* job->own of each. */
+/* task->own of each. */
 struct look {
     int64_t after; /* the last event that is known already */
     bool include_input;
@@ -100,27 +100,27 @@ static void free_lines(void *arg)
     buf_free(&((struct look *)arg)->lines);
 }
 
-static struct job *open_look(struct call *call)
+static struct task *open_look(struct call *call)
 {
-    struct job *job = job_open(call);
-    struct look *look = arena_new(job->arena, struct look);
-    arena_defer(job->arena, free_lines, look);
-    job->own = look;
-    return job;
+    struct task *task = task_open(call);
+    struct look *look = arena_new(task->arena, struct look);
+    arena_defer(task->arena, free_lines, look);
+    task->own = look;
+    return task;
 }
 
-static bool run_get(struct job *job)
+static bool run_get(struct task *task)
 {
-    struct look *look = job->own;
-    return interactions_get(job->api->options.interactions, job->id, job->arena,
-                            &look->row, &job->err);
+    struct look *look = task->own;
+    return interactions_get(task->api->options.interactions, task->id, task->arena,
+                            &look->row, &task->err);
 }
 
-static void reply_row(struct job *job)
+static void reply_row(struct task *task)
 {
-    const struct look *look = job->own;
-    if (job_heard(job))
-        irun_reply(job->call, &look->row, look->include_input);
+    const struct look *look = task->own;
+    if (task_heard(task))
+        irun_reply(task->call, &look->row, look->include_input);
 }
 
 static void add_lines(struct look *look, struct text lines, int64_t first)
@@ -131,41 +131,41 @@ static void add_lines(struct look *look, struct text lines, int64_t first)
 }
 
 /* The log, or, where there is none, one that is made up. */
-static bool run_replay(struct job *job)
+static bool run_replay(struct task *task)
 {
-    struct look *look = job->own;
-    struct interactions *is = job->api->options.interactions;
+    struct look *look = task->own;
+    struct interactions *is = task->api->options.interactions;
     struct log_piece *pieces;
     struct buf made_up = {0};
     int n;
-    if (!run_get(job) ||
-        !interactions_log(is, job->id, look->after, job->arena, &pieces, &n, &job->err))
+    if (!run_get(task) || !interactions_log(is, task->id, look->after, task->arena,
+                                            &pieces, &n, &task->err))
         return false;
     for (int i = 0; i < n; i++)
         add_lines(look, pieces[i].lines, pieces[i].first);
     if (n > 0 || look->row.status == STATUS_IN_PROGRESS)
         return true;
-    if (!interactions_log(is, job->id, 0, job->arena, &pieces, &n, &job->err))
+    if (!interactions_log(is, task->id, 0, task->arena, &pieces, &n, &task->err))
         return false;
     if (n > 0)
         return true;
-    ilog_made_up(&look->row, interact_model(look->row.request, job->arena), job->arena,
+    ilog_made_up(&look->row, interact_model(look->row.request, task->arena), task->arena,
                  &made_up);
     add_lines(look, buf_view(&made_up), 1);
     buf_free(&made_up);
     return true;
 }
 
-static void write_replay(struct job *job)
+static void write_replay(struct task *task)
 {
-    const struct look *look = job->own;
+    const struct look *look = task->own;
     struct buf bytes = {0};
-    if (!job_heard(job))
+    if (!task_heard(task))
         return;
-    struct http_request *rq = job->call->rq;
+    struct http_request *rq = task->call->rq;
     ilog_sse(buf_view(&look->lines), &bytes);
     buf_text(&bytes, ILOG_SSE_END);
-    irun_begin_stream(job->call);
+    irun_begin_stream(task->call);
     http_write(rq, buf_view(&bytes));
     http_end(rq);
     buf_free(&bytes);
@@ -199,24 +199,25 @@ void interact_get(struct call *call)
     } else if (run) {
         irun_get(run, call, include_input);
     } else {
-        struct job *job = open_look(call);
-        struct look *look = job->own;
+        struct task *task = open_look(call);
+        struct look *look = task->own;
         look->after = after;
         look->include_input = include_input;
-        job_start(job, stream ? run_replay : run_get, stream ? write_replay : reply_row);
+        task_start(task, stream ? run_replay : run_get,
+                   stream ? write_replay : reply_row);
     }
 }
 
 /* ---- cancel, delete ---- */
 
-static void refuse_cancel(struct job *job)
+static void refuse_cancel(struct task *task)
 {
-    const struct look *look = job->own;
+    const struct look *look = task->own;
     struct error err;
     error_set(&err, ERROR_FAILED_PRECONDITION,
               "Interaction %.*s is over, its status is %s: there is nothing to cancel.",
-              TEXT_ARG(job->id), status_name(look->row.status));
-    job_fail(job, &err);
+              TEXT_ARG(task->id), status_name(look->row.status));
+    task_fail(task, &err);
 }
 
 void interact_cancel(struct call *call)
@@ -227,13 +228,13 @@ void interact_cancel(struct call *call)
     if (run)
         irun_cancel(run, call);
     else
-        job_start(open_look(call), run_get, refuse_cancel);
+        task_start(open_look(call), run_get, refuse_cancel);
 }
 
-static bool run_delete(struct job *job)
+static bool run_delete(struct task *task)
 {
-    return interactions_delete(job->api->options.interactions, job->id, &job->err) &&
-           job_answer_nothing(job);
+    return interactions_delete(task->api->options.interactions, task->id, &task->err) &&
+           task_answer_nothing(task);
 }
 
 void interact_delete(struct call *call)
@@ -244,5 +245,5 @@ void interact_delete(struct call *call)
     if (run)
         irun_delete(run, call);
     else
-        job_run_call(call, run_delete, NULL);
+        task_run_call(call, run_delete, NULL);
 }

@@ -11,9 +11,9 @@ struct sending {
     size_t n; /* bytes of it */
 };
 
-static bool run_read(struct job *job)
+static bool run_read(struct task *task)
 {
-    struct sending *s = job->own;
+    struct sending *s = task->own;
     int64_t left = s->range.end - s->range.from;
     ssize_t n;
     do
@@ -25,37 +25,37 @@ static bool run_read(struct job *job)
 }
 
 /* When the disk fails here the answer has begun: all that is left is to break it off. */
-static void write_piece(struct job *job)
+static void write_piece(struct task *task)
 {
-    struct sending *s = job->own;
-    if (!job_heard(job))
+    struct sending *s = task->own;
+    if (!task_heard(task))
         return;
     if (s->n == 0) {
-        http_drop(job->call->rq);
+        http_drop(task->call->rq);
         return;
     }
     s->range.from += (int64_t)s->n;
-    http_write(job->call->rq, (struct text){s->piece, s->n});
-    if (job_heard(job) && s->range.from == s->range.end)
-        http_end(job->call->rq);
+    http_write(task->call->rq, (struct text){s->piece, s->n});
+    if (task_heard(task) && s->range.from == s->range.end)
+        http_end(task->call->rq);
 }
 
 static void on_drained(struct http_request *rq)
 {
-    struct job *job = ((struct call *)rq->user)->own;
-    const struct sending *s = job->own;
-    if (!job->at_work && s->range.from < s->range.end)
-        job_start(job, run_read, write_piece);
+    struct task *task = ((struct call *)rq->user)->own;
+    const struct sending *s = task->own;
+    if (!task->at_work && s->range.from < s->range.end)
+        task_start(task, run_read, write_piece);
 }
 
-void send_file(struct job *job, int status, const char *type,
+void send_file(struct task *task, int status, const char *type,
                const struct send_range *range)
 {
-    struct http_request *rq = job->call->rq;
-    struct sending *s = arena_new(job->arena, struct sending);
+    struct http_request *rq = task->call->rq;
+    struct sending *s = arena_new(task->arena, struct sending);
     s->range = *range;
-    s->piece = arena_alloc(job->arena, PIECE);
-    job->own = s;
+    s->piece = arena_alloc(task->arena, PIECE);
+    task->own = s;
     rq->drained = on_drained;
     http_stream_of(rq, status, type, range->end - range->from);
 }

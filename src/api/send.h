@@ -5,16 +5,16 @@
 #ifndef POLLUX_API_SEND_H
 #define POLLUX_API_SEND_H
 
-#include "api/job.h"
+#include "api/task.h"
 
 struct send_range {
-    int fd; /* stays open as long as the job's arena */
+    int fd; /* stays open as long as the task's arena */
     int64_t from, end;
 };
 
-/* Begins the answer, on the loop; job->own is its from here on. Something must be there
+/* Begins the answer, on the loop; task->own is its from here on. Something must be there
  * to be sent. */
-void send_file(struct job *job, int status, const char *type,
+void send_file(struct task *task, int status, const char *type,
                const struct send_range *range);
 
 #endif

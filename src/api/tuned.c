@@ -8,50 +8,50 @@
 
 /* ---- get ---- */
 
-static bool answer_tuned(struct job *job, const struct tuned *tuned)
+static bool answer_tuned(struct task *task, const struct tuned *tuned)
 {
     struct tuned_snapshot *snapshots = NULL;
     int n = 0;
-    if (!tuned_snapshots(tuned_tuning(job), tuned->operation, job->arena, &snapshots, &n,
-                         &job->err))
+    if (!tuned_snapshots(tuned_tuning(task), tuned->operation, task->arena, &snapshots,
+                         &n, &task->err))
         return false;
-    struct wire_tuned wire = wire_tuned_of(tuned, snapshots, n, job->arena);
-    return job_answer(job, &wire_tuned_type, &wire);
+    struct wire_tuned wire = wire_tuned_of(tuned, snapshots, n, task->arena);
+    return task_answer(task, &wire_tuned_type, &wire);
 }
 
-static bool run_get(struct job *job)
+static bool run_get(struct task *task)
 {
     struct tuned tuned;
-    return tuned_get(tuned_tuning(job), job->who, job->id, TUNED_READER, job->arena,
-                     &tuned, &job->err) &&
-           answer_tuned(job, &tuned);
+    return tuned_get(tuned_tuning(task), task->who, task->id, TUNED_READER, task->arena,
+                     &tuned, &task->err) &&
+           answer_tuned(task, &tuned);
 }
 
 void tuned_route_get(struct call *call)
 {
-    job_run_call(call, run_get, NULL);
+    task_run_call(call, run_get, NULL);
 }
 
 /* ---- create ---- */
 
-struct job *tuned_open(struct call *call)
+struct task *tuned_open(struct call *call)
 {
-    struct job *job = job_open(call);
-    struct text *id = arena_new(job->arena, struct text);
+    struct task *task = task_open(call);
+    struct text *id = arena_new(task->arena, struct text);
     *id = http_query(call->rq, "tunedModelId");
     if (!id->at)
         *id = http_query(call->rq, "tuned_model_id");
-    *id = arena_text(job->arena, *id);
-    job->own = id;
-    return job;
+    *id = arena_text(task->arena, *id);
+    task->own = id;
+    return task;
 }
 
-bool tuned_asked_id(struct job *job, struct text *id)
+bool tuned_asked_id(struct task *task, struct text *id)
 {
-    struct text asked = *(const struct text *)job->own;
+    struct text asked = *(const struct text *)task->own;
     *id = asked.len > 0 ? asked : (struct text){0};
     return !id->at || tuned_id_is_good(*id) ||
-           error_at(&job->err, "tuned_model_id",
+           error_at(&task->err, "tuned_model_id",
                     "tunedModelId must match [a-z]([a-z0-9-]{0,38}[a-z0-9])?: lower-case "
                     "letters, digits and dashes, a letter first, no dash last, at most "
                     "%d.",
@@ -59,25 +59,25 @@ bool tuned_asked_id(struct job *job, struct text *id)
 }
 
 /* Which model of this server it is made from: the one that writes, under any name. */
-static bool check_base(struct job *job, struct tuned *tuned)
+static bool check_base(struct task *task, struct tuned *tuned)
 {
-    const struct api *api = job->api;
+    const struct api *api = task->api;
     struct text own = engine_info(runner_engine(api->runner))->model;
     tuned->engine = own;
-    if (!tuning_options(tuned_tuning(job))->base)
-        return error_set(&job->err, ERROR_FAILED_PRECONDITION,
+    if (!tuning_options(tuned_tuning(task))->base)
+        return error_set(&task->err, ERROR_FAILED_PRECONDITION,
                          "This server replays a script and has no model that could be "
                          "tuned.");
     if (!tuned->source.at)
-        return models_serve(api, job->version,
+        return models_serve(api, task->version,
                             text_slice(tuned->base, strlen("models/"), tuned->base.len),
-                            "createTunedModel", &job->err);
+                            "createTunedModel", &task->err);
     struct tuned source;
-    if (!tuned_get(tuned_tuning(job), job->who, tuned->source, TUNED_READER, job->arena,
-                   &source, &job->err))
+    if (!tuned_get(tuned_tuning(task), task->who, tuned->source, TUNED_READER,
+                   task->arena, &source, &task->err))
         return false;
     if (source.state != TUNED_ACTIVE || !text_same(source.engine, own))
-        return error_set(&job->err, ERROR_FAILED_PRECONDITION,
+        return error_set(&task->err, ERROR_FAILED_PRECONDITION,
                          "tunedModels/%.*s cannot be tuned further: it is %s.",
                          TEXT_ARG(source.id),
                          source.state != TUNED_ACTIVE ? "not ACTIVE"
@@ -88,10 +88,10 @@ static bool check_base(struct job *job, struct tuned *tuned)
 }
 
 /* What is left out is the base model's. */
-void tuned_settings(const struct job *job, const struct wire_tuned *wire,
+void tuned_settings(const struct task *task, const struct wire_tuned *wire,
                     struct tuned *tuned)
 {
-    const struct api_defaults *defaults = &job->api->options.defaults;
+    const struct api_defaults *defaults = &task->api->options.defaults;
     tuned->temperature =
         wire->temperature.set ? wire->temperature.is : defaults->temperature;
     tuned->top_p = wire->top_p.set ? wire->top_p.is : defaults->top_p;
@@ -100,111 +100,114 @@ void tuned_settings(const struct job *job, const struct wire_tuned *wire,
         tuned->temperature = 1; /* the field's range */
 }
 
-static bool run_create(struct job *job)
+static bool run_create(struct task *task)
 {
     struct wire_tuned wire;
     struct tuned_wish wish = {0};
     struct tuned tuned;
     struct text id;
-    if (!tuned_asked_id(job, &id) ||
-        !json_read(&wire_tuned_type, job->body, &wire, job->arena, &job->err))
+    if (!tuned_asked_id(task, &id) ||
+        !json_read(&wire_tuned_type, task->body, &wire, task->arena, &task->err))
         return false;
     wish.tuned.id = id;
-    if (!tuned_check(&wire, job->arena, &wish, &job->err) ||
-        !check_base(job, &wish.tuned))
+    if (!tuned_check(&wire, task->arena, &wish, &task->err) ||
+        !check_base(task, &wish.tuned))
         return false;
-    tuned_settings(job, &wire, &wish.tuned);
-    if (!tuned_create(tuned_tuning(job), job->who, &wish, job->arena, &tuned, &job->err))
+    tuned_settings(task, &wire, &wish.tuned);
+    if (!tuned_create(tuned_tuning(task), task->who, &wish, task->arena, &tuned,
+                      &task->err))
         return false;
     const struct tuned_operation operation = {
         .id = tuned.operation, .model = tuned.id, .total = tuned.total};
     struct wire_operation answer =
-        wire_operation_of(&operation, NULL, NULL, 0, job->arena);
-    return job_answer(job, &wire_operation_type, &answer);
+        wire_operation_of(&operation, NULL, NULL, 0, task->arena);
+    return task_answer(task, &wire_operation_type, &answer);
 }
 
-static void created(struct job *job)
+static void created(struct task *task)
 {
-    supervisor_kick(job->api->options.supervisor);
+    supervisor_kick(task->api->options.supervisor);
 }
 
 void tuned_route_create(struct call *call)
 {
-    job_start(tuned_open(call), run_create, created);
+    task_start(tuned_open(call), run_create, created);
 }
 
 /* ---- list ---- */
 
-/* job->own is the filter. */
-static bool run_list(struct job *job)
+/* task->own is the filter. */
+static bool run_list(struct task *task)
 {
-    const struct tuned_filter *filter = job->own;
+    const struct tuned_filter *filter = task->own;
     struct wire_tuned_list wire = {0};
     struct tuned *list;
     int n;
-    if (!tuned_list(tuned_tuning(job), job->who, filter, job->page_size, job->token,
-                    job->arena, &list, &n, &wire.next_page, &job->err))
+    if (!tuned_list(tuned_tuning(task), task->who, filter, task->page_size, task->token,
+                    task->arena, &list, &n, &wire.next_page, &task->err))
         return false;
-    struct wire_tuned *models = arena_array(job->arena, struct wire_tuned, (size_t)n + 1);
+    struct wire_tuned *models =
+        arena_array(task->arena, struct wire_tuned, (size_t)n + 1);
     for (int i = 0; i < n; i++)
-        models[i] = wire_tuned_of(&list[i], NULL, 0, job->arena);
+        models[i] = wire_tuned_of(&list[i], NULL, 0, task->arena);
     wire.models = (struct json_list){models, (size_t)n};
-    return job_answer(job, &wire_tuned_list_type, &wire);
+    return task_answer(task, &wire_tuned_list_type, &wire);
 }
 
 void tuned_route_list(struct call *call)
 {
-    struct job *job = job_open(call);
-    struct tuned_filter *filter = arena_new(job->arena, struct tuned_filter);
-    job->own = filter;
-    if (!job_page(job, TUNED_PAGE, TUNED_PAGE_MOST))
+    struct task *task = task_open(call);
+    struct tuned_filter *filter = arena_new(task->arena, struct tuned_filter);
+    task->own = filter;
+    if (!task_page(task, TUNED_PAGE, TUNED_PAGE_MOST))
         return;
-    if (tuned_check_filter(http_query(call->rq, "filter"), job->arena, filter, &job->err))
-        job_start(job, run_list, NULL);
+    if (tuned_check_filter(http_query(call->rq, "filter"), task->arena, filter,
+                           &task->err))
+        task_start(task, run_list, NULL);
     else
-        job_fail(job, &job->err);
+        task_fail(task, &task->err);
 }
 
 /* ---- patch ---- */
 
-static bool run_patch(struct job *job)
+static bool run_patch(struct task *task)
 {
     struct wire_tuned wire;
     struct tuned tuned;
-    return json_read(&wire_tuned_type, job->body, &wire, job->arena, &job->err) &&
-           tuned_get(tuned_tuning(job), job->who, job->id, TUNED_WRITER, job->arena,
-                     &tuned, &job->err) &&
-           tuned_check_patch(&wire, job->mask, &job->api->options.defaults, job->arena,
-                             &tuned, &job->err) &&
-           tuned_update(tuned_tuning(job), &tuned, &job->err) &&
-           answer_tuned(job, &tuned);
+    return json_read(&wire_tuned_type, task->body, &wire, task->arena, &task->err) &&
+           tuned_get(tuned_tuning(task), task->who, task->id, TUNED_WRITER, task->arena,
+                     &tuned, &task->err) &&
+           tuned_check_patch(&wire, task->mask, &task->api->options.defaults, task->arena,
+                             &tuned, &task->err) &&
+           tuned_update(tuned_tuning(task), &tuned, &task->err) &&
+           answer_tuned(task, &tuned);
 }
 
 void tuned_route_patch(struct call *call)
 {
-    job_run_call(call, run_patch, NULL);
+    task_run_call(call, run_patch, NULL);
 }
 
 /* ---- delete, cancel ---- */
 
-/* job->own of both: the operation that is to stop. */
-static void start_stopping(struct call *call, job_run *run, job_done *done)
+/* task->own of both: the operation that is to stop. */
+static void start_stopping(struct call *call, task_run *run, task_done *done)
 {
-    struct job *job = job_open(call);
-    job->own = arena_new(job->arena, struct text);
-    job_start(job, run, done);
+    struct task *task = task_open(call);
+    task->own = arena_new(task->arena, struct text);
+    task_start(task, run, done);
 }
 
-static bool run_delete(struct job *job)
+static bool run_delete(struct task *task)
 {
-    return tuned_delete(tuned_tuning(job), job->who, job->id, job->arena, job->own,
-                        &job->err) &&
-           job_answer_nothing(job);
+    return tuned_delete(tuned_tuning(task), task->who, task->id, task->arena, task->own,
+                        &task->err) &&
+           task_answer_nothing(task);
 }
 
-static void stopped(struct job *job)
+static void stopped(struct task *task)
 {
-    supervisor_stop(job->api->options.supervisor, *(const struct text *)job->own);
+    supervisor_stop(task->api->options.supervisor, *(const struct text *)task->own);
 }
 
 void tuned_route_delete(struct call *call)
@@ -213,16 +216,17 @@ void tuned_route_delete(struct call *call)
 }
 
 /* google-genai's tunings.cancel: of the model, not of its operation. */
-static bool run_cancel(struct job *job)
+static bool run_cancel(struct task *task)
 {
-    struct text *operation = job->own;
+    struct text *operation = task->own;
     struct tuned tuned;
-    if (!tuned_get(tuned_tuning(job), job->who, job->id, TUNED_WRITER, job->arena, &tuned,
-                   &job->err))
+    if (!tuned_get(tuned_tuning(task), task->who, task->id, TUNED_WRITER, task->arena,
+                   &tuned, &task->err))
         return false;
     *operation = tuned.operation;
-    return tuned_cancel(tuned_tuning(job), job->who, job->id, *operation, &job->err) &&
-           job_answer_nothing(job);
+    return tuned_cancel(tuned_tuning(task), task->who, task->id, *operation,
+                        &task->err) &&
+           task_answer_nothing(task);
 }
 
 void tuned_route_cancel(struct call *call)
@@ -232,16 +236,17 @@ void tuned_route_cancel(struct call *call)
 
 /* ---- transferOwnership ---- */
 
-static bool run_transfer(struct job *job)
+static bool run_transfer(struct task *task)
 {
     struct wire_transfer transfer;
-    return json_read(&wire_transfer_type, job->body, &transfer, job->arena, &job->err) &&
-           tuned_transfer(tuned_tuning(job), job->who, job->id, transfer.address,
-                          &job->err) &&
-           job_answer_nothing(job);
+    return json_read(&wire_transfer_type, task->body, &transfer, task->arena,
+                     &task->err) &&
+           tuned_transfer(tuned_tuning(task), task->who, task->id, transfer.address,
+                          &task->err) &&
+           task_answer_nothing(task);
 }
 
 void tuned_route_transfer(struct call *call)
 {
-    job_run_call(call, run_transfer, NULL);
+    task_run_call(call, run_transfer, NULL);
 }

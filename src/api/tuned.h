@@ -30,23 +30,23 @@ void tuned_route_permission_delete(struct call *call);
 
 /* ---- for the files of tuned models ---- */
 
-/* Each call is a job (job.h) on a disk worker. */
-#include "api/job.h"
+/* Each call is a task (task.h) on a disk worker. */
+#include "api/task.h"
 
 enum { TUNED_PAGE = 10, TUNED_PAGE_MOST = 1000 };
 
-static inline struct tuning *tuned_tuning(const struct job *job)
+static inline struct tuning *tuned_tuning(const struct task *task)
 {
-    return job->api->options.tuning;
+    return task->api->options.tuning;
 }
 
-/* A job that is to make a model, and the id that was asked for it; absent: any. The
+/* A task that is to make a model, and the id that was asked for it; absent: any. The
  * second is for run(). */
-struct job *tuned_open(struct call *call);
-bool tuned_asked_id(struct job *job, struct text *id);
+struct task *tuned_open(struct call *call);
+bool tuned_asked_id(struct task *task, struct text *id);
 
 /* The base model's, where the message leaves a setting out. */
-void tuned_settings(const struct job *job, const struct wire_tuned *wire,
+void tuned_settings(const struct task *task, const struct wire_tuned *wire,
                     struct tuned *tuned);
 
 /* What a table cannot say of a model that is to be made (tuned_check.c): examples,

@@ -15,32 +15,32 @@ struct export
     struct send_range range;
 };
 
-static bool run_open(struct job *job)
+static bool run_open(struct task *task)
 {
-    struct export *export = job->own;
-    return tuned_get(tuned_tuning(job), job->who, job->id, TUNED_READER, job->arena,
-                     &export->tuned, &job->err) &&
-           tuned_export(tuned_tuning(job), &export->tuned, job->arena, &export->range.fd,
-                        &export->range.end, &job->err);
+    struct export *export = task->own;
+    return tuned_get(tuned_tuning(task), task->who, task->id, TUNED_READER, task->arena,
+                     &export->tuned, &task->err) &&
+           tuned_export(tuned_tuning(task), &export->tuned, task->arena,
+                        &export->range.fd, &export->range.end, &task->err);
 }
 
-static void begin_export(struct job *job)
+static void begin_export(struct task *task)
 {
-    const struct export *export = job->own;
-    if (!job_heard(job))
+    const struct export *export = task->own;
+    if (!task_heard(task))
         return;
-    http_set(job->call->rq, "Content-Disposition",
-             arena_printf(job->arena, "attachment; filename=\"%.*s.gguf\"",
+    http_set(task->call->rq, "Content-Disposition",
+             arena_printf(task->arena, "attachment; filename=\"%.*s.gguf\"",
                           TEXT_ARG(export->tuned.id))
                  .at);
-    send_file(job, 200, "application/octet-stream", &export->range);
+    send_file(task, 200, "application/octet-stream", &export->range);
 }
 
 void tuned_route_export(struct call *call)
 {
-    struct job *job = job_open(call);
-    job->own = arena_new(job->arena, struct export);
-    job_start(job, run_open, begin_export);
+    struct task *task = task_open(call);
+    task->own = arena_new(task->arena, struct export);
+    task_start(task, run_open, begin_export);
 }
 
 /* ---- import ---- */
@@ -122,7 +122,7 @@ static bool check_config(const struct wire_config *wire, struct import_config *c
     return true;
 }
 
-static bool run_import(struct job *job)
+static bool run_import(struct task *task)
 {
     struct wire_import wire;
     struct wire_tuned none = {0};
@@ -132,38 +132,38 @@ static bool run_import(struct job *job)
     struct file file;
     struct text id;
     int fd;
-    if (!tuned_asked_id(job, &id) ||
-        !json_read(&import_type, job->body, &wire, job->arena, &job->err) ||
-        !check_config(wire.config, &config, &job->err))
+    if (!tuned_asked_id(task, &id) ||
+        !json_read(&import_type, task->body, &wire, task->arena, &task->err) ||
+        !check_config(wire.config, &config, &task->err))
         return false;
     const struct wire_tuned *tuned = wire.tuned ? wire.tuned : &none;
-    if (!tuning_options(tuned_tuning(job))->base)
-        return error_set(&job->err, ERROR_FAILED_PRECONDITION,
+    if (!tuning_options(tuned_tuning(task))->base)
+        return error_set(&task->err, ERROR_FAILED_PRECONDITION,
                          "This server replays a script and has no model that an adapter "
                          "could be for.");
     if (tuned->base.len || tuned->source || tuned->pre || tuned->task)
-        return error_at(&job->err, "tuned_model",
+        return error_at(&task->err, "tuned_model",
                         "An adapter is imported for the model that this server runs: "
                         "only names and settings can be set.");
-    struct text own = engine_info(runner_engine(job->api->runner))->model;
+    struct text own = engine_info(runner_engine(task->api->runner))->model;
     wish.tuned = (struct tuned){
         .id = id,
         .display_name = tuned->display_name,
         .description = tuned->description,
-        .base = arena_printf(job->arena, "models/%.*s", TEXT_ARG(own)),
+        .base = arena_printf(task->arena, "models/%.*s", TEXT_ARG(own)),
         .engine = own,
     };
-    tuned_settings(job, tuned, &wish.tuned);
-    if (!files_find(job->api->options.files, wire.file, job->arena, &file, &fd,
-                    &job->err) ||
-        !tuned_import(tuned_tuning(job), job->who, &wish, fd, &config, job->arena, &made,
-                      &job->err))
+    tuned_settings(task, tuned, &wish.tuned);
+    if (!files_find(task->api->options.files, wire.file, task->arena, &file, &fd,
+                    &task->err) ||
+        !tuned_import(tuned_tuning(task), task->who, &wish, fd, &config, task->arena,
+                      &made, &task->err))
         return false;
-    struct wire_tuned answer = wire_tuned_of(&made, NULL, 0, job->arena);
-    return job_answer(job, &wire_tuned_type, &answer);
+    struct wire_tuned answer = wire_tuned_of(&made, NULL, 0, task->arena);
+    return task_answer(task, &wire_tuned_type, &answer);
 }
 
 void tuned_route_import(struct call *call)
 {
-    job_start(tuned_open(call), run_import, NULL);
+    task_start(tuned_open(call), run_import, NULL);
 }

@@ -29,7 +29,7 @@ static int shut_world(void **state)
 /* What handlers of these tests did. */
 static struct {
     int n_runs, n_done, n_left;
-    struct job *job;
+    struct task *task;
 } seen;
 
 static void on_gone(struct http_request *rq)
@@ -65,10 +65,10 @@ static struct fake *open_fake(const char *query, const char *headers)
     return fake;
 }
 
-static struct job *open_job(struct fake *fake)
+static struct task *open_task(struct fake *fake)
 {
-    seen.job = job_open(fake->rq.user);
-    return seen.job;
+    seen.task = task_open(fake->rq.user);
+    return seen.task;
 }
 
 static void assert_answer(struct fake *fake, int status, const char *body)
@@ -90,40 +90,40 @@ static void finish_work(void)
     fake_world.api->workers = fake_world.api->options.disk = fake_world.workers;
 }
 
-static bool run_echo(struct job *job)
+static bool run_echo(struct task *task)
 {
     seen.n_runs++;
-    buf_printf(&job->answer, "%.*s of %.*s, page %.*s, run %d", TEXT_ARG(job->body),
-               TEXT_ARG(job->id), TEXT_ARG(job->token), seen.n_runs);
+    buf_printf(&task->answer, "%.*s of %.*s, page %.*s, run %d", TEXT_ARG(task->body),
+               TEXT_ARG(task->id), TEXT_ARG(task->token), seen.n_runs);
     return true;
 }
 
-static bool run_badly(struct job *job)
+static bool run_badly(struct task *task)
 {
     seen.n_runs++;
-    buf_str(&job->answer, "half of it");
-    return error_at(&job->err, "a.b", "It does not fit.");
+    buf_str(&task->answer, "half of it");
+    return error_at(&task->err, "a.b", "It does not fit.");
 }
 
-static void note_done(struct job *job)
+static void note_done(struct task *task)
 {
-    (void)job;
+    (void)task;
     seen.n_done++;
 }
 
-static void note_left(struct job *job)
+static void note_left(struct task *task)
 {
-    (void)job;
+    (void)task;
     seen.n_left++;
 }
 
-static void start_again(struct job *job)
+static void start_again(struct task *task)
 {
     seen.n_done++;
     if (seen.n_done == 1)
-        job_start(job, run_echo, start_again);
+        task_start(task, run_echo, start_again);
     else if (seen.n_done == 2)
-        job_start_later(job, 1, run_echo, start_again);
+        task_start_later(task, 1, run_echo, start_again);
 }
 
 /* ---- answers ---- */
@@ -132,7 +132,7 @@ static void what_a_worker_makes_is_the_answer(void **state)
 {
     (void)state;
     struct fake *fake = open_fake("pageToken=7", NULL);
-    job_start(open_job(fake), run_echo, NULL);
+    task_start(open_task(fake), run_echo, NULL);
     assert_answer(fake, 200, "body of it, page 7, run 1");
 }
 
@@ -140,18 +140,18 @@ static void an_error_is_the_whole_answer_and_done_is_not_called(void **state)
 {
     (void)state;
     struct fake *fake = open_fake("", NULL);
-    job_start(open_job(fake), run_badly, note_done);
+    task_start(open_task(fake), run_badly, note_done);
     fake_wait(fake);
     assert_null(strstr(fake->body.at, "half of it"));
     assert_answer(fake, 400, "\"field\":\"a.b\"");
     assert_int_equal(seen.n_done, 0);
 }
 
-static void done_may_start_the_job_anew_and_the_last_answer_goes_out(void **state)
+static void done_may_start_the_task_anew_and_the_last_answer_goes_out(void **state)
 {
     (void)state;
     struct fake *fake = open_fake("", NULL);
-    job_start(open_job(fake), run_echo, start_again);
+    task_start(open_task(fake), run_echo, start_again);
     assert_answer(fake, 200, "run 3");
     assert_int_equal(seen.n_done, 3);
 }
@@ -160,9 +160,9 @@ static void without_a_client_done_is_called_and_nothing_sent(void **state)
 {
     (void)state;
     struct fake *fake = open_fake("", NULL);
-    struct job *job = open_job(fake);
-    job->left = note_left;
-    job_start(job, run_echo, note_done);
+    struct task *task = open_task(fake);
+    task->left = note_left;
+    task_start(task, run_echo, note_done);
     fake_leave(fake);
     finish_work();
     assert_int_equal(seen.n_runs, 1);
@@ -170,53 +170,53 @@ static void without_a_client_done_is_called_and_nothing_sent(void **state)
     assert_int_equal(seen.n_left, 1);
 }
 
-static void a_job_that_waits_to_begin_ends_with_its_call(void **state)
+static void a_task_that_waits_to_begin_ends_with_its_call(void **state)
 {
     (void)state;
     struct fake *fake = open_fake("", NULL);
-    job_start_later(open_job(fake), 0, run_echo, note_done);
+    task_start_later(open_task(fake), 0, run_echo, note_done);
     fake_leave(fake);
     struct fake *other = open_fake("", NULL);
-    job_start_later(open_job(other), 5, run_echo, note_done);
+    task_start_later(open_task(other), 5, run_echo, note_done);
     assert_answer(other, 200, "run 1");
 }
 
-static void hold(struct job *job)
+static void hold(struct task *task)
 {
-    job_hold(job);
+    task_hold(task);
     loop_stop(fake_world.loop);
 }
 
-static void a_held_job_is_not_answered_yet_and_outlives_its_call(void **state)
+static void a_held_task_is_not_answered_yet_and_outlives_its_call(void **state)
 {
     (void)state;
     struct error err;
     struct fake *fake = open_fake("", NULL);
-    struct job *job = open_job(fake);
-    job_start(job, run_echo, hold);
+    struct task *task = open_task(fake);
+    task_start(task, run_echo, hold);
     fake_turn_loop();
     assert_false(fake->complete);
-    assert_true(job_heard(job));
+    assert_true(task_heard(task));
     fake_leave(fake);
-    assert_false(job_heard(job));
+    assert_false(task_heard(task));
     error_set(&err, ERROR_INTERNAL, "Nobody hears this.");
-    job_fail(job, &err);
-    job_let_go(job);
+    task_fail(task, &err);
+    task_let_go(task);
 }
 
 static void one_who_waits_too_long_is_told_and_left_is_called_once(void **state)
 {
     (void)state;
     struct fake *fake = open_fake("", "x-server-timeout: 1\n");
-    struct job *job = open_job(fake);
-    job->left = note_left;
-    job_deadline(job);
-    job_start(job, run_echo, hold);
+    struct task *task = open_task(fake);
+    task->left = note_left;
+    task_deadline(task);
+    task_start(task, run_echo, hold);
     fake_turn_loop();
     fake_wait(fake);
     assert_int_equal(fake->rq.status, 504);
     fake_close(fake);
-    job_let_go(job);
+    task_let_go(task);
     assert_int_equal(seen.n_left, 1);
 }
 
@@ -224,12 +224,12 @@ static void a_page_size_that_is_none_is_refused(void **state)
 {
     (void)state;
     struct fake *fake = open_fake("pageSize=many", NULL);
-    assert_false(job_page(open_job(fake), 10, 100));
+    assert_false(task_page(open_task(fake), 10, 100));
     assert_answer(fake, 400, "\"field\":\"page_size\"");
     fake = open_fake("pageSize=1000", NULL);
-    struct job *job = open_job(fake);
-    assert_true(job_page(job, 10, 100));
-    assert_int_equal(job->page_size, 100);
+    struct task *task = open_task(fake);
+    assert_true(task_page(task, 10, 100));
+    assert_int_equal(task->page_size, 100);
     fake_leave(fake);
 }
 
@@ -251,16 +251,16 @@ static int open_file(void)
     return fd;
 }
 
-static void begin_file(struct job *job)
+static void begin_file(struct task *task)
 {
-    const struct send_range *range = job->own;
-    send_file(job, 206, "a/b", range);
+    const struct send_range *range = task->own;
+    send_file(task, 206, "a/b", range);
     loop_stop(fake_world.loop);
 }
 
-static bool run_nothing(struct job *job)
+static bool run_nothing(struct task *task)
 {
-    (void)job;
+    (void)task;
     return true;
 }
 
@@ -269,9 +269,9 @@ static void a_file_goes_out_in_pieces_when_the_last_has_left(void **state)
     (void)state;
     struct send_range range = {open_file(), 999, SIZE - 999};
     struct fake *fake = open_fake("", NULL);
-    struct job *job = open_job(fake);
-    job->own = &range;
-    job_start(job, run_nothing, begin_file);
+    struct task *task = open_task(fake);
+    task->own = &range;
+    task_start(task, run_nothing, begin_file);
     fake_turn_loop();
     assert_int_equal(fake->n_writes, 0);
     for (int i = 1; !fake->complete; i++) {
@@ -290,9 +290,9 @@ static void a_file_that_is_shorter_than_told_breaks_the_answer_off(void **state)
     (void)state;
     struct send_range range = {open_file(), SIZE - 5, SIZE + 5};
     struct fake *fake = open_fake("", NULL);
-    struct job *job = open_job(fake);
-    job->own = &range;
-    job_start(job, run_nothing, begin_file);
+    struct task *task = open_task(fake);
+    task->own = &range;
+    task_start(task, run_nothing, begin_file);
     fake_turn_loop();
     fake->rq.drained(&fake->rq);
     fake_wait_writes(fake, 1);
@@ -309,10 +309,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_a_worker_makes_is_the_answer),
         cmocka_unit_test(an_error_is_the_whole_answer_and_done_is_not_called),
-        cmocka_unit_test(done_may_start_the_job_anew_and_the_last_answer_goes_out),
+        cmocka_unit_test(done_may_start_the_task_anew_and_the_last_answer_goes_out),
         cmocka_unit_test(without_a_client_done_is_called_and_nothing_sent),
-        cmocka_unit_test(a_job_that_waits_to_begin_ends_with_its_call),
-        cmocka_unit_test(a_held_job_is_not_answered_yet_and_outlives_its_call),
+        cmocka_unit_test(a_task_that_waits_to_begin_ends_with_its_call),
+        cmocka_unit_test(a_held_task_is_not_answered_yet_and_outlives_its_call),
         cmocka_unit_test(one_who_waits_too_long_is_told_and_left_is_called_once),
         cmocka_unit_test(a_page_size_that_is_none_is_refused),
         cmocka_unit_test(a_file_goes_out_in_pieces_when_the_last_has_left),
