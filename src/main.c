@@ -49,8 +49,7 @@ static const struct {
     {"pull", cli_pull},
     {"tune", cli_tune},
     {"tuned", cli_tuned},
-    {"train-job", train_job}, /* started by tune and by the
-                                 server, not by people */
+    {"train-job", train_job}, /* started by tune and serve, not by people */
     {"index", index_command},
     {"doctor", cli_doctor},
     {"version", cli_version},

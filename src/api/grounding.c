@@ -3,6 +3,7 @@
 #include "api/grounding.h"
 #include "base/log.h"
 #include "index/metadata.h"
+#include "tools/search.h"
 
 static void key_text(struct json_writer *w, const char *key, struct text value)
 {
@@ -23,39 +24,6 @@ static double rounded(double confidence)
 }
 
 /* ---- the entry point ---- */
-
-static void add_escaped(struct buf *html, struct text text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        switch (text.at[i]) {
-        case '<':
-            buf_str(html, "&lt;");
-            break;
-        case '>':
-            buf_str(html, "&gt;");
-            break;
-        case '&':
-            buf_str(html, "&amp;");
-            break;
-        case '"':
-            buf_str(html, "&quot;");
-            break;
-        default:
-            buf_char(html, text.at[i]);
-        }
-    }
-}
-
-void grounding_entry_point(const struct text *queries, int n, struct buf *html)
-{
-    buf_str(html, "<div class=\"container\">");
-    for (int i = 0; i < n; i++) {
-        buf_str(html, "<span class=\"chip\">");
-        add_escaped(html, queries[i]);
-        buf_str(html, "</span>");
-    }
-    buf_str(html, "</div>");
-}
 
 /* sdkBlob is a list of pairs, query and address, in base64. */
 static void write_blob(struct json_writer *w, const struct grounding *g)
@@ -78,7 +46,7 @@ static void write_blob(struct json_writer *w, const struct grounding *g)
 static void write_entry_point(struct json_writer *w, const struct grounding *g)
 {
     struct buf html = {0};
-    grounding_entry_point(g->queries, g->n_queries, &html);
+    search_suggestions(g->queries, g->n_queries, &html);
     json_key(w, "searchEntryPoint");
     json_begin(w, '{');
     key_text(w, "renderedContent", buf_view(&html));

@@ -32,10 +32,6 @@ const struct grounding *grounding_find(const struct toolbox *box, struct text wo
  * webSearchQueries and searchEntryPoint. */
 void grounding_write(struct json_writer *w, const struct grounding *grounding);
 
-/* searchEntryPoint.renderedContent, and an interaction's search_suggestions: HTML that
- * shows the queries and runs nothing. */
-void grounding_entry_point(const struct text *queries, int n, struct buf *html);
-
 /* The value of "annotations" of a text of an interaction: url_citation, for stores
  * file_citation; one for each source of each sentence. */
 void grounding_annotations(struct json_writer *w, const struct grounding *grounding);

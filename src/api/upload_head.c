@@ -10,25 +10,12 @@ static struct text trim(struct text text)
     return text;
 }
 
-static bool read_number(struct text digits, int64_t *number)
-{
-    *number = 0;
-    if (digits.len == 0 || digits.len > 18)
-        return false;
-    for (size_t i = 0; i < digits.len; i++) {
-        if (digits.at[i] < '0' || digits.at[i] > '9')
-            return false;
-        *number = *number * 10 + (digits.at[i] - '0');
-    }
-    return true;
-}
-
 /* Absent is -1. */
 static bool read_told(struct text value, const char *name, int64_t *number,
                       struct error *err)
 {
     *number = -1;
-    return !value.at || read_number(trim(value), number) ||
+    return !value.at || text_number(trim(value), number) ||
            error_set(err, ERROR_INVALID_ARGUMENT, "%s must be a number of bytes.", name);
 }
 
@@ -44,12 +31,12 @@ bool upload_range_read(struct text range, int64_t *from, int64_t *end, int64_t *
         return false;
     struct text piece = trim(text_cut(trim(text_slice(range, 6, range.len)), '/', &all));
     all = trim(all);
-    if (!text_is(all, "*") && !read_number(all, total))
+    if (!text_is(all, "*") && !text_number(all, total))
         return false;
     if (text_is(piece, "*"))
         return true;
     struct text first = text_cut(piece, '-', &last);
-    if (!read_number(first, from) || !read_number(last, end) || *end < *from)
+    if (!text_number(first, from) || !text_number(last, end) || *end < *from)
         return false;
     ++*end;
     return *total < 0 || *end <= *total;

@@ -1,6 +1,5 @@
 /* text.c - looking into texts, and what UTF-8 allows where. */
 #include "base/text.h"
-#include <stdint.h>
 #include <strings.h>
 
 bool text_is_nocase(struct text text, const char *string)
@@ -120,6 +119,25 @@ static size_t skip_ascii(struct text text, size_t i)
             break;
     }
     return i;
+}
+
+bool text_number(struct text text, int64_t *number)
+{
+    *number = 0;
+    bool good = text.len > 0 && text.len <= 18;
+    for (size_t i = 0; good && i < text.len; i++) {
+        good = text.at[i] >= '0' && text.at[i] <= '9';
+        *number = *number * 10 + (text.at[i] - '0');
+    }
+    return good;
+}
+
+size_t text_characters(struct text text)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < text.len; i++)
+        n += ((unsigned char)text.at[i] & 0xc0) != 0x80;
+    return n;
 }
 
 bool text_is_utf8(struct text text)

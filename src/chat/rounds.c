@@ -33,7 +33,8 @@ struct rounds {
     struct turn *turn; /* NULL: none runs */
     bool cancelled;
     atomic_bool stop; /* the same, for the worker */
-    int n_rounds;     /* that are over, with calls of tools */
+    int n_rounds;     /* that are over, with calls of the model's */
+    bool opening;     /* calls are under way that the model did not ask for */
     int64_t until_ms; /* all tools must be done by then */
 
     /* of the round under way */
@@ -243,13 +244,14 @@ static void count(struct rounds *r, const struct turn_event *event)
     verdict_add(&r->verdict, event->verdict);
 }
 
-/* The prompt of the first round is the request's. */
+/* The prompt of the first round is the request's, and what an opening added a tool's. */
 static void count_prompt(struct rounds *r, const struct turn_event *event)
 {
+    int n_asked = r->spec.prompt->n_tokens;
     if (r->n_rounds > 0)
         return;
-    r->n_prompt = event->n_prompt;
-    r->n_cached = event->n_cached;
+    r->n_prompt = event->n_prompt < n_asked ? event->n_prompt : n_asked;
+    r->n_cached = event->n_cached < r->n_prompt ? event->n_cached : r->n_prompt;
     r->prompt_verdict = *event->prompt_verdict;
 }
 
@@ -428,7 +430,8 @@ static void end_round(struct rounds *r)
         end_well(r, FINISH_MAX_TOKENS);
         return;
     }
-    r->n_rounds++;
+    r->n_rounds += !r->opening;
+    r->opening = false;
     r->chat.max_tokens = most > 0 ? most - r->n_output : 0;
     end_words(r);
     grow(r);
@@ -464,6 +467,62 @@ static void close_rounds(void *arg)
     arena_close(r->arena);
 }
 
+/* What the user has just said: texts of the last turn, if it is the user's. */
+static struct text just_said(const struct chat *chat, struct arena *arena)
+{
+    const struct turn_of *last = chat->n_turns ? &chat->turns[chat->n_turns - 1] : NULL;
+    struct buf text = {0};
+    for (int i = 0; last && last->role == ROLE_USER && i < last->n_parts; i++)
+        if (last->parts[i].kind == PART_TEXT && !last->parts[i].media) {
+            buf_text(&text, last->parts[i].text);
+            buf_char(&text, '\n');
+        }
+    struct text said = arena_text(arena, buf_view(&text));
+    buf_free(&text);
+    return said;
+}
+
+/* Holds the calls that what was said asks for by itself. */
+static bool find_openings(struct rounds *r)
+{
+    struct text said = just_said(&r->chat, r->arena);
+    for (int i = 0; said.at && i < r->chat.n_functions; i++) {
+        const struct function *function = &r->chat.functions[i];
+        struct text args = {0};
+        if (function->tool && function->tool->begin && !function->barred)
+            args = function->tool->begin(said, r->arena);
+        if (!args.at)
+            continue;
+        const struct part call = {.kind = PART_CALL,
+                                  .name = function->name,
+                                  .json = args,
+                                  .tool = function->tool};
+        keep(r, &call);
+        hold(r, &(struct turn_event){.kind = TURN_PART, .part = &call});
+    }
+    return r->held.n > 0;
+}
+
+static void do_nothing(struct work *work)
+{
+    (void)work;
+}
+
+/* As if the model had called: its prompt is made when the results are there. */
+static void begin_opening(struct work *work)
+{
+    struct rounds *r = (struct rounds *)work;
+    struct held *first = r->held.at;
+    if (r->cancelled) {
+        tell_end(r, FINISH_CANCELLED, NULL);
+        return;
+    }
+    r->end.finish = FINISH_STOP;
+    first->event.part = &first->part;
+    tell(r, first->event);
+    go_on(r);
+}
+
 static bool has_tools(const struct rounds_spec *spec)
 {
     for (int i = 0; spec->box && i < spec->chat->n_functions; i++)
@@ -485,6 +544,14 @@ struct rounds *rounds_start(const struct rounds_spec *spec, struct error *err)
     arena_defer(spec->arena, close_rounds, r);
     r->chat = *spec->chat;
     r->until_ms = now_ms() + (int64_t)spec->box->answer_s * 1000;
+    int n_ctx = engine_info(runner_engine(spec->runner))->n_ctx;
+    bool fits = spec->prompt->n_tokens < n_ctx; /* else the turn says so */
+    r->opening = fits && find_openings(r);
+    if (r->opening) {
+        r->n_prompt = spec->prompt->n_tokens;
+        push(r, do_nothing, begin_opening); /* nothing is told before this has returned */
+        return r;
+    }
     r->turn = turn_start(spec->runner, &r->chat, spec->prompt, r->arena, on_turn, r, err);
     return r->turn ? r : NULL;
 }

@@ -24,6 +24,14 @@ struct json_object *tree_value(const struct lh_entry *entry)
     return (struct json_object *)(uintptr_t)entry->v;
 }
 
+struct json_object *tree_member(struct json_object *object, const char *name)
+{
+    struct json_object *value = NULL;
+    if (json_object_is_type(object, json_type_object))
+        json_object_object_get_ex(object, name, &value);
+    return value;
+}
+
 struct text tree_text(struct json_object *value)
 {
     if (!json_object_is_type(value, json_type_string))
@@ -174,7 +182,8 @@ static bool is_real(struct text number)
 }
 
 /* json-c keeps the text of a number that it read, so 1.0 can stay 1.0. It forgives an
- * exponent that is not there ("1E"), and drops the E: what is left reads as an integer. */
+ * exponent that is not there ("1E"), and drops the E: what is left reads as an integer.
+ */
 static void write_double(struct json_writer *w, struct json_object *value)
 {
     struct text as_read = text_of(json_object_get_userdata(value));

@@ -111,6 +111,10 @@ struct tool {
     /* What a model's arguments were most likely to be, before anybody sees them; NULL:
      * nothing is mended. The loop. */
     struct text (*mend)(struct text args, struct arena *arena);
+    /* The arguments of a call that what the user has just said asks for, so that the
+     * model need not; absent: none. NULL: only the model calls. Any thread, without
+     * waiting. */
+    struct text (*begin)(struct text said, struct arena *arena);
 };
 
 struct grounding; /* api/grounding.h */
@@ -133,6 +137,9 @@ struct toolbox {
 
 /* NULL: there is none. `box` may be NULL. */
 const struct tool *toolbox_find(const struct toolbox *box, struct text name);
+
+/* The first `most` bytes, or fewer: it ends where a character does. */
+struct text tool_cut(struct text text, size_t most);
 
 /* What the model is told: a JSON object. Of longer words the beginning and the end. */
 enum { TOOL_MOST_SAID = 8000 }; /* bytes of words */
