@@ -2,7 +2,7 @@
 #include "index/cite.h"
 #include "base/buf.h"
 #include "index/chunk.h"
-#include "index/words.h"
+#include "index/terms.h"
 #include <stdlib.h>
 
 enum {
@@ -94,7 +94,7 @@ static struct word_set words_of(struct text text, struct arena *arena)
 {
     struct buf hashes = {0};
     size_t at = 0;
-    for (struct text word; (word = words_next(text, &at)).at;) {
+    for (struct text word; (word = terms_next(text, &at)).at;) {
         uint64_t hash = hash_of(word);
         buf_add(&hashes, &hash, sizeof hash);
     }
@@ -121,7 +121,7 @@ static double overlap_of(struct text sentence, const struct word_set *passage,
     int n = 0, n_shared = 0;
     size_t at = 0;
     *numbers = true;
-    for (struct text word; n < WORDS_MOST && (word = words_next(sentence, &at)).at;) {
+    for (struct text word; n < WORDS_MOST && (word = terms_next(sentence, &at)).at;) {
         if (!means_something(word))
             continue;
         bool shared = has_word(passage, word);

@@ -8,7 +8,7 @@
 #include "base/buf.h"
 #include "index/filter.h"
 #include "index/inside.h"
-#include "index/words.h"
+#include "index/terms.h"
 #include <stdlib.h>
 
 enum { DEPTH = 100, K = 60, QUERY_WORDS = 64 };
@@ -55,7 +55,7 @@ static int add_words(struct text query, bool common, struct buf *match)
 {
     size_t at = 0;
     int n = 0;
-    for (struct text word; n < QUERY_WORDS && (word = words_next(query, &at)).at;)
+    for (struct text word; n < QUERY_WORDS && (word = terms_next(query, &at)).at;)
         if (common || !is_common(word))
             buf_printf(match, "%s\"%.*s\"", n++ ? " OR " : "", TEXT_ARG(word));
     return n;

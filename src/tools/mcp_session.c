@@ -9,6 +9,7 @@
 #include "tools/rpc.h"
 #include "json/tree.h"
 #include <limits.h>
+#include <stdio.h>
 
 enum {
     MOST_REDIRECTS = 3, /* on the same server, which say to ask again */

@@ -1,6 +1,7 @@
 /* rpc.c - the answer to a JSON-RPC request, alone or among Server-Sent Events. */
 #include "tools/rpc.h"
 #include "json/tree.h"
+#include <stdio.h>
 
 /* ---- messages ---- */
 

@@ -1,4 +1,4 @@
-#include "index/words.h"
+#include "index/terms.h"
 
 static bool is_word_byte(char c)
 {
@@ -6,7 +6,7 @@ static bool is_word_byte(char c)
            (unsigned char)c >= 0x80;
 }
 
-struct text words_next(struct text text, size_t *at)
+struct text terms_next(struct text text, size_t *at)
 {
     while (*at < text.len && !is_word_byte(text.at[*at]))
         ++*at;
