@@ -95,7 +95,7 @@ static int open_tuning(struct server *s)
     struct tuning_options options = {
         .engine = s->engine,
         .base = s->model_path,
-        .trainer = command_env("POLLUX_TRAINER"),
+        .trainer = option_env("POLLUX_TRAINER"),
         .n_threads = (int)s->settings.threads,
     };
     if (!options.base && options.trainer)
