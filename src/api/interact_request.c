@@ -1,5 +1,6 @@
 /* interact_request.c - what a request of the Interactions API asks for. */
 #include "api/interact_request.h"
+#include "api/built_in.h"
 #include "api/interact_step.h"
 #include "api/message.h"
 #include "api/tools.h"
@@ -270,10 +271,6 @@ static bool read_built_in(const struct reader *r, struct text name,
 
 static bool read_tool(const struct reader *r, struct json_object *from, const char *where)
 {
-    static const char *const built_in[] = {
-        "google_search", "code_execution", "url_context", "file_search",
-        "google_maps",   "computer_use",   "mcp_server",  "retrieval",
-    };
     struct json_object *type = NULL;
     if (json_object_is_type(from, json_type_object))
         json_object_object_get_ex(from, "type", &type);
@@ -281,13 +278,14 @@ static bool read_tool(const struct reader *r, struct json_object *from, const ch
     const char *path = arena_printf(r->arena, "%s.type", where).at;
     if (text_is(name, "function"))
         return read_function(r, from, where);
-    if (toolbox_find(r->rules->tools, name))
+    const struct built_in *built_in = built_in_find(name);
+    if (built_in && built_in->not_here)
+        return error_at(r->err, path,
+                        "'%s' is not supported by Pollux here: the built-in tool %s: "
+                        "%s",
+                        path, built_in->name, built_in->not_here);
+    if (built_in)
         return read_built_in(r, name, from, where);
-    for (size_t i = 0; i < sizeof built_in / sizeof built_in[0]; i++)
-        if (text_is(name, built_in[i]))
-            return error_at(r->err, path,
-                            "'%s' is not supported by Pollux yet: the built-in tool %s",
-                            path, built_in[i]);
     return error_at(r->err, path, "Invalid value at '%s': '%.*s' is not a tool's type.",
                     path, TEXT_ARG(text_slice(name, 0, 60)));
 }

@@ -23,6 +23,7 @@ enum part_kind {
     PART_RESULT,  /* what the function gave */
     PART_MEDIA,   /* to be read, and then TEXT, before there is a prompt */
     PART_SOUND,   /* of an answer: what it says, spoken */
+    PART_GROUNDS, /* of an answer: what its last words rest on; told when all is said */
 };
 
 /* Something to see, hear or read, and what it was found to be. */
@@ -49,6 +50,7 @@ struct part {
     const struct tool *tool; /* CALL, RESULT under way: the server's own; else NULL */
     bool of_server;          /* the same of the past */
     const struct tool_result *result; /* RESULT that the tool has just given; else NULL */
+    const struct grounding *grounding; /* GROUNDS (api/grounding.h) */
 };
 
 /* Whether the model may, must or must not call functions. VALIDATED is AUTO: calls are

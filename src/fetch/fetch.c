@@ -341,6 +341,7 @@ static bool say_why(struct trip *t, CURLcode code)
                          FETCH_CANNOT
                          "it is longer than the %lld bytes that are left for it.",
                          (long long)t->request->most);
+    t->fetched->forbidden = t->forbidden;
     if (t->forbidden)
         return error_set(err, ERROR_INVALID_ARGUMENT,
                          FETCH_CANNOT

@@ -59,6 +59,7 @@ struct fetched {
     struct text url;    /* where it was found in the end */
     struct text type;   /* Content-Type as it was told, printable; "" when not */
     struct text header; /* the wanted one's value; absent: it was not told */
+    bool forbidden;     /* when it failed: for its address, which may not be asked */
     struct text body;
 };
 

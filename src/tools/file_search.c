@@ -181,10 +181,10 @@ static void run(const struct tool *tool, const struct tool_call *call,
         result->words = arena_text(call->arena, text_of(err.message));
         return;
     }
-    struct file_search_found *found = arena_new(call->arena, struct file_search_found);
+    struct tool_sources *sources = arena_new(call->arena, struct tool_sources);
     n = tell(passages, n, call->arena, &result->words);
-    *found = (struct file_search_found){query.text, passages, n};
-    result->own = found;
+    *sources = (struct tool_sources){NULL, 0, passages, n};
+    result->sources = sources;
     result->wire = wire_of(passages, n, call->arena);
     result->outcome = TOOL_OK;
     log_line(LOG_INFO, "file_search", "stores=%d passages=%d ms=%lld", query.n_stores, n,

@@ -3,9 +3,8 @@
  * A request names stores (index/index.h), and may filter documents and say how many
  * passages it wants. The stores are looked for before there is a prompt, so that a name
  * which is none is an error and not an answer. The model writes a query; what is found is
- * told to it passage by passage, and to the client as what the answer rests on: a
- * result's `own` is a struct file_search_found. Passages that do not fit into what a
- * model is told are left out of both. */
+ * told to it passage by passage, and to the client as what the answer rests on. Passages
+ * that do not fit into what a model is told are left out of both. */
 #ifndef POLLUX_TOOLS_FILE_SEARCH_H
 #define POLLUX_TOOLS_FILE_SEARCH_H
 
@@ -22,12 +21,6 @@ struct file_search *file_search_open(struct index *index);
 void file_search_close(struct file_search *search); /* NULL is fine */
 
 const struct tool *file_search_tool(const struct file_search *search);
-
-struct file_search_found {
-    struct text query;
-    const struct passage *passages;
-    int n;
-};
 
 /* The words of a result that a client sends back: what the model was told when it was
  * made. Absent: it is not one that file_search gave. */
