@@ -111,6 +111,23 @@ bool fetch_is_url(struct text url)
            text_is_nocase(text_slice(url, 0, 8), "https://");
 }
 
+struct text fetch_host(struct text url, struct arena *arena)
+{
+    CURLU *parsed = curl_url();
+    char *host = NULL;
+    struct text copy = {0};
+    if (fetch_is_url(url) &&
+        curl_url_set(parsed, CURLUPART_URL, arena_text(arena, url).at,
+                     CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
+        curl_url_get(parsed, CURLUPART_HOST, &host, 0) == CURLUE_OK)
+        copy = arena_text(arena, text_of(host));
+    curl_free(host);
+    curl_url_cleanup(parsed);
+    return copy.len && copy.at[0] == '['
+               ? arena_text(arena, text_slice(copy, 1, copy.len - 1))
+               : copy;
+}
+
 /* ---- who may be asked ---- */
 
 static bool host_is(struct text host, const char *allowed)

@@ -36,6 +36,10 @@ void fetch_close(struct fetcher *fetcher); /* nobody may be fetching; NULL is fi
 /* Whether a text looks like a URL that is for us: begins with http:// or https://. */
 bool fetch_is_url(struct text url);
 
+/* The host that a URL names, without the brackets of an address; absent: it is no sound
+ * URL for us. It may stand in `allow`. */
+struct text fetch_host(struct text url, struct arena *arena);
+
 struct fetch_request {
     struct text url;
     int64_t most;     /* bytes of body, unpacked */

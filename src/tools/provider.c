@@ -11,7 +11,6 @@ enum {
     MOST_MS = 20000,
     MOST_WORDS = 2000, /* bytes of a result */
     MOST_TITLE = 300,
-    MOST_HOST = 256,
 };
 
 /* How a server is asked, and what of its answer is wanted: members' names. */
@@ -36,8 +35,8 @@ static const struct dialect dialects[] = {
 struct provider {
     struct provider_config config;
     const struct dialect *dialect; /* NULL: nobody elsewhere is asked */
-    char host[MOST_HOST];
-    const char *allow[1];
+    struct arena *arena;
+    const char *allow[1]; /* its host */
     struct fetcher *fetcher;
 };
 
@@ -238,22 +237,6 @@ bool provider_look(const struct provider *p, struct arena *arena, struct error *
 
 /* ---- the door ---- */
 
-/* The host of a URL, without a port: "::1" of "http://[::1]:8080/x". */
-static bool host_of(struct text url, char *host)
-{
-    size_t from = text_find(url, TEXT("://"), 0);
-    struct text rest = text_slice(url, from == SIZE_MAX ? url.len : from + 3, url.len);
-    const char *ends = text_starts(rest, "[") ? "]" : ":/?#";
-    size_t skip = text_starts(rest, "["), n = skip;
-    while (n < rest.len && !strchr(ends, rest.at[n]))
-        n++;
-    if (n == skip || n - skip >= MOST_HOST)
-        return false;
-    memcpy(host, rest.at + skip, n - skip);
-    host[n - skip] = '\0';
-    return true;
-}
-
 static bool set_up(struct provider *p, struct error *err)
 {
     const struct dialect *d = p->dialect;
@@ -265,12 +248,11 @@ static bool set_up(struct provider *p, struct error *err)
     if (d->key && !p->config.key)
         return error_set(err, ERROR_INVALID_ARGUMENT,
                          "--search needs --search-key, the key of the search API");
-    if (!fetch_is_url(text_of(p->config.url)) ||
-        !host_of(text_of(p->config.url), p->host))
+    p->allow[0] = fetch_host(text_of(p->config.url), p->arena).at;
+    if (!p->allow[0])
         return error_set(err, ERROR_INVALID_ARGUMENT,
                          "--search-url: '%s' is not an http or https address",
                          p->config.url);
-    p->allow[0] = p->host;
     const struct fetch_config fetch = {.allow = p->allow, .n_allow = 1};
     p->fetcher = fetch_open(&fetch, err);
     return p->fetcher != NULL;
@@ -281,6 +263,7 @@ struct provider *provider_open(const struct provider_config *config, struct erro
     struct provider *p = mem_alloc(sizeof *p);
     bool elsewhere = config->kind == PROVIDER_SEARXNG || config->kind == PROVIDER_BRAVE;
     p->config = *config;
+    p->arena = arena_open();
     p->dialect = elsewhere ? &dialects[config->kind] : NULL;
     if (!elsewhere && (config->url || config->key))
         error_set(err, ERROR_INVALID_ARGUMENT,
@@ -296,5 +279,6 @@ void provider_close(struct provider *p)
     if (!p)
         return;
     fetch_close(p->fetcher);
+    arena_close(p->arena);
     free(p);
 }
