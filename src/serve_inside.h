@@ -13,13 +13,15 @@
 #include "model/catalogue.h"
 #include "serve.h"
 #include "tools/code.h"
+#include "tools/file_search.h"
+#include "tools/mcp.h"
 #include "tools/pages.h"
 #include "tools/search.h"
 #include "tuning/supervisor.h"
 #include <limits.h>
 
 /* What the command line says; serve_options.c tells each. */
-enum { SERVE_TOOLS = 3 };
+enum { SERVE_TOOLS = 5 };
 
 struct settings {
     const char *host, *model, *models_dir, *data_dir, *script;
@@ -70,6 +72,8 @@ struct server {
     struct provider *provider;
     struct search_tool *search;
     struct pages_tool *pages;
+    struct file_search *file_search;
+    struct mcp *mcp;
     const struct tool *tools[SERVE_TOOLS];
     struct toolbox toolbox;
     struct media *media;

@@ -96,7 +96,7 @@ static int open_tuning(struct server *s)
     struct tuning_options options = {
         .engine = s->engine,
         .base = s->model_path,
-        .trainer = command_env("POLLUX_TRAINER"),
+        .trainer = option_env("POLLUX_TRAINER"),
         .n_threads = (int)s->settings.threads,
     };
     if (!options.base && options.trainer)
@@ -225,9 +225,14 @@ static int open_tools(struct server *s)
     };
     s->code = code_open(&config);
     s->pages = pages_open(&pages);
+    s->file_search = file_search_open(s->index);
+    s->mcp = mcp_open(settings->fetch ? NULL : s->fetcher);
+    mcp_attend(s->mcp, s->pools[POOL_FETCH]);
     s->tools[0] = code_tool(s->code);
     s->tools[1] = search_tool(s->search);
     s->tools[2] = pages_tool(s->pages);
+    s->tools[3] = file_search_tool(s->file_search);
+    s->tools[4] = mcp_tool(s->mcp);
     s->toolbox = (struct toolbox){
         .tools = s->tools,
         .n = SERVE_TOOLS,
@@ -384,9 +389,13 @@ int serve_open_rooms(struct server *s)
 void serve_close_rooms(struct server *s)
 {
     supervisor_halt(s->supervisor);
+    if (s->mcp)
+        mcp_attend(s->mcp, NULL);
     for (int i = 0; i < N_POOLS; i++)
         workers_close(s->pools[i]);
     pages_close(s->pages);
+    file_search_close(s->file_search);
+    mcp_close(s->mcp);
     search_close(s->search);
     provider_close(s->provider);
     index_close(s->index); /* before what it reads and embeds with */

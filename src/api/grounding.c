@@ -166,6 +166,40 @@ void grounding_write(struct json_writer *w, const struct grounding *g)
 
 /* ---- annotations ---- */
 
+static void write_value(struct json_writer *w, const struct metadata_entry *entry)
+{
+    const struct text *texts = entry->strings ? entry->strings->values.at : NULL;
+    if (entry->number.set) {
+        json_number(w, entry->number.is);
+    } else if (!entry->strings) {
+        json_text(w, entry->string);
+    } else {
+        json_begin(w, '[');
+        for (size_t i = 0; i < entry->strings->values.n; i++)
+            json_text(w, texts[i]);
+        json_end(w, ']');
+    }
+}
+
+/* The same metadata as one object: values under their keys. */
+static void write_values(struct json_writer *w, const char *key, struct text json)
+{
+    struct arena *arena = arena_open();
+    struct metadata metadata;
+    struct error ignored;
+    if (json.len && json_read(&metadata_type, json, &metadata, arena, &ignored)) {
+        const struct metadata_entry *entries = metadata.entries.at;
+        json_key(w, key);
+        json_begin(w, '{');
+        for (size_t i = 0; i < metadata.entries.n; i++) {
+            json_key(w, arena_text(arena, entries[i].key).at);
+            write_value(w, &entries[i]);
+        }
+        json_end(w, '}');
+    }
+    arena_close(arena);
+}
+
 static void write_annotation(struct json_writer *w, const struct citation *citation,
                              const struct passage *passage)
 {
@@ -174,8 +208,10 @@ static void write_annotation(struct json_writer *w, const struct citation *citat
     key_text(w, "type", web ? TEXT("url_citation") : TEXT("file_citation"));
     key_text(w, web ? "url" : "document_uri", passage->uri);
     key_text(w, web ? "title" : "file_name", passage->title);
-    if (!web)
+    if (!web) {
         write_store_name(w, "source", passage->store);
+        write_values(w, "custom_metadata", passage->metadata);
+    }
     key_int(w, "start_index", (int64_t)citation->from);
     key_int(w, "end_index", (int64_t)citation->to);
     json_end(w, '}');

@@ -105,10 +105,12 @@ static void annotations_are_one_for_each_source(void **state)
     g = of(false);
     g.n_citations = 1;
     grounding_annotations(&w, &g);
-    assert_true(text_starts(buf_view(&out),
-                            "[{\"type\":\"file_citation\",\"document_uri\":"
-                            "\"file:///oslo.txt\",\"file_name\":\"Oslo\",\"source\":"
-                            "\"fileSearchStores/local\",\"start_index\":0,"));
+    assert_true(
+        text_starts(buf_view(&out),
+                    "[{\"type\":\"file_citation\",\"document_uri\":"
+                    "\"file:///oslo.txt\",\"file_name\":\"Oslo\",\"source\":"
+                    "\"fileSearchStores/"
+                    "local\",\"custom_metadata\":{\"year\":2024},\"start_index\":0,"));
     buf_free(&out);
 }
 

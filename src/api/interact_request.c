@@ -4,7 +4,9 @@
 #include "api/interact_step.h"
 #include "api/message.h"
 #include "api/tools.h"
+#include "api/tools_open.h"
 #include "chat/shape.h"
+#include "tools/mcp.h"
 #include "json/tree.h"
 #include <float.h>
 #include <stdio.h>
@@ -145,6 +147,23 @@ struct text interact_model(struct text kept, struct arena *arena)
                                         : name;
 }
 
+/* What an MCP server is told in headers are secrets mostly. */
+static void hide_headers(struct json_object *tools)
+{
+    bool list = json_object_is_type(tools, json_type_array);
+    size_t n = list ? json_object_array_length(tools) : 1;
+    for (size_t i = 0; i < n; i++) {
+        struct json_object *tool = list ? json_object_array_get_idx(tools, i) : tools;
+        struct json_object *place = tree_member(tool, "streamable_http_transport");
+        if (!text_is(tree_text(tree_member(tool, "type")), MCP_NAME))
+            continue;
+        json_object_object_del(tool, "headers");
+        if (json_object_is_type(place, json_type_object))
+            json_object_object_del(place, "headers");
+        json_object_object_del(tool, "streamableHttpTransport");
+    }
+}
+
 void interact_echo(struct text kept, struct buf *out)
 {
     static const char *const names[] = {
@@ -166,6 +185,8 @@ void interact_echo(struct text kept, struct buf *out)
         struct json_object *value = NULL;
         if (!json_object_object_get_ex(tree, names[i], &value) || !value)
             continue;
+        if (strcmp(names[i], "tools") == 0)
+            hide_headers(value);
         buf_printf(out, ",\"%s\":", names[i]);
         json_any_write(value, out);
     }
@@ -319,14 +340,22 @@ static const enum calling callings[] = {
 };
 
 /* Whoever is not named is barred; with mode none everyone is. */
+/* Names that closed tools may turn out to have are looked at when they are open. */
 static bool read_allowed(const struct reader *r, const struct wire_allowed_tools *allowed)
 {
     const struct text *names = allowed->tools.at;
+    bool closed = tools_are_closed(r->chat);
+    if (closed) {
+        r->chat->callable = names;
+        r->chat->n_callable = (int)allowed->tools.n;
+    }
     r->chat->calling = callings[allowed->mode];
     for (int i = 0; allowed->tools.n > 0 && i < r->chat->n_functions; i++)
         r->chat->functions[i].barred = true;
     for (size_t i = 0; i < allowed->tools.n; i++) {
         struct function *function = tools_find(r->chat, names[i]);
+        if (!function && closed)
+            continue;
         if (!function)
             return error_at(r->err, CHOICE ".allowed_tools.tools",
                             "'" CHOICE ".allowed_tools.tools[%zu]': %.*s is not among "

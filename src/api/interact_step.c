@@ -376,6 +376,7 @@ static bool read_call(const struct reader *r, const struct step_type *type,
         .name = type->tool && !step.name.len ? text_of(type->tool->name) : step.name,
         .json = TEXT("{}"),
         .of_server = type->tool != NULL,
+        .server = step.server,
     };
     if (part.name.len == 0)
         return error_at(r->err, below(r, where, "name"), "'%s.name' is not specified.",
@@ -523,7 +524,7 @@ static bool read_result(const struct reader *r, const struct step_type *type,
                         TEXT_ARG(text_slice(call->part.name, 0, 100)));
     call->answered = true;
     struct part part = {PART_RESULT, .id = call->part.id, .name = call->part.name,
-                        .of_server = type->tool != NULL};
+                        .of_server = type->tool != NULL, .server = call->part.server};
     int n = r->steps->n;
     add(r->steps, type->role, &part); /* in front of its media */
     bool good = read_value(r, type, &step, below(r, where, "result"), &part.json);

@@ -252,8 +252,8 @@ static bool read_field(const struct reader *r, const struct toolbox *box,
         return true;
     if (!of->many)
         return tools_add(box, text_of(of->name), field, path, r->arena, r->chat, r->err);
-    if (!json_object_is_type(field, json_type_array))
-        return error_at(r->err, path, "Invalid value at '%s': it is a list.", path);
+    if (!json_object_is_type(field, json_type_array)) /* one is a list of one */
+        return tools_add(box, text_of(of->name), field, path, r->arena, r->chat, r->err);
     for (size_t i = 0; i < json_object_array_length(field); i++) {
         const char *here = arena_printf(r->arena, "%s[%zu]", path, i).at;
         if (!tools_add(box, text_of(of->name), json_object_array_get_idx(field, i), here,

@@ -150,6 +150,26 @@ static bool open_one(struct opening *o, const struct function *function)
     return true;
 }
 
+/* A history names tools as their servers do. */
+static void name_past(const struct opening *o, struct part *part)
+{
+    for (int i = 0; part->server.len && i < o->chat->n_functions; i++) {
+        const struct tool *tool = o->chat->functions[i].tool;
+        if (tool && text_same(tool->server, part->server) &&
+            text_same(tool->own_name, part->name)) {
+            part->name = o->chat->functions[i].name;
+            return;
+        }
+    }
+}
+
+static void name_all_past(const struct opening *o)
+{
+    for (int i = 0; i < o->chat->n_turns; i++)
+        for (int k = 0; k < o->chat->turns[i].n_parts; k++)
+            name_past(o, &o->chat->turns[i].parts[k]);
+}
+
 static bool check_callable(const struct opening *o)
 {
     for (int i = 0; i < o->chat->n_callable; i++) {
@@ -162,7 +182,8 @@ static bool check_callable(const struct opening *o)
         for (int k = 0; !known && k < o->n_old; k++)
             known = text_same(o->old[k].name, o->chat->callable[i]);
         if (!known)
-            return error_at(o->err, "tool_choice", "'%.*s' is not among the tools.",
+            return error_at(o->err, "generation_config.tool_choice",
+                            "'%.*s' is not among the tools.",
                             TEXT_ARG(text_slice(o->chat->callable[i], 0, 100)));
     }
     return true;
@@ -191,5 +212,6 @@ bool tools_open(struct chat *chat, int wait_s, const atomic_bool *cancelled,
         else if (!open_one(&o, &o.old[i]))
             return false;
     }
+    name_all_past(&o);
     return check_callable(&o);
 }

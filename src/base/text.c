@@ -44,6 +44,21 @@ struct text text_slice(struct text text, size_t from, size_t to)
     return (struct text){text.at + from, to - from};
 }
 
+static bool is_space(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+struct text text_trim(struct text text)
+{
+    size_t from = 0, to = text.len;
+    while (from < to && is_space(text.at[from]))
+        from++;
+    while (to > from && is_space(text.at[to - 1]))
+        to--;
+    return text_slice(text, from, to);
+}
+
 struct text text_cut(struct text text, char at, struct text *rest)
 {
     const char *found = text.len ? memchr(text.at, at, text.len) : NULL;

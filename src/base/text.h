@@ -46,6 +46,9 @@ size_t text_find(struct text text, struct text needle, size_t from);
 /* Bytes [from, to) of text; both are clamped to its length. */
 struct text text_slice(struct text text, size_t from, size_t to);
 
+/* Without the white space (ASCII's) at either end. */
+struct text text_trim(struct text text);
+
 /* Cuts `text` at the first `at`: returns what is before it and leaves in *rest what is
  * after it. Without `at` the whole text is returned and *rest becomes absent. */
 struct text text_cut(struct text text, char at, struct text *rest);

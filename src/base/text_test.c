@@ -49,6 +49,17 @@ static void slices_are_clamped(void **state)
     assert_null(text_slice((struct text){0}, 0, 9).at);
 }
 
+static void trimming_takes_white_space_off_both_ends(void **state)
+{
+    (void)state;
+    assert_true(text_is(text_trim(TEXT(" \t\r\n a b\v\f ")), "a b"));
+    assert_true(text_is(text_trim(TEXT("ab")), "ab"));
+    assert_true(text_is(text_trim(TEXT("voilà")), "voilà"));
+    assert_non_null(text_trim(TEXT(" ")).at);
+    assert_int_equal(text_trim(TEXT(" ")).len, 0);
+    assert_null(text_trim((struct text){0}).at);
+}
+
 static void cutting_leaves_what_follows_the_first_cut(void **state)
 {
     (void)state;
@@ -143,6 +154,7 @@ int main(void)
         cmocka_unit_test(a_text_starts_and_ends_with_what_it_holds),
         cmocka_unit_test(finding_begins_at_the_offset),
         cmocka_unit_test(slices_are_clamped),
+        cmocka_unit_test(trimming_takes_white_space_off_both_ends),
         cmocka_unit_test(cutting_leaves_what_follows_the_first_cut),
         cmocka_unit_test(utf8_is_told_from_what_only_looks_like_it),
         cmocka_unit_test(malformed_bytes_are_found_at_every_offset),

@@ -30,7 +30,7 @@ enum part_kind {
 struct part_media {
     const char *path;  /* where the request has it */
     const char *field; /* of that, the source; NULL: it is all of it */
-    struct text uri;   /* where the source's bytes are to be got; absent: they are there */
+    struct text uri; /* where the source's bytes are to be got; absent: they are there */
     struct media_source source;
     struct media_options options;
     bool has_options;             /* they were asked for */
@@ -49,6 +49,7 @@ struct part {
     struct text json; /* CALL: arguments; RESULT: response; an object, compact JSON */
     const struct tool *tool; /* CALL, RESULT under way: the server's own; else NULL */
     bool of_server;          /* the same of the past */
+    struct text server;      /* of the past: the MCP server whose tool it was */
     const struct tool_result *result; /* RESULT that the tool has just given; else NULL */
     const struct grounding *grounding; /* GROUNDS (api/grounding.h) */
 };

@@ -93,27 +93,6 @@ static int tell(const struct passage *passages, int n, struct arena *arena,
     return i;
 }
 
-struct text file_search_words(struct json_object *result, struct arena *arena)
-{
-    struct buf words = {0};
-    if (!json_object_is_type(result, json_type_array))
-        return (struct text){0};
-    size_t n = json_object_array_length(result);
-    for (size_t i = 0; i < n; i++) {
-        struct json_object *one = json_object_array_get_idx(result, i);
-        struct text title = tree_text(tree_member(one, "title"));
-        struct text text = tree_text(tree_member(one, "text"));
-        if (!title.at || !text.at) {
-            buf_free(&words);
-            return (struct text){0};
-        }
-        add_words(&words, (int)i + 1, title, text);
-    }
-    struct text told = n ? arena_text(arena, buf_view(&words)) : nothing_found;
-    buf_free(&words);
-    return told;
-}
-
 static void key_text(struct json_writer *w, const char *key, struct text value)
 {
     json_key(w, key);

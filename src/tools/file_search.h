@@ -13,7 +13,6 @@
 
 #define FILE_SEARCH_NAME "file_search"
 
-struct json_object;
 struct file_search;
 
 /* The index stays the caller's; NULL: this server has none. */
@@ -21,9 +20,5 @@ struct file_search *file_search_open(struct index *index);
 void file_search_close(struct file_search *search); /* NULL is fine */
 
 const struct tool *file_search_tool(const struct file_search *search);
-
-/* The words of a result that a client sends back: what the model was told when it was
- * made. Absent: it is not one that file_search gave. */
-struct text file_search_words(struct json_object *result, struct arena *arena);
 
 #endif

@@ -4,9 +4,9 @@
 
 What it was asked stands on its standard output, a line each."""
 
+import asyncio
 import base64
 import sys
-import time
 from typing import Literal
 
 from mcp.server.fastmcp import Context, FastMCP, Image
@@ -50,9 +50,9 @@ def draw() -> list:
 
 
 @server.tool()
-def wait(seconds: float) -> str:
+async def wait(seconds: float) -> str:
     """Waits for so many seconds."""
-    time.sleep(seconds)
+    await asyncio.sleep(seconds)
     return "waited"
 
 

@@ -57,12 +57,12 @@ def calc():
     server.close()
 
 
-@pytest.fixture(scope="module", params=["events", "json", "stateless"])
+@pytest.fixture(scope="module", params=["events", "json"])
 def any_calc(request, calc):
     if request.param == "events":
         yield calc
         return
-    server = RealServer(request.param)
+    server = RealServer("json", "stateless")
     yield server
     server.close()
 
@@ -257,7 +257,7 @@ def test_both_spellings_and_all_fields(pollux, calc):
 
 
 def test_counting_asks_for_the_tools(pollux, calc):
-    plain = pollux.count("hi").json["totalTokens"]
+    plain = pollux.count("hi")
     with_tools = pollux.post("/v1beta/models/gemini-2.0-flash:countTokens", {"generateContentRequest": {
         "model": "models/gemini-2.0-flash", "contents": [user("hi")], **transport(calc)}}).json["totalTokens"]
     assert with_tools > plain + 50
@@ -366,7 +366,7 @@ class RudeServer:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_port}/mcp"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
 
     def well(self, handler, message):
         results = {
