@@ -7,6 +7,7 @@
 #include "api/cached.h"
 #include "api/content.h"
 #include "base/log.h"
+#include "tools/mcp.h"
 
 /* ---- reading ---- */
 
@@ -100,6 +101,20 @@ bool cached_merge(const struct cached *cached, struct wire_generate *request,
     return true;
 }
 
+/* What a server offers may be something else tomorrow. */
+static bool is_lasting(const struct chat *chat, struct error *err)
+{
+    for (int i = 0; i < chat->n_functions; i++) {
+        const struct function *f = &chat->functions[i];
+        if (f->tool && text_is(text_of(f->tool->name), MCP_NAME))
+            return error_at(err, f->path,
+                            "'%s' is not supported by Pollux here: in a cache. Name it "
+                            "in the requests that use the cache.",
+                            f->path);
+    }
+    return true;
+}
+
 bool cached_chat(struct api *api, const struct wire_kept *kept, struct arena *arena,
                  struct chat *chat, struct error *err)
 {
@@ -111,7 +126,7 @@ bool cached_chat(struct api *api, const struct wire_kept *kept, struct arena *ar
     };
     struct content_rules rules = content_rules(api);
     rules.is_cache = true;
-    return content_chat(&request, &rules, arena, chat, err);
+    return content_chat(&request, &rules, arena, chat, err) && is_lasting(chat, err);
 }
 
 /* ---- making ---- */

@@ -199,7 +199,7 @@ static const struct json_field call_fields[] = {
     {"name",           JSON_STRING, AT(wire_step, name),      0, 0, 0, NULL, "of a function, or of an MCP server's tool"},
     {"arguments",      JSON_ANY,    AT(wire_step, arguments), 0, 0, 0, NULL, "an object"},
     {"signature",      JSON_BYTES,  AT(wire_step, signature), 0, 0, 0, NULL, NULL},
-    {"server_name",    JSON_STRING, 0, JSON_IGNORED, 0, 0, NULL, "the name tells enough"},
+    {"server_name",    JSON_STRING, AT(wire_step, server), 0, 0, 0, NULL, "of an MCP server"},
     {"search_type",    JSON_STRING, 0, JSON_IGNORED, 0, 0, NULL, "the result tells enough"},
     {"retrieval_type", JSON_STRING, 0, JSON_IGNORED, 0, 0, NULL, "likewise"},
     {0},

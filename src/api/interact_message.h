@@ -86,6 +86,7 @@ struct wire_step {
     struct json_object *summary; /* thought */
     struct text signature;       /* decoded */
     struct text id, name;        /* calls */
+    struct text server;          /* of an MCP server's tool */
     struct json_object *arguments;
     struct text call_id; /* results */
     struct json_object *result;

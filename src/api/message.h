@@ -132,9 +132,23 @@ struct wire_function {
     int behavior; /* enum wire_behavior */
 };
 
+enum wire_built_in {
+    WIRE_CODE_EXECUTION,
+    WIRE_GOOGLE_SEARCH,
+    WIRE_SEARCH_RETRIEVAL, /* the same by an older name */
+    WIRE_URL_CONTEXT,
+    WIRE_FILE_SEARCH,
+    WIRE_MCP_SERVERS, /* a list */
+    WIRE_GOOGLE_MAPS,
+    WIRE_COMPUTER_USE,
+    WIRE_RETRIEVAL, /* of the Interactions API alone */
+    WIRE_BUILT_INS
+};
+
 struct wire_tool {
     struct json_list functions; /* struct wire_function */
-    struct json_object *code;   /* of code execution: what it is to be like */
+    struct json_object
+        *own[WIRE_BUILT_INS]; /* what each is to be like; NULL: not asked */
 };
 
 struct wire_calling_config {
@@ -287,6 +301,7 @@ struct wire_candidate {
     struct json_int index;
     struct json_number average_logprob;
     struct wire_logprobs *logprobs;
+    struct json_object *grounding, *url_context; /* made elsewhere */
 };
 
 struct wire_modality_count {
