@@ -202,7 +202,8 @@ static void let_go(void *arg)
     engine_view_release(held->engine, held->view);
 }
 
-/* For a model that sees, the part's text is the mark of what it is to look at. */
+/* For a model that sees, the part's text is the mark of what it is to look at. False
+ * without an error: there are no pixels, and it was not looked at lately. */
 static bool show(const struct errand *e, struct part_media *of)
 {
     struct media_reading *reading = &of->reading;
@@ -213,8 +214,6 @@ static bool show(const struct errand *e, struct part_media *of)
         .hash = of->source.hash,
         .n_most = of->n_most,
     };
-    if (reading->pixels.len == 0)
-        return true;
     struct view *view = engine_view(e->from->engine, &picture, e->err);
     if (!view)
         return false;
@@ -223,7 +222,25 @@ static bool show(const struct errand *e, struct part_media *of)
     arena_defer(e->arena, let_go, held);
     reading->text = arena_text(e->arena, engine_view_marker(view));
     reading->reader = arena_printf(e->arena, "%.*s, libmtmd", TEXT_ARG(reading->reader));
+    of->shown = true;
     return true;
+}
+
+/* A picture that was looked at before needs no reader, which would take a process. */
+static bool show_again(const struct errand *e, struct part_media *of)
+{
+    return of->options.pixels && !of->has_options &&
+           media_recall(e->from->media, &of->source, &of->options, e->arena,
+                        &of->reading) &&
+           show(e, of);
+}
+
+static bool look(const struct errand *e, struct part_media *of)
+{
+    return media_read(e->from->media, &of->source, &of->options, e->cancelled, e->arena,
+                      &of->reading, e->err) &&
+           may_have_options(of, e->err) &&
+           (of->reading.pixels.len == 0 || show(e, of));
 }
 
 static bool read_one(struct errand *e, struct part *part, bool quickly)
@@ -232,12 +249,12 @@ static bool read_one(struct errand *e, struct part *part, bool quickly)
     if (!gather_one(e, of))
         return false;
     of->options.pixels = e->from->engine && engine_info(e->from->engine)->sees;
-    if (quickly && !media_is_quick(e->from->media, &of->source, &of->options))
-        return true;
-    if (!media_read(e->from->media, &of->source, &of->options, e->cancelled, e->arena,
-                    &of->reading, e->err) ||
-        !may_have_options(of, e->err) || !show(e, of))
-        return false;
+    if (!show_again(e, of)) {
+        if (quickly && !media_is_quick(e->from->media, &of->source, &of->options))
+            return true;
+        if (!look(e, of))
+            return false;
+    }
     part->kind = PART_TEXT;
     part->text = of->reading.text;
     return true;
@@ -252,10 +269,26 @@ static void blame(struct error *err, const char *path)
     error_at(err, path, "%s: %s", path, message);
 }
 
-/* Turns of a cache stand before those that the caller sent now. */
-static int turn_of_caller(const struct chat *chat, int i)
+/* Where the request has a part. Turns of a cache stand before those that it brought. */
+static const char *place_of(const struct chat *chat, int turn, int part, char place[80])
 {
-    return i - (i < chat->kept_turns ? 0 : chat->kept_turns);
+    const struct part_media *media = chat->turns[turn].parts[part].media;
+    if (turn < chat->kept_turns)
+        return "cached_content";
+    snprintf(place, 80, "contents[%d].parts[%d]", turn - chat->kept_turns, part);
+    return media->path ? media->path : place;
+}
+
+/* The same with the field, where it has one of a part's. */
+static const char *path_of(const struct chat *chat, int turn, int part, char path[100])
+{
+    const struct part_media *media = chat->turns[turn].parts[part].media;
+    char place[80];
+    const char *at = place_of(chat, turn, part, place);
+    if (at != place)
+        return at;
+    snprintf(path, 100, "%s.%s", place, media->uri.len ? "file_data" : "inline_data");
+    return path;
 }
 
 static bool read_parts(struct errand *e, struct chat *chat, bool quickly)
@@ -263,14 +296,10 @@ static bool read_parts(struct errand *e, struct chat *chat, bool quickly)
     for (int i = 0; i < chat->n_turns; i++) {
         for (int k = 0; k < chat->turns[i].n_parts; k++) {
             struct part *part = &chat->turns[i].parts[k];
-            const char *own = part->media ? part->media->path : NULL;
             char path[100];
             if (part->kind != PART_MEDIA || read_one(e, part, quickly))
                 continue;
-            snprintf(path, sizeof path, "contents[%d].parts[%d].%s",
-                     turn_of_caller(chat, i), k,
-                     part->media->uri.len ? "file_data" : "inline_data");
-            blame(e->err, own ? own : path);
+            blame(e->err, path_of(chat, i, k, path));
             return false;
         }
     }
@@ -280,16 +309,14 @@ static bool read_parts(struct errand *e, struct chat *chat, bool quickly)
 static struct text header_of(const struct chat *chat, struct arena *arena)
 {
     struct buf header = {0};
-    for (int i = 0; i < chat->n_turns; i++) {
+    for (int i = chat->kept_turns; i < chat->n_turns; i++) {
         for (int k = 0; k < chat->turns[i].n_parts; k++) {
             const struct part_media *media = chat->turns[i].parts[k].media;
             char place[80];
             if (!media || header.len >= 4000)
                 continue;
-            snprintf(place, sizeof place, "contents[%d].parts[%d]",
-                     turn_of_caller(chat, i), k);
             buf_printf(&header, "%s%s=%s; reader=\"%.*s\"", header.len ? ", " : "",
-                       media->path ? media->path : place, media->reading.type,
+                       place_of(chat, i, k, place), media->reading.type,
                        TEXT_ARG(media->reading.reader));
         }
     }
@@ -335,8 +362,10 @@ void attach_count(struct engine *engine, const struct chat *chat,
             media->n_tokens =
                 engine_tokenize(engine, media->reading.text, false, NULL, 0);
             enum wire_modality m = modalities[media->reading.kind];
-            if (m != WIRE_MODALITY_TEXT)
-                attached->n_tokens[m] += media->n_tokens;
+            if (m == WIRE_MODALITY_TEXT)
+                continue;
+            attached->n_tokens[m] += media->n_tokens;
+            attached->n_kept[m] += i < chat->kept_turns ? media->n_tokens : 0;
         }
     }
 }

@@ -2,15 +2,21 @@
  *
  * It is decoded and checked on a worker, its media are read where media are read, its
  * prefix is computed by the engine, and when that lies on the disk it is answered. What
- * is kept of media is what was read in them: the cache does not depend on files that
- * expire before it does. */
+ * is kept of media is what was read in them, and of pictures that the model looks at
+ * itself their bytes: the cache does not depend on files that expire before it does. */
 #include "api/attach.h"
 #include "api/cached.h"
 #include "api/caches.h"
 #include "api/models.h"
 #include "base/log.h"
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-enum { MOST_READING = 64 };
+enum {
+    MOST_READING = 64,
+    PICTURES_MOST = 20 << 20, /* bytes, of all that are kept as they are */
+};
 
 #define HOUR 3600000000000LL
 
@@ -31,6 +37,7 @@ struct creation {
     struct cache_entry entry;
     struct chat chat;
     struct attached attached;
+    int64_t n_pictures; /* bytes of those that are kept */
     struct prefix prefixes[PROMPT_FORMS];
     int n_prefixes;
     struct prefix_work *computing; /* NULL: not now */
@@ -150,26 +157,78 @@ static void run_decode(struct work *work)
     c->attached.n = c->good ? attach_find(&c->chat) : 0;
 }
 
-/* In the place of media stands what was read. */
-static void keep_readings(struct creation *c)
+/* The bytes of a file that the readers were shown by its name. */
+static bool read_file(const char *path, int64_t most, struct arena *arena,
+                      struct text *bytes)
+{
+    struct stat is;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool good = fd >= 0 && fstat(fd, &is) == 0 && is.st_size <= most;
+    char *room = good ? arena_alloc(arena, (size_t)is.st_size) : NULL;
+    *bytes = (struct text){room, good ? (size_t)is.st_size : 0};
+    for (size_t at = 0; good && at < bytes->len;) {
+        ssize_t n = read(fd, room + at, bytes->len - at);
+        good = n > 0;
+        at += good ? (size_t)n : 0;
+    }
+    if (fd >= 0)
+        close(fd);
+    return good;
+}
+
+/* As it is, and with the tokens that it takes here, whatever a request says that uses the
+ * cache. */
+static bool keep_picture(struct creation *c, const struct part_media *of,
+                         struct wire_part *part)
+{
+    struct wire_blob *blob = arena_new(c->arena, struct wire_blob);
+    struct wire_resolution *resolution = arena_new(c->arena, struct wire_resolution);
+    int64_t most = PICTURES_MOST - c->n_pictures;
+    blob->data = of->source.bytes;
+    blob->mime_type = text_of(of->reading.type);
+    if ((int64_t)blob->data.len > most ||
+        (!blob->data.at && !read_file(of->source.path, most, c->arena, &blob->data)))
+        return error_at(&c->err, "contents",
+                        "The pictures of a CachedContent may have at most %d MB "
+                        "together when the model looks at them itself.",
+                        PICTURES_MOST >> 20);
+    c->n_pictures += (int64_t)blob->data.len;
+    if (of->n_most > 0)
+        resolution->n_tokens = (struct json_int){true, of->n_most};
+    else
+        resolution->level = WIRE_RESOLUTION_HIGH;
+    *part = (struct wire_part){.blob = blob, .resolution = resolution};
+    return true;
+}
+
+/* In the place of media stands what was read, or a picture. */
+static bool keep_readings(struct creation *c)
 {
     struct wire_content *contents = c->kept.contents.at;
-    for (int i = 0; i < c->chat.n_turns; i++) {
-        struct wire_part *parts = contents[i].parts.at;
-        for (int k = 0; k < c->chat.turns[i].n_parts; k++)
-            if (c->chat.turns[i].parts[k].media)
-                parts[k] = (struct wire_part){.text = c->chat.turns[i].parts[k].text};
-    }
     int64_t *n = arena_array(c->arena, int64_t, WIRE_MODALITIES);
     for (int i = 0; i < WIRE_MODALITIES; i++)
         n[i] = c->attached.n_tokens[i];
+    for (int i = 0; i < c->chat.n_turns; i++) {
+        struct wire_part *parts = contents[i].parts.at;
+        for (int k = 0; k < c->chat.turns[i].n_parts; k++) {
+            const struct part *part = &c->chat.turns[i].parts[k];
+            if (part->media && part->media->shown) {
+                n[WIRE_MODALITY_IMAGE] -= part->media->n_tokens;
+                if (!keep_picture(c, part->media, &parts[k]))
+                    return false;
+            } else if (part->media) {
+                parts[k] = (struct wire_part){.text = part->text};
+            }
+        }
+    }
     c->kept.n_media = (struct json_list){n, WIRE_MODALITIES};
+    return true;
 }
 
 static bool read_media(struct creation *c)
 {
-    /* In words also where the model sees: a cache is kept longer than a picture. */
     const struct attach_from from = {
+        .engine = runner_engine(c->api->runner),
         .media = c->api->options.media,
         .files = c->api->options.files,
         .fetcher = c->api->options.fetcher,
@@ -181,8 +240,7 @@ static bool read_media(struct creation *c)
     if (!attach_read(&from, &c->chat, &c->cancelled, c->arena, &c->attached, &c->err))
         return false;
     attach_count(runner_engine(c->api->runner), &c->chat, &c->attached);
-    keep_readings(c);
-    return true;
+    return keep_readings(c);
 }
 
 static void run_prepare(struct work *work)

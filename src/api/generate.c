@@ -503,7 +503,7 @@ static void start_turn(struct generation *g)
         .prompt = g->prompt.text,
         .safety = g->chat.safety,
         .n_media = g->attached.n > 0 || g->cached.has_media ? g->attached.n_tokens : NULL,
-        .n_kept = g->caching ? g->cached.n_media : NULL,
+        .n_kept = g->caching ? g->attached.n_kept : NULL,
         .n_kept_tokens = g->cached.entry.n_tokens,
         .thoughts = thinking && thinking->include.set && thinking->include.is,
         .streamed = g->form != FORM_WHOLE,
@@ -637,7 +637,7 @@ static void read_cache(struct generation *g)
     if (!g->good)
         return;
     for (int i = 0; i < WIRE_MODALITIES; i++)
-        g->attached.n_tokens[i] = g->cached.n_media[i];
+        g->attached.n_tokens[i] = g->attached.n_kept[i] = g->cached.n_media[i];
 }
 
 static void make_prompt(struct generation *g)
@@ -711,7 +711,7 @@ static void proceed(struct generation *g)
         begin_reading(g);
         return;
     }
-    if (g->good && g->attached.n > 0 && g->call)
+    if (g->good && g->attached.header.len > 0 && g->call)
         http_set(g->call->rq, "x-pollux-media", g->attached.header.at);
     if (!g->good)
         fail(g, &g->err);

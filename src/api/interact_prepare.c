@@ -107,6 +107,7 @@ static void prepare(struct irun *run)
 static void prepare_media(struct irun *run)
 {
     const struct attach_from from = {
+        .engine = runner_engine(run->api->runner),
         .media = run->api->options.media,
         .files = run->api->options.files,
         .fetcher = run->api->options.fetcher,

@@ -2,6 +2,7 @@
 model would have been given is what is answered."""
 
 import http.client
+import importlib.util
 import json
 import re
 import threading
@@ -10,7 +11,7 @@ import time
 import pytest
 
 from media_files import (QUESTION, blob, film, pdf, picture, png, run, scan, sound, speech)
-from pollux import PATIENCE
+from pollux import PATIENCE, ROOT
 
 pytestmark = pytest.mark.timeout(300)
 HEARD = re.compile(r"What is the capital", re.I)  # the last word is hard: the voice is a machine's
@@ -237,6 +238,21 @@ def test_an_endless_film_is_looked_at_a_little(server):
                "-f", "webm", "-")
     text = said(server, {**blob(long, "video/webm"), "videoMetadata": {"fps": 24}})
     assert "120 frames were looked at" in text and "all blue" in text
+
+
+def test_what_readers_find_is_bounded():
+    """Pages without number: the server takes so many pieces and notes, and no more."""
+    spec = importlib.util.spec_from_file_location("read", ROOT / "src/media/readers/read.py")
+    read = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(read)
+    pages = [{"at": f"page {i}", "text": "x" * 1000} for i in range(900)]
+    answer = read.bounded({"found": pages})
+    assert sum(len(f["text"]) for f in answer["found"]) == read.MOST_TEXT
+    assert answer["notes"] == [f"It was cut after {read.MOST_TEXT} characters."]
+    answer = read.bounded({"found": [{"at": "", "text": "y"}] * 30_000, "notes": ["one"]})
+    assert len(answer["found"]) == read.MOST_FOUND and answer["notes"] == ["one", "It was cut after 20000 characters."]
+    answer = read.bounded({"found": [{"at": "", "text": "y"}] * 3})
+    assert len(answer["found"]) == 3 and "notes" not in answer
 
 
 def test_time_is_bounded(scripted):

@@ -1,6 +1,6 @@
 """Reads one piece of media inside the sandbox and says in JSON what it found.
 
-    read.py WHAT TYPE PATH OPTIONS      WHAT: text, html, pdf, image, sound, video
+    read.py WHAT TYPE PATH OPTIONS      WHAT: text, html, pdf, image, pixels, sound, video
 
 The answer is one object on standard output (src/media/reading.c takes it):
 
@@ -8,6 +8,8 @@ The answer is one object on standard output (src/media/reading.c takes it):
      "facts": ["PNG", "640 x 480 pixels"], "found": [{"at": "page 1", "text": "..."}],
      "notes": ["Only the first 20 scanned pages were read."]}
 or  {"error": "the image is cut short"}
+
+For `pixels` there are width, height and pixels (RGB, base64) as well.
 
 OPTIONS is JSON: start and end in seconds, fps, charset, ocr (tesseract's languages); absent or null where not
 asked for. Everything is bounded here as well as by the sandbox; what was left out is said in a note.
@@ -19,6 +21,7 @@ import subprocess
 import sys
 
 MOST_TEXT = 400_000  # characters in all
+MOST_FOUND = 20_000  # pieces of it: what src/media/reading.c takes
 MOST_PIXELS = 50_000_000
 MOST_SIDE = 1536  # of pixels for a model that sees
 MOST_PAGES = 1000
@@ -457,18 +460,23 @@ def read_video(path, kind, options):
     return {"kind": "VIDEO", "reader": reader, "facts": facts, "found": [s for _, s in seen] + heard, "notes": notes}
 
 
-READERS = {"text": read_text, "html": read_html, "image": read_image, "pixels": read_pixels, "pdf": read_pdf, "sound": read_sound,
-           "video": read_video}
+READERS = {"text": read_text, "html": read_html, "image": read_image, "pixels": read_pixels, "pdf": read_pdf,
+           "sound": read_sound, "video": read_video}
 
 
 def bounded(answer):
-    room = MOST_TEXT
-    for found in answer["found"]:
+    room, kept, cut = MOST_TEXT, [], len(answer["found"]) > MOST_FOUND
+    for found in answer["found"][:MOST_FOUND]:
         text = re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", " ", found["text"].replace("\r\n", "\n"))
-        if len(text) > room:
-            answer.setdefault("notes", []).append(f"It was cut after {MOST_TEXT} characters.")
+        cut |= len(text) > room
+        if text and not room:
+            break
         found["text"] = text[:room]
         room -= len(found["text"])
+        kept.append(found)
+    answer["found"] = kept
+    if cut:
+        answer.setdefault("notes", []).append(f"It was cut after {MOST_TEXT - room} characters.")
     return answer
 
 
