@@ -14,10 +14,30 @@ enum {
     PATIENCE_US = 1000000, /* for others to go first */
 };
 
-int local_exact(int n_exact, int n)
+/* The end of the run of tokens that begins at i: of a text, or of pictures. */
+static int run_end(const int32_t *tokens, int i, int n)
 {
-    int least = n < n_exact ? n : n_exact;
-    return least - least % EXACT;
+    bool picture = tokens[i] < 0;
+    while (i < n && (tokens[i] < 0) == picture)
+        i++;
+    return i;
+}
+
+/* Canonical pieces begin anew behind a picture. A text that ends where one begins is
+ * canonical to its end only when the rows go on with that picture: otherwise its last
+ * piece may have been a longer one. */
+int local_exact(const struct job_spec *spec, int n_exact, int n)
+{
+    int least = n < n_exact ? n : n_exact, good = 0;
+    for (int i = 0, end; i < least; i = end) {
+        end = run_end(spec->tokens, i, least);
+        bool whole = end < least || end == spec->n_tokens || spec->tokens[end] >= 0;
+        if (spec->tokens[i] >= 0)
+            good = end < least ? end : end - (end - i) % EXACT;
+        else if (whole)
+            good = end;
+    }
+    return good;
 }
 
 int local_pos(const struct local_job *job, int i)
@@ -43,7 +63,7 @@ static int reusable(const struct slot *slot, const struct job_spec *spec, int co
     int n = before_picture(spec, common < most ? common : most);
     if (!spec->sampling.seeded)
         return n;
-    return local_exact(slot->n_exact, n);
+    return local_exact(spec, slot->n_exact, n);
 }
 
 /* Jobs with a seed decode alone, wherever they are, and those with different adapters
@@ -97,7 +117,7 @@ static void take_slot(struct local *local, struct slot *slot, struct sequence *s
         !llm_truncate(local->llm, slot->index, local_pos(job, n_rows)))
         n_rows = 0;
     slot->n_past = n_rows;
-    slot->n_exact = local_exact(slot->n_exact, n_rows);
+    slot->n_exact = local_exact(&job->spec, slot->n_exact, n_rows);
     slot->n_known = job->spec.n_tokens;
     slot->adapter = local_adapter_id(&job->spec);
     memcpy(slot->tokens, job->spec.tokens, sizeof(int32_t) * (size_t)slot->n_known);
@@ -124,7 +144,7 @@ static bool copy_rows(struct local *local, const struct local_job *job,
 {
     bool copied = llm_copy(local->llm, from->index, to->index, local_pos(job, n));
     to->n_past = copied ? n : 0;
-    to->n_exact = local_exact(from->n_exact, to->n_past);
+    to->n_exact = local_exact(&job->spec, from->n_exact, to->n_past);
     to->adapter = from->adapter;
     return copied;
 }
@@ -139,7 +159,7 @@ static int best_saved(const struct job_spec *spec, const struct saved_rows **bes
         const struct saved_rows *rows = spec->rows[i];
         int n = rows_common(rows, spec->tokens, spec->n_tokens - 1);
         n = before_picture(spec, n);
-        n = spec->sampling.seeded ? local_exact(rows->n_exact, n) : n;
+        n = spec->sampling.seeded ? local_exact(spec, rows->n_exact, n) : n;
         if (n > most) {
             most = n;
             *best = rows;
@@ -155,7 +175,7 @@ static bool restore_rows(struct local *local, const struct local_job *job,
     bool restored =
         llm_restore(local->llm, slot->index, rows->state, local_pos(job, n));
     slot->n_past = restored ? n : 0;
-    slot->n_exact = local_exact(rows->n_exact, slot->n_past);
+    slot->n_exact = local_exact(&job->spec, rows->n_exact, slot->n_past);
     if (!restored) {
         log_line(LOG_WARN, "rows", "restored=0 tokens=%d", rows->n_tokens);
         cache_put(local->cache, slot->index, NULL, 0);

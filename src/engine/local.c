@@ -40,6 +40,8 @@
  *   - reuses only rows computed that way, up to a multiple of 64,
  *   - decodes alone.
  * Jobs without a seed take the fastest shapes. Both leave n_exact true, so they share.
+ * Pictures part a prompt: what is before one, and what is behind it, counts by itself
+ * (local_exact).
  *
  * Rows may leave the engine as bytes and come back with another job, after a restart,
  * too (rows.h). They bring their n_exact, so the promise holds for them; a job that is to
@@ -234,7 +236,7 @@ static struct llm_vectors piece_of(const struct llm *llm,
     return piece;
 }
 
-/* All of a picture's rows. Nothing of it is canonical (I3). */
+/* All of a picture's rows: always in the same pieces. */
 static int prefill_picture(struct local *local, struct slot *slot)
 {
     struct local_job *job = slot->sequence->job;
@@ -254,6 +256,8 @@ static int prefill_picture(struct local *local, struct slot *slot)
         return vectors.n > 0 ? vectors.n : 1;
     }
     slot->n_past += vectors.n;
+    if (slot->n_exact == from)
+        slot->n_exact += vectors.n;
     rows_done(local, slot, last_row);
     return vectors.n;
 }
@@ -275,8 +279,9 @@ static int prefill_chunk(struct local *local, struct slot *slot, int room)
         return n;
     }
     slot->n_past += n;
+    bool is_rest = n < EXACT && !last && slot->tokens[slot->n_past] < 0;
     if (slot->n_exact == from)
-        slot->n_exact += n - n % EXACT;
+        slot->n_exact += is_rest ? n : n - n % EXACT;
     rows_done(local, slot, n - 1);
     return n;
 }

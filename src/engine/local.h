@@ -80,8 +80,9 @@ void local_admit(struct local *local);
 /* Where the job's token i stands; also for the one behind the last. */
 int local_pos(const struct local_job *job, int i);
 
-/* How many canonical rows are left of n_exact when n rows are kept. */
-int local_exact(int n_exact, int n);
+/* How many canonical rows are left of n_exact when n rows, which are the job's, are kept.
+ */
+int local_exact(const struct job_spec *spec, int n_exact, int n);
 
 /* The logits of the slot's last row are there: what comes next is said (speak.c). The
  * sequence may be over afterwards. */
