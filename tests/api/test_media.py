@@ -41,7 +41,8 @@ def refused(server, *parts, words):
 # ---- images ----
 
 @pytest.mark.parametrize("kind, mime", [("PNG", "image/png"), ("JPEG", "image/jpeg"), ("WEBP", "image/webp"),
-                                        ("GIF", "image/gif"), ("BMP", "image/bmp"), ("HEIF", "image/heic")])
+                                        ("GIF", "image/gif"), ("BMP", "image/bmp"), ("TIFF", "image/tiff"),
+                                        ("HEIF", "image/heic")])
 def test_text_in_images_is_read(server, kind, mime):
     """proves: G020"""
     answer = ask(server, "What does it say?", blob(picture("TURN LEFT 42", kind), mime))
@@ -178,6 +179,16 @@ def test_a_film_is_seen_and_heard_over_time(server, tmp_path_factory, kind, mime
     assert re.search(r"\[0:00\] text: FIRST SIGN\n\[0:02\] text: SECOND SIGN\n", answer.said), answer.said
     assert HEARD.search(answer.said) and "640 x 160 pixels" in answer.said
     assert {d["modality"] for d in answer.json["usageMetadata"]["promptTokensDetails"]} == {"TEXT", "VIDEO"}
+
+
+@pytest.mark.parametrize("kind, mime", [("avi", "video/x-msvideo"), ("mpg", "video/mpg"), ("wmv", "video/wmv"),
+                                        ("flv", "video/x-flv"), ("3gp", "video/3gpp")])
+def test_films_in_other_boxes(server, tmp_path_factory, kind, mime):
+    folder = tmp_path_factory.getbasetemp()
+    (folder / "film.mp4").write_bytes(film("mp4", str(folder)))
+    run("ffmpeg", "-v", "error", "-y", "-i", folder / "film.mp4", "-an", "-c", "copy", folder / f"silent.{kind}")
+    text = said(server, blob((folder / f"silent.{kind}").read_bytes(), mime))
+    assert re.search(r"no sound.*\[0:00\] text: FIRST SIGN\n\[0:02\] text: SECOND SIGN\n", text, re.S), text
 
 
 def test_video_metadata_choose_what_is_seen(server, tmp_path_factory):

@@ -185,7 +185,7 @@ def open_image(path, kind):
     from PIL import Image
     warnings.simplefilter("ignore")
     Image.MAX_IMAGE_PIXELS = MOST_PIXELS
-    formats = ["PNG", "JPEG", "WEBP", "GIF", "BMP"]
+    formats = ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"]
     if kind in ("image/heic", "image/heif"):
         import pillow_heif
         pillow_heif.register_heif_opener(thumbnails=False)
@@ -327,7 +327,8 @@ def read_pdf(path, kind, options):
 DEMUXERS = {
     "audio/wav": "wav", "audio/mpeg": "mp3", "audio/aac": "aac", "audio/ogg": "ogg", "audio/flac": "flac",
     "audio/aiff": "aiff", "audio/mp4": "mov", "audio/webm": "matroska", "video/mp4": "mov",
-    "video/quicktime": "mov", "video/webm": "matroska",
+    "video/quicktime": "mov", "video/webm": "matroska", "video/avi": "avi", "video/mpeg": "mpeg",
+    "video/wmv": "asf", "video/x-flv": "flv",
 }
 
 
