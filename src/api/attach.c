@@ -239,8 +239,7 @@ static bool look(const struct errand *e, struct part_media *of)
 {
     return media_read(e->from->media, &of->source, &of->options, e->cancelled, e->arena,
                       &of->reading, e->err) &&
-           may_have_options(of, e->err) &&
-           (of->reading.pixels.len == 0 || show(e, of));
+           may_have_options(of, e->err) && (of->reading.pixels.len == 0 || show(e, of));
 }
 
 static bool read_one(struct errand *e, struct part *part, bool quickly)

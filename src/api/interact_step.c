@@ -1,6 +1,7 @@
 /* interact_step.c - from the wire's steps to the turns of a chat. */
 #include "api/interact_step.h"
 #include "api/interact_message.h"
+#include "api/message.h"
 #include "files/files.h"
 #include "json/tree.h"
 #include <stdio.h>

@@ -172,8 +172,7 @@ static int best_saved(const struct job_spec *spec, const struct saved_rows **bes
 static bool restore_rows(struct local *local, const struct local_job *job,
                          const struct saved_rows *rows, struct slot *slot, int n)
 {
-    bool restored =
-        llm_restore(local->llm, slot->index, rows->state, local_pos(job, n));
+    bool restored = llm_restore(local->llm, slot->index, rows->state, local_pos(job, n));
     slot->n_past = restored ? n : 0;
     slot->n_exact = local_exact(&job->spec, rows->n_exact, slot->n_past);
     if (!restored) {
@@ -235,7 +234,8 @@ static bool place_sequence(struct local *local, struct sequence *sequence)
         }
     }
     int n_saved = best_saved(spec, &saved);
-    if (n_saved > n_best && restore_rows(local, sequence->job, saved, cheapest, n_saved)) {
+    if (n_saved > n_best &&
+        restore_rows(local, sequence->job, saved, cheapest, n_saved)) {
         take_slot(local, cheapest, sequence, n_saved);
         return true;
     }

@@ -12,8 +12,8 @@ static struct job_spec prompt_of(int32_t *tokens, const int *lengths)
 {
     int n = 0;
     for (int k = 0; lengths[k] >= 0; k++)
-        for (int i = 0; i < lengths[k]; i++)
-            tokens[n++] = k % 2 ? -100 - n : 100 + n;
+        for (int i = 0; i < lengths[k]; i++, n++)
+            tokens[n] = k % 2 ? -100 - n : 100 + n;
     return (struct job_spec){.tokens = tokens, .n_tokens = n};
 }
 

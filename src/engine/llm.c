@@ -30,9 +30,9 @@ struct llm {
     char piece[1024];
     int32_t shown[LLM_SHOWN]; /* control tokens that have their names as text */
     int n_shown;
-    struct llm_adapter *adapter; /* of the steps */
-    uint64_t n_adapters;         /* that there were */
-    struct sight *sight; /* NULL: it does not see */
+    struct llm_adapter *adapter;              /* of the steps */
+    uint64_t n_adapters;                      /* that there were */
+    struct sight *sight;                      /* NULL: it does not see */
     int32_t places[LLM_AXES * LLM_BATCH_MAX]; /* of vectors, axis by axis */
 };
 

@@ -242,14 +242,13 @@ static int prefill_picture(struct local *local, struct slot *slot)
     struct local_job *job = slot->sequence->job;
     struct llm_vectors vectors = {0};
     int from = slot->n_past, last_row = 0;
-    enum llm_result result =
-        find_vectors(local, slot, &vectors) ? LLM_OK : LLM_FAILED;
+    enum llm_result result = find_vectors(local, slot, &vectors) ? LLM_OK : LLM_FAILED;
     for (int at = 0; at < vectors.n && result == LLM_OK; at += last_row + 1) {
         struct llm_vectors piece = piece_of(local->llm, &vectors, at);
         last_row = piece.n - 1;
-        result = llm_decode_vectors(local->llm, &piece, slot->index,
-                                    from + at + piece.n == slot->n_known,
-                                    &job->cancelled);
+        result =
+            llm_decode_vectors(local->llm, &piece, slot->index,
+                               from + at + piece.n == slot->n_known, &job->cancelled);
     }
     if (result != LLM_OK) {
         give_up(local, slot, from, result);
@@ -377,7 +376,8 @@ static int64_t dummy_step(struct local *local, int n)
 {
     struct llm_row rows[SLOTS_MAX];
     for (int i = 0; i < n; i++)
-        rows[i] = (struct llm_row){0, local->slots[i].pos[local->slots[i].n_past], i, true};
+        rows[i] =
+            (struct llm_row){0, local->slots[i].pos[local->slots[i].n_past], i, true};
     int64_t began = now_us();
     llm_decode(local->llm, rows, n, NULL);
     int64_t took = now_us() - began;
@@ -671,7 +671,8 @@ struct engine *local_open(const struct local_options *options, struct error *err
         local->slots[i].index = i;
         local->slots[i].tokens =
             mem_alloc(sizeof(int32_t) * (size_t)local->engine.info.n_ctx);
-        local->slots[i].pos = mem_alloc(sizeof(int) * ((size_t)local->engine.info.n_ctx + 1));
+        local->slots[i].pos =
+            mem_alloc(sizeof(int) * ((size_t)local->engine.info.n_ctx + 1));
     }
     pthread_create(&local->thread, NULL, run, local);
     return &local->engine;

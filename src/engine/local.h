@@ -24,7 +24,7 @@ struct slot {
     enum slot_state state;
     int index;
     int32_t *tokens; /* n_ctx of them */
-    int *pos; /* of each, and of what comes behind the last that is known */
+    int *pos;        /* of each, and of what comes behind the last that is known */
     int n_past, n_known;
     int n_exact;
     uint64_t adapter;  /* with which its rows were computed (llm_adapter's id) */

@@ -430,9 +430,9 @@ static struct text key_of(const struct reading_job *job)
     struct text charset = media_charset(job->source->mime), hash = job->source->hash;
     if (hash.len == 0 || job->type->reader == READ_TEXT)
         return (struct text){0};
-    struct text rest = arena_printf(
-        job->arena, " %s %d %.17g %.17g %.17g %.*s", job->type->name, wants_pixels(job),
-        options->start_s, options->end_s, options->fps, TEXT_ARG(charset));
+    struct text rest = arena_printf(job->arena, " %s %d %.17g %.17g %.17g %.*s",
+                                    job->type->name, wants_pixels(job), options->start_s,
+                                    options->end_s, options->fps, TEXT_ARG(charset));
     char *key = arena_alloc(job->arena, hash.len + rest.len);
     memcpy(key, hash.at, hash.len);
     memcpy(key + hash.len, rest.at, rest.len);

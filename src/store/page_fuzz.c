@@ -1,5 +1,5 @@
-/* page_fuzz.c: a page token is refused in words, or it is a place whose own token is read as
- * the same place. */
+/* page_fuzz.c: a page token is refused in words, or it is a place whose own token is read
+ * as the same place. */
 #include "store/page.h"
 #include <assert.h>
 #include <stdlib.h>

@@ -204,7 +204,7 @@ def test_pictures_in_a_cache_are_seen(seeing):
     assert cached["IMAGE"] > 128 and sum(cached.values()) == n_cached(answer)
     assert usage(answer)["promptTokensDetails"] == usage(plain)["promptTokensDetails"]
     low = recall(seeing, cache, {**SHORT, "mediaResolution": "MEDIA_RESOLUTION_LOW"})
-    assert usage(low)["promptTokensDetails"] == usage(plain)["promptTokensDetails"] and n_cached(low) == n_cached(answer)
+    assert usage(low)["promptTokensDetails"] == usage(plain)["promptTokensDetails"] and n_cached(low) >= n_cached(answer)
     assert "x-pollux-media" not in answer.headers, "what was sent before is not told again"
 
 
