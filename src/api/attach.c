@@ -8,6 +8,7 @@
 enum {
     TEXT_MOST = 16 << 20, /* bytes; far more than any context takes */
     MOST_REDIRECTS = 5,
+    HEADER_MOST = 4000, /* bytes; what is begun before is ended */
 };
 
 struct errand {
@@ -259,35 +260,16 @@ static bool read_one(struct errand *e, struct part *part, bool quickly)
     return true;
 }
 
-static void blame(struct error *err, const char *path)
+/* What is wrong with the request is so at the part, or at the cache that brought it. */
+static void blame(struct error *err, const struct part_media *at, bool kept)
 {
-    char message[sizeof err->message];
+    char path[sizeof err->field], message[sizeof err->message];
     if (err->code != ERROR_INVALID_ARGUMENT)
         return;
+    snprintf(path, sizeof path, "%s%s%s", kept ? "cached_content" : at->path,
+             at->field && !kept ? "." : "", at->field && !kept ? at->field : "");
     memcpy(message, err->message, sizeof message);
     error_at(err, path, "%s: %s", path, message);
-}
-
-/* Where the request has a part. Turns of a cache stand before those that it brought. */
-static const char *place_of(const struct chat *chat, int turn, int part, char place[80])
-{
-    const struct part_media *media = chat->turns[turn].parts[part].media;
-    if (turn < chat->kept_turns)
-        return "cached_content";
-    snprintf(place, 80, "contents[%d].parts[%d]", turn - chat->kept_turns, part);
-    return media->path ? media->path : place;
-}
-
-/* The same with the field, where it has one of a part's. */
-static const char *path_of(const struct chat *chat, int turn, int part, char path[100])
-{
-    const struct part_media *media = chat->turns[turn].parts[part].media;
-    char place[80];
-    const char *at = place_of(chat, turn, part, place);
-    if (at != place)
-        return at;
-    snprintf(path, 100, "%s.%s", place, media->uri.len ? "file_data" : "inline_data");
-    return path;
 }
 
 static bool read_parts(struct errand *e, struct chat *chat, bool quickly)
@@ -295,28 +277,26 @@ static bool read_parts(struct errand *e, struct chat *chat, bool quickly)
     for (int i = 0; i < chat->n_turns; i++) {
         for (int k = 0; k < chat->turns[i].n_parts; k++) {
             struct part *part = &chat->turns[i].parts[k];
-            char path[100];
-            if (part->kind != PART_MEDIA || read_one(e, part, quickly))
-                continue;
-            blame(e->err, path_of(chat, i, k, path));
-            return false;
+            if (part->kind == PART_MEDIA && !read_one(e, part, quickly)) {
+                blame(e->err, part->media, i < chat->kept_turns);
+                return false;
+            }
         }
     }
     return true;
 }
 
+/* Not of what a cache brought: that was told when it was made. */
 static struct text header_of(const struct chat *chat, struct arena *arena)
 {
     struct buf header = {0};
     for (int i = chat->kept_turns; i < chat->n_turns; i++) {
         for (int k = 0; k < chat->turns[i].n_parts; k++) {
             const struct part_media *media = chat->turns[i].parts[k].media;
-            char place[80];
-            if (!media || header.len >= 4000)
-                continue;
-            buf_printf(&header, "%s%s=%s; reader=\"%.*s\"", header.len ? ", " : "",
-                       place_of(chat, i, k, place), media->reading.type,
-                       TEXT_ARG(media->reading.reader));
+            if (media && header.len < HEADER_MOST)
+                buf_printf(&header, "%s%s=%s; reader=\"%.*s\"", header.len ? ", " : "",
+                           media->path, media->reading.type,
+                           TEXT_ARG(media->reading.reader));
         }
     }
     struct text copy = arena_text(arena, buf_view(&header));
