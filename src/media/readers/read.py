@@ -332,9 +332,11 @@ DEMUXERS = {
 }
 
 
-def source(path, kind):
-    """The demuxer is named, so that no file can be a playlist that names other files."""
-    return ["-protocol_whitelist", "file", "-f", DEMUXERS[kind], "-i", f"file:{path}"]
+def source(path, kind, start=0):
+    """The demuxer is named, so that no file can be a playlist that names other files. Some files cannot even be sought
+    to their beginning."""
+    seek = ["-ss", f"{start:.3f}"] if start else []
+    return ["-protocol_whitelist", "file", *seek, "-f", DEMUXERS[kind], "-i", f"file:{path}"]
 
 
 def probe(path, kind):
@@ -364,7 +366,7 @@ def transcript(path, kind, start, end, notes, needed=True):
     """What is said, as marks with times; the languages and sizes are Whisper's."""
     import numpy
     most = min(end - start, MOST_SOUND_S) if end is not None else MOST_SOUND_S
-    sound = run("ffmpeg", "-v", "error", "-nostdin", "-threads", "1", "-ss", f"{start:.3f}", *source(path, kind),
+    sound = run("ffmpeg", "-v", "error", "-nostdin", "-threads", "1", *source(path, kind, start),
                 "-t", f"{most:.3f}", "-vn", "-sn", "-dn", "-ac", "1", "-ar", "16000", "-f", "s16le", "-",
                 most=MOST_SOUND_S * 32000, say="the sound is broken or cut short")
     samples = numpy.frombuffer(sound[:len(sound) & ~1], numpy.int16).astype(numpy.float32) / 32768
@@ -415,8 +417,8 @@ def frames(path, kind, start, end, length, fps, notes):
     if wanted > MOST_FRAMES:
         fps = MOST_FRAMES / (stop - start)
         notes.append(f"{MOST_FRAMES} frames were looked at, evenly spread, not {wanted}.")
-    run("ffmpeg", "-v", "error", "-nostdin", "-threads", "1", "-max_pixels", str(MOST_PIXELS), "-ss", f"{start:.3f}",
-        *source(path, kind), "-t", f"{max(stop - start, 0.04):.3f}", "-an", "-sn", "-dn",
+    run("ffmpeg", "-v", "error", "-nostdin", "-threads", "1", "-max_pixels", str(MOST_PIXELS),
+        *source(path, kind, start), "-t", f"{max(stop - start, 0.04):.3f}", "-an", "-sn", "-dn",
         "-vf", f"fps={fps:.6f}:start_time=0:round=near,scale=w='min(1280,iw)':h=-2", "-frames:v", str(MOST_FRAMES),
         "/tmp/frame%04d.bmp", say="the video's pictures are broken or cut short")
     before = None
