@@ -81,12 +81,12 @@ static bool check_data(const struct wire_task *task, struct arena *arena,
                         "at once. Take a sample of them.",
                         examples->examples.n, TUNED_EXAMPLES_MOST);
     const struct wire_example *from = examples->examples.at;
-    struct tuned_example *to =
-        arena_array(arena, struct tuned_example, examples->examples.n);
+    struct said_example *to =
+        arena_array(arena, struct said_example, examples->examples.n);
     for (size_t i = 0; i < examples->examples.n; i++) {
         if (!check_example(&from[i], i, err))
             return false;
-        to[i] = (struct tuned_example){from[i].input, from[i].output};
+        to[i] = (struct said_example){from[i].input, from[i].output};
     }
     wish->examples = to;
     wish->n_examples = examples->examples.n;

@@ -1,6 +1,7 @@
 #include "train/adapter.h"
 #include "train/random.h"
 #include "train/safe.h"
+#include "train/spec.h"
 #include <ggml-backend.h>
 #include <gguf.h>
 #include <math.h>
@@ -166,7 +167,7 @@ static int rank_of(const struct file *file, const struct base *base, int n_pairs
     if (n_found == 0 || n_found != gguf_get_n_tensors(file->gguf))
         return refuse(file, "changes tensors that this base model does not have, or that "
                             "are not trained here");
-    if (rank < 1 || rank > RANK_MOST)
+    if (rank < 1 || rank > TRAIN_RANK_MOST)
         return refuse(file, "has a rank that is not possible here");
     return (int)rank;
 }

@@ -1,4 +1,5 @@
 /* tuned.c - rows of tuned models: made, read, listed, changed, deleted. */
+#include "train/spec.h"
 #include "tuning/import.h"
 #include "tuning/inside.h"
 #include <stdlib.h>
@@ -163,7 +164,7 @@ static void fill_in(struct tuned *tuned, size_t n_examples)
     if (tuned->epochs == 0)
         tuned->epochs = epochs;
     tuned->n_examples = (int64_t)n_examples;
-    tuned->total = (tuned->n_examples * tuned->epochs + tuned->batch - 1) / tuned->batch;
+    tuned->total = train_steps(tuned->n_examples, tuned->epochs, tuned->batch);
 }
 
 /* "Sentence Translator!" -> "sentence-translator-u3b7m"; nothing to take: at random. */

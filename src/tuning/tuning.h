@@ -21,6 +21,7 @@
 
 #include "engine/engine.h"
 #include "store/store.h"
+#include "train/examples.h"
 
 struct tuning;
 
@@ -81,14 +82,10 @@ bool tuned_id_is_good(struct text id);
  * `who` is the caller, a fingerprint of its key; absent where there are no keys and the
  * one caller that there is may do everything. */
 
-struct tuned_example {
-    struct text input, output;
-};
-
 struct tuned_wish {
     struct tuned tuned; /* what is asked: id absent: one is made; rate, epochs, batch 0:
                          * the default */
-    const struct tuned_example *examples;
+    const struct said_example *examples;
     size_t n_examples;
 };
 
