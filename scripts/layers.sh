@@ -23,7 +23,7 @@ BEGIN {
     may["batches"] = "base store files"
     may["index"]  = "base json store files media engine"
     may["caches"] = "base store engine"
-    may["api"]    = "base json http store files index fetch batches caches interactions model engine tools media chat tuning"
+    may["api"]    = "base json http store files index fetch batches caches interactions model engine tools media chat tuning train"
     may["cli"]    = "base json http media model train"
 }
 FNR == 1 {

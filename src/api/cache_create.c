@@ -8,6 +8,7 @@
 #include "api/cached.h"
 #include "api/caches.h"
 #include "api/models.h"
+#include "api/tuned_use.h"
 #include "base/log.h"
 
 enum { MOST_READING = 64 };
@@ -25,7 +26,9 @@ struct creation {
     struct timer *deadline;
     int deadline_s;
 
-    struct text version, body;
+    struct text version, body, who;
+    struct text tuned;            /* the model's name when it is a tuned one */
+    struct cache_adapter adapter; /* its; held by the arena */
     struct wire_cache asked;
     struct wire_kept kept;
     struct cache_entry entry;
@@ -118,7 +121,9 @@ static bool check(struct creation *c)
     if (!name.len)
         return error_at(&c->err, "model",
                         "* CreateCachedContentRequest.model: model is not specified\n");
-    if (!models_serve(c->api, c->version, name, "createCachedContent", &c->err))
+    if (text_starts(name, "tunedModels/"))
+        c->tuned = arena_text(c->arena, name);
+    else if (!models_serve(c->api, c->version, name, "createCachedContent", &c->err))
         return false;
     if (n_characters(asked->display_name) > CACHE_DISPLAY_NAME_MOST)
         return error_at(&c->err, "display_name",
@@ -128,7 +133,8 @@ static bool check(struct creation *c)
         return error_at(&c->err, "contents",
                         "* CreateCachedContentRequest.contents: there is nothing to be "
                         "cached: neither contents nor systemInstruction nor tools.\n");
-    c->entry.model = arena_printf(c->arena, "models/%.*s", TEXT_ARG(name));
+    c->entry.model =
+        c->tuned.at ? c->tuned : arena_printf(c->arena, "models/%.*s", TEXT_ARG(name));
     c->entry.display_name = asked->display_name;
     return caches_expiry(asked, HOUR, &c->entry.expires, &c->err);
 }
@@ -204,8 +210,8 @@ static void run_keep(struct work *work)
 {
     struct creation *c = (struct creation *)work;
     c->good = !atomic_load(&c->cancelled) &&
-              caches_create(c->api->options.caches, &c->entry, c->rows, c->n_rows,
-                            c->arena, &c->err);
+              caches_create(c->api->options.caches, &c->entry, &c->adapter, c->rows,
+                            c->n_rows, c->arena, &c->err);
 }
 
 /* ---- its stages: the loop ---- */
@@ -262,20 +268,16 @@ static void on_prepared(struct work *work)
         start(c, c->api->options.disk, run_keep, on_kept);
         return;
     }
-    struct text model = text_slice(c->entry.model, strlen("models/"), SIZE_MAX);
-    c->computing = prefix_start(c->api->runner, c->prefixes, c->n_prefixes, model,
-                                c->arena, on_computed, c, &c->err);
+    c->computing = prefix_start(c->api->runner, c->prefixes, c->n_prefixes,
+                                cached_model(&c->entry), c->adapter.loaded, c->arena,
+                                on_computed, c, &c->err);
     if (!c->computing)
         fail(c, &c->err);
 }
 
-static void on_decoded(struct work *work)
+static void begin_preparing(struct creation *c)
 {
-    struct creation *c = (struct creation *)work;
     struct api *api = c->api;
-    c->at_work = false;
-    if (!goes_on(c))
-        return;
     bool media = c->attached.n > 0 && api->options.media;
     if (media && api->n_reading >= MOST_READING) {
         error_set(&c->err, ERROR_RESOURCE_EXHAUSTED,
@@ -287,6 +289,36 @@ static void on_decoded(struct work *work)
     c->reading = media;
     api->n_reading += media;
     start(c, media ? api->options.readers : api->workers, run_prepare, on_prepared);
+}
+
+/* A tuned model is looked up, by a disk worker, and its adapter loaded if need be. */
+static void run_tuned(struct work *work)
+{
+    struct creation *c = (struct creation *)work;
+    struct tuned tuned = {0};
+    c->good = tuned_use(c->api, c->who, c->tuned, c->arena, &tuned, &c->adapter.loaded,
+                        &c->err);
+    c->adapter.name = tuned.operation;
+}
+
+static void on_tuned(struct work *work)
+{
+    struct creation *c = (struct creation *)work;
+    c->at_work = false;
+    if (goes_on(c))
+        begin_preparing(c);
+}
+
+static void on_decoded(struct work *work)
+{
+    struct creation *c = (struct creation *)work;
+    c->at_work = false;
+    if (!goes_on(c))
+        return;
+    if (c->tuned.at)
+        start(c, c->api->options.disk, run_tuned, on_tuned);
+    else
+        begin_preparing(c);
 }
 
 static void on_deadline(void *arg)
@@ -309,6 +341,7 @@ void caches_route_create(struct call *call)
     c->call = call;
     c->version = arena_text(arena, call->version);
     c->body = arena_text(arena, call->rq->body);
+    c->who = api_caller(call, arena);
     c->at = &call->api->creations;
     c->next = *c->at;
     if (c->next)

@@ -8,7 +8,12 @@
 #include "api/models.h"
 #include "tuning/supervisor.h"
 
-enum { PAGE = 10, PAGE_MOST = 1000 };
+enum {
+    PAGE = 10,
+    PAGE_MOST = 1000,
+    SNAPSHOTS_MOST = 20000, /* of a page; a long one has fewer of each model */
+    ALL_SNAPSHOTS = 2 * TUNED_SNAPSHOTS_MOST,
+};
 
 /* ---- a job's life ---- */
 
@@ -104,19 +109,14 @@ bool tuned_job_page(struct tuned_job *job)
     return true;
 }
 
-static struct tuning *tuning_of(const struct tuned_job *job)
-{
-    return job->api->options.tuning;
-}
-
 /* ---- get ---- */
 
 static bool tell(struct tuned_job *job)
 {
-    struct tuned_snapshot *snapshots = NULL;
-    int n = 0;
-    if (!tuned_snapshots(tuning_of(job), job->tuned.operation, job->arena, &snapshots, &n,
-                         &job->err))
+    struct tuned_snapshot *snapshots;
+    int n;
+    if (!tuned_snapshots(tuning_of(job), job->tuned.operation, ALL_SNAPSHOTS, job->arena,
+                         &snapshots, &n, &job->err))
         return false;
     job->wire.response = arena_new(job->arena, struct wire_tuned);
     *job->wire.response = wire_tuned_of(&job->tuned, snapshots, n, job->arena);
@@ -205,7 +205,8 @@ static bool run_create(struct tuned_job *job)
         return false;
     wish.tuned.id = job->tuned.id;
     if (!tuned_check(&wire, job->arena, &wish, &job->err) ||
-        !check_base(job, &wish.tuned))
+        !check_base(job, &wish.tuned) ||
+        !tuned_check_lengths(job->api, &wish, &job->err))
         return false;
     tuned_settings(job, &wire, &wish.tuned);
     if (!tuned_create(tuning_of(job), job->who, &wish, job->arena, &job->tuned,
@@ -233,20 +234,28 @@ void tuned_route_create(struct call *call)
 
 static bool run_list(struct tuned_job *job)
 {
-    return tuned_list(tuning_of(job), job->who, &job->filter, job->page_size, job->token,
-                      job->arena, &job->list, &job->n, &job->next, &job->err);
+    struct tuned *list;
+    if (!tuned_list(tuning_of(job), job->who, &job->filter, job->page_size, job->token,
+                    job->arena, &list, &job->n, &job->next, &job->err))
+        return false;
+    job->models = arena_array(job->arena, struct wire_tuned, (size_t)job->n + 1);
+    for (int i = 0; i < job->n; i++) {
+        struct tuned_snapshot *snapshots;
+        int n, most = SNAPSHOTS_MOST / job->n;
+        if (!tuned_snapshots(tuning_of(job), list[i].operation,
+                             most < ALL_SNAPSHOTS ? most : ALL_SNAPSHOTS, job->arena,
+                             &snapshots, &n, &job->err))
+            return false;
+        job->models[i] = wire_tuned_of(&list[i], snapshots, n, job->arena);
+    }
+    return true;
 }
 
 static void reply_list(struct tuned_job *job)
 {
-    if (!tuned_job_heard(job))
-        return;
-    struct wire_tuned *models =
-        arena_array(job->arena, struct wire_tuned, (size_t)job->n + 1);
-    for (int i = 0; i < job->n; i++)
-        models[i] = wire_tuned_of(&job->list[i], NULL, 0, job->arena);
-    struct wire_tuned_list list = {{models, (size_t)job->n}, job->next};
-    api_reply(job->call, &wire_tuned_list_type, &list);
+    struct wire_tuned_list list = {{job->models, (size_t)job->n}, job->next};
+    if (tuned_job_heard(job))
+        api_reply(job->call, &wire_tuned_list_type, &list);
 }
 
 void tuned_route_list(struct call *call)
@@ -263,15 +272,27 @@ void tuned_route_list(struct call *call)
 
 /* ---- patch ---- */
 
+struct patching {
+    struct tuned_job *job;
+    struct wire_tuned wire;
+};
+
+static bool change(struct tuned *tuned, void *arg, struct error *err)
+{
+    const struct patching *patching = arg;
+    struct tuned_job *job = patching->job;
+    return tuned_check_patch(&patching->wire, job->mask, &job->api->options.defaults,
+                             job->arena, tuned, err);
+}
+
 static bool run_patch(struct tuned_job *job)
 {
-    struct wire_tuned wire;
-    return json_read(&wire_tuned_type, job->body, &wire, job->arena, &job->err) &&
-           tuned_get(tuning_of(job), job->who, job->id, TUNED_WRITER, job->arena,
-                     &job->tuned, &job->err) &&
-           tuned_check_patch(&wire, job->mask, &job->api->options.defaults, job->arena,
-                             &job->tuned, &job->err) &&
-           tuned_update(tuning_of(job), &job->tuned, &job->err) && tell(job);
+    struct patching patching = {.job = job};
+    return json_read(&wire_tuned_type, job->body, &patching.wire, job->arena,
+                     &job->err) &&
+           tuned_patch(tuning_of(job), job->who, job->id, change, &patching, job->arena,
+                       &job->tuned, &job->err) &&
+           tell(job);
 }
 
 void tuned_route_patch(struct call *call)
@@ -305,11 +326,8 @@ void tuned_route_delete(struct call *call)
 /* google-genai's tunings.cancel: of the model, not of its operation. */
 static bool run_cancel(struct tuned_job *job)
 {
-    if (!tuned_get(tuning_of(job), job->who, job->id, TUNED_WRITER, job->arena,
-                   &job->tuned, &job->err))
-        return false;
-    job->operation = job->tuned.operation;
-    return tuned_cancel(tuning_of(job), job->who, job->id, job->operation, &job->err);
+    return tuned_cancel(tuning_of(job), job->who, job->id, job->arena, &job->operation,
+                        &job->err);
 }
 
 void tuned_route_cancel(struct call *call)

@@ -50,11 +50,10 @@ struct tuned_job {
     struct timer *timer;
 
     struct tuned tuned; /* what came of it */
-    struct tuned *list;
     int n;
     struct text next, operation;
-    struct tuned_operation *operations;
-    struct wire_operation wire;
+    struct wire_tuned *models;
+    struct wire_operation wire, *operations;
     struct tuned_permission permission, *permissions;
 
     int fd; /* an export's: closed with the arena */
@@ -64,6 +63,11 @@ struct tuned_job {
 };
 
 struct tuned_job *tuned_job_open(struct call *call);
+
+static inline struct tuning *tuning_of(const struct tuned_job *job)
+{
+    return job->api->options.tuning;
+}
 void tuned_job_start(struct tuned_job *job, bool (*run)(struct tuned_job *),
                      void (*done)(struct tuned_job *));
 
@@ -85,6 +89,11 @@ bool tuned_asked_id(struct tuned_job *job);
  * source, hyperparameters. Fills the wish. Any thread. */
 bool tuned_check(const struct wire_tuned *wire, struct arena *arena,
                  struct tuned_wish *wish, struct error *err);
+
+/* Whether the trainer can take each example: INVALID_ARGUMENT at the first that is too
+ * long. Takes a while. */
+bool tuned_check_lengths(const struct api *api, const struct tuned_wish *wish,
+                         struct error *err);
 
 /* Fields of a patch, by the mask or as they are there, into *tuned. */
 bool tuned_check_patch(const struct wire_tuned *wire, struct text mask,

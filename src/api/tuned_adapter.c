@@ -10,11 +10,6 @@
 
 enum { PIECE = 256 * 1024 };
 
-static struct tuning *tuning_of(const struct tuned_job *job)
-{
-    return job->api->options.tuning;
-}
-
 /* ---- export ---- */
 
 static bool run_open(struct tuned_job *job)

@@ -6,11 +6,6 @@
 
 enum { ASK_MS = 100, WAIT_MOST_MS = 10 * 60 * 1000 };
 
-static struct tuning *tuning_of(const struct tuned_job *job)
-{
-    return job->api->options.tuning;
-}
-
 /* The model that came of it, when it has. */
 static bool read_model(struct tuned_job *job, const struct tuned_operation *operation,
                        struct tuned **tuned)
@@ -26,11 +21,11 @@ static bool read_model(struct tuned_job *job, const struct tuned_operation *oper
 static bool tell(struct tuned_job *job, const struct tuned_operation *operation,
                  struct wire_operation *wire)
 {
-    struct tuned_snapshot *snapshots = NULL;
+    struct tuned_snapshot *snapshots;
     struct tuned *tuned;
-    int n = 0;
-    if (!tuned_snapshots(tuning_of(job), operation->id, job->arena, &snapshots, &n,
-                         &job->err) ||
+    int n;
+    if (!tuned_snapshots(tuning_of(job), operation->id, 2 * TUNED_SNAPSHOTS_MOST,
+                         job->arena, &snapshots, &n, &job->err) ||
         !read_model(job, operation, &tuned))
         return false;
     *wire = wire_operation_of(operation, tuned, snapshots, n, job->arena);
@@ -60,22 +55,28 @@ void tuned_route_operation(struct call *call)
 
 /* ---- list ---- */
 
+/* A model has one operation, so there is one page. */
 static bool run_list(struct tuned_job *job)
 {
-    return tuned_operations(tuning_of(job), job->who, job->id, job->arena,
-                            &job->operations, &job->n, &job->err);
+    struct tuned_operation *list;
+    if (job->token.len > 0)
+        return error_at(&job->err, "page_token",
+                        "pageToken is not one that an earlier answer gave.");
+    if (!tuned_operations(tuning_of(job), job->who, job->id, job->arena, &list, &job->n,
+                          &job->err))
+        return false;
+    job->operations = arena_array(job->arena, struct wire_operation, (size_t)job->n + 1);
+    for (int i = 0; i < job->n; i++)
+        if (!tell(job, &list[i], &job->operations[i]))
+            return false;
+    return true;
 }
 
 static void reply_list(struct tuned_job *job)
 {
-    if (!tuned_job_heard(job))
-        return;
-    struct wire_operation *wires =
-        arena_array(job->arena, struct wire_operation, (size_t)job->n + 1);
-    for (int i = 0; i < job->n; i++)
-        wires[i] = wire_operation_of(&job->operations[i], NULL, NULL, 0, job->arena);
-    struct wire_operations list = {{wires, (size_t)job->n}, {0}};
-    api_reply(job->call, &wire_operations_type, &list);
+    struct wire_operations list = {{job->operations, (size_t)job->n}, {0}};
+    if (tuned_job_heard(job))
+        api_reply(job->call, &wire_operations_type, &list);
 }
 
 void tuned_route_operations(struct call *call)
@@ -89,12 +90,14 @@ void tuned_route_operations(struct call *call)
 
 static bool run_cancel(struct tuned_job *job)
 {
-    return tuned_cancel(tuning_of(job), job->who, job->id, job->sub, &job->err);
+    job->operation = job->sub;
+    return tuned_cancel(tuning_of(job), job->who, job->id, job->arena, &job->operation,
+                        &job->err);
 }
 
 static void cancelled(struct tuned_job *job)
 {
-    supervisor_stop(job->api->options.supervisor, job->sub);
+    supervisor_stop(job->api->options.supervisor, job->operation);
     tuned_job_reply_nothing(job);
 }
 

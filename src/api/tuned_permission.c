@@ -1,11 +1,6 @@
 /* tuned_permission.c - tunedModels.permissions.*. */
 #include "api/tuned.h"
 
-static struct tuning *tuning_of(const struct tuned_job *job)
-{
-    return job->api->options.tuning;
-}
-
 static void reply(struct tuned_job *job)
 {
     if (!tuned_job_heard(job))

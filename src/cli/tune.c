@@ -160,7 +160,9 @@ static void print_end(struct show *s)
     print_epoch(s);
     if (s->quiet || !s->done)
         return;
-    curve_draw(s->losses, s->n_losses, 64, 8, &curve);
+    const struct curve losses = {s->losses, s->n_losses, s->resumed + 1,
+                                 s->resumed + s->n_losses};
+    curve_draw(&losses, 64, 8, &curve);
     buf_printf(&curve, "%d steps in %.1f s", s->n_losses, spent);
     if (s->tokens)
         buf_printf(&curve, ", %.0f tokens/s", (double)s->tokens / spent);

@@ -25,7 +25,7 @@ int local_exact(int n_exact, int n)
 static int reusable(const struct slot *slot, const struct job_spec *spec, int common)
 {
     int most = spec->n_tokens - 1;
-    if (slot->adapter != local_adapter_id(spec))
+    if (slot->adapter != local_adapter_id(spec->adapter))
         return 0;
     int n = common < most ? common : most;
     while (n > 0 && spec->tokens[n] < 0 && spec->tokens[n - 1] < 0)
@@ -86,7 +86,7 @@ static void take_slot(struct local *local, struct slot *slot, struct sequence *s
     slot->n_past = n_rows;
     slot->n_exact = local_exact(slot->n_exact, n_rows);
     slot->n_known = sequence->job->spec.n_tokens;
-    slot->adapter = local_adapter_id(&sequence->job->spec);
+    slot->adapter = local_adapter_id(sequence->job->spec.adapter);
     memcpy(slot->tokens, sequence->job->spec.tokens,
            sizeof(int32_t) * (size_t)slot->n_known);
     cache_put(local->cache, slot->index, slot->tokens, n_rows);
@@ -119,8 +119,6 @@ static bool copy_rows(struct local *local, const struct slot *from, struct slot 
 static int best_saved(const struct job_spec *spec, const struct saved_rows **best)
 {
     int most = 0;
-    if (spec->adapter) /* they are the model's own */
-        return 0;
     for (int i = 0; i < spec->n_rows; i++) {
         const struct saved_rows *rows = spec->rows[i];
         int n = rows_common(rows, spec->tokens, spec->n_tokens - 1);
@@ -153,7 +151,7 @@ static bool fork_sequence(struct local *local, struct sequence *sequence)
     struct local_job *job = sequence->job;
     int n = job->spec.n_tokens;
     if (!job->origin || !job->logits || job->origin->n_past < n ||
-        job->origin->adapter != local_adapter_id(&job->spec) ||
+        job->origin->adapter != local_adapter_id(job->spec.adapter) ||
         memcmp(job->origin->tokens, job->spec.tokens, sizeof(int32_t) * (size_t)n) != 0)
         return false;
     struct slot *slot = job->origin;

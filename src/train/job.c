@@ -103,9 +103,7 @@ static bool open_examples(struct job *job, struct example **made)
     struct example *all = arena_array(job->arena, struct example, (size_t)examples->n);
     bool good = words != NULL;
     for (int i = 0; good && i < examples->n; i++) {
-        const struct said_example *said = &examples->at[i];
-        good = words_example(words, said->input, said->output, job->arena, &all[i],
-                             &job->err);
+        good = words_example(words, &examples->at[i], job->arena, &all[i], &job->err);
         if (good && all[i].n > TRAIN_TOKENS_MOST)
             good = error_set(&job->err, ERROR_INVALID_ARGUMENT,
                              "examples[%d] has %d tokens with its prompt; an example may "

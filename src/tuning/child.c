@@ -235,10 +235,11 @@ void child_forget(struct child *child)
     *child = (struct child){.out = -1, .ended = -1};
 }
 
-/* The last line of what it complained of. */
-static void last_words(const struct tuning *tuning, struct text operation,
+/* The last line of what it complained of. Whether any was of memory. */
+static bool last_words(const struct tuning *tuning, struct text operation,
                        char words[LAST_WORDS])
 {
+    bool of_memory = false;
     struct arena *arena = arena_open();
     const char *folder = tuned_folder(tuning, operation, arena).at;
     FILE *file = fopen(arena_printf(arena, "%s/log", folder).at, "re");
@@ -246,22 +247,24 @@ static void last_words(const struct tuning *tuning, struct text operation,
     words[0] = '\0';
     while (file && fgets(line, sizeof line, file)) {
         line[strcspn(line, "\n")] = '\0';
+        of_memory |= strstr(line, "memory") != NULL;
         if (line[0])
             memcpy(words, line, sizeof line);
     }
     if (file)
         fclose(file);
     arena_close(arena);
+    return of_memory;
 }
 
 void child_explain(const struct tuning *tuning, struct text operation, int status,
                    int64_t step, struct error *why)
 {
     char words[LAST_WORDS];
-    last_words(tuning, operation, words);
+    bool of_memory = last_words(tuning, operation, words);
     bool killed = WIFSIGNALED(status);
     int number = killed ? WTERMSIG(status) : WEXITSTATUS(status);
-    if (killed && number == SIGKILL)
+    if (killed && (number == SIGKILL || of_memory))
         error_set(why, ERROR_RESOURCE_EXHAUSTED,
                   "The trainer was killed again and again after step %lld; most likely "
                   "the machine has too little memory. Use shorter examples or a smaller "

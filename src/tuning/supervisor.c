@@ -26,7 +26,6 @@ enum {
     TERM_MS = 1500, /* for a child to end by itself */
     DISK_MS = 5000, /* until a write that failed is tried again */
     MOST_LINE = 64 * 1024,
-    MOST_SNAPSHOTS = 1000,
     PIECE = 4096,
     CLOSE_MS = 2000,
 };
@@ -138,7 +137,7 @@ static void set_timer(struct training *t, int ms, void (*due)(void *))
 static void take_step(struct training *t, const struct train_event *step)
 {
     /* As many as a curve can show: of a long training every so manyeth. */
-    int64_t stride = t->total / MOST_SNAPSHOTS + 1;
+    int64_t stride = t->total / TUNED_SNAPSHOTS_MOST + 1;
     t->n_completed = step->step;
     if (step->step > t->furthest)
         t->furthest = step->step;
