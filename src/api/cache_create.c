@@ -268,9 +268,9 @@ static void on_prepared(struct work *work)
         start(c, c->api->options.disk, run_keep, on_kept);
         return;
     }
-    c->computing = prefix_start(c->api->runner, c->prefixes, c->n_prefixes,
-                                cached_model(&c->entry), c->adapter.loaded, c->arena,
-                                on_computed, c, &c->err);
+    c->computing =
+        prefix_start(c->api->runner, c->prefixes, c->n_prefixes, cached_model(&c->entry),
+                     c->adapter.loaded, c->arena, on_computed, c, &c->err);
     if (!c->computing)
         fail(c, &c->err);
 }

@@ -69,8 +69,8 @@ bool cached_read(struct api *api, struct text name, struct text model,
                         TEXT_ARG(model), TEXT_ARG(cached->entry.model));
     arena_defer(arena, let_go, cached);
     cached->lacks =
-        rows && !caches_rows(caches, cached->entry.id, runner_engine(api->runner), adapter,
-                             cached->rows, &cached->n_rows);
+        rows && !caches_rows(caches, cached->entry.id, runner_engine(api->runner),
+                             adapter, cached->rows, &cached->n_rows);
     return read_body(cached, arena, err);
 }
 
@@ -227,9 +227,8 @@ static void find_done(struct work *work)
 {
     struct making *m = (struct making *)work;
     if (m->good && m->n_prefixes > 0 && !m->api->stopping)
-        m->computing =
-            prefix_start(m->api->runner, m->prefixes, m->n_prefixes, m->model,
-                         m->adapter.loaded, m->arena, on_made, m, &m->err);
+        m->computing = prefix_start(m->api->runner, m->prefixes, m->n_prefixes, m->model,
+                                    m->adapter.loaded, m->arena, on_made, m, &m->err);
     m->good = m->computing != NULL;
     if (!m->computing)
         end(m);

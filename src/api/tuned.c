@@ -205,8 +205,7 @@ static bool run_create(struct tuned_job *job)
         return false;
     wish.tuned.id = job->tuned.id;
     if (!tuned_check(&wire, job->arena, &wish, &job->err) ||
-        !check_base(job, &wish.tuned) ||
-        !tuned_check_lengths(job->api, &wish, &job->err))
+        !check_base(job, &wish.tuned) || !tuned_check_lengths(job->api, &wish, &job->err))
         return false;
     tuned_settings(job, &wire, &wish.tuned);
     if (!tuned_create(tuning_of(job), job->who, &wish, job->arena, &job->tuned,

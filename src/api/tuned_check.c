@@ -120,10 +120,10 @@ bool tuned_check_lengths(const struct api *api, const struct tuned_wish *wish,
             return false;
         if (n > TRAIN_TOKENS_MOST)
             return error_at(err, example_path(i, "", room),
-                              "Example %zu of the training data has %d tokens with its "
-                              "prompt; at most %d can be trained with. Shorten it, or "
-                              "leave it out.",
-                              i + 1, n, TRAIN_TOKENS_MOST);
+                            "Example %zu of the training data has %d tokens with its "
+                            "prompt; at most %d can be trained with. Shorten it, or "
+                            "leave it out.",
+                            i + 1, n, TRAIN_TOKENS_MOST);
     }
     return true;
 }

@@ -182,11 +182,13 @@ static void damaged_rows_are_not_given_and_can_be_saved_again(void **state)
     assert_int_equal(system(command), 0);
     assert_int_equal(rows_there(made.id, NULL), -1);
     struct saved_rows *rows = rows_of(7, 100);
-    assert_true(caches_save(caches, made.id, NULL, 3, &rows, 1, &err)); /* the same name */
+    assert_true(
+        caches_save(caches, made.id, NULL, 3, &rows, 1, &err)); /* the same name */
     rows_release(rows);
     assert_int_equal(rows_there(made.id, NULL), 1);
     rows = rows_of(7, 100);
-    assert_true(caches_save(caches, made.id, NULL, 3, &rows, 1, &err)); /* and once more */
+    assert_true(
+        caches_save(caches, made.id, NULL, 3, &rows, 1, &err)); /* and once more */
     rows_release(rows);
     assert_int_equal(rows_there(made.id, NULL), 1);
     assert_true(caches_delete(caches, made.id, &err));

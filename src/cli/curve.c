@@ -59,8 +59,8 @@ void curve_draw(const struct curve *curve, int width, int height, struct buf *ou
                 buf_str(out, blocks[filled(&s, column(curve, c, n_columns), row)]);
         buf_char(out, '\n');
     }
-    buf_printf(out, "%*s  loss, steps %lld to %lld\n", LABEL, "",
-               (long long)curve->first, (long long)curve->last);
+    buf_printf(out, "%*s  loss, steps %lld to %lld\n", LABEL, "", (long long)curve->first,
+               (long long)curve->last);
 }
 
 void curve_bar(int done, int total, int width, struct buf *out)

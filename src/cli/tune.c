@@ -1,8 +1,8 @@
 /* tune.c - `pollux tune DATA`: trains an adapter without a server.
  *
  * The work is done by `pollux train-job` in a folder beside the result, OUT.work; its
- * lines (train/event.h) become the bar and the curve. A folder that holds the very same job
- * is gone on with, so an interrupted training is not lost. */
+ * lines (train/event.h) become the bar and the curve. A folder that holds the very same
+ * job is gone on with, so an interrupted training is not lost. */
 #include "cli/command.h"
 #include "cli/curve.h"
 #include "cli/term.h"

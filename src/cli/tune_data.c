@@ -40,8 +40,8 @@ static bool from_table(struct text bytes, struct arena *arena, struct buf *lines
             return error_set(err, ERROR_INVALID_ARGUMENT,
                              "line %d has %d columns; an input and an output are needed",
                              row->line, row->n);
-        examples_write(
-            &(struct said_example){row->fields[input], row->fields[output]}, lines);
+        examples_write(&(struct said_example){row->fields[input], row->fields[output]},
+                       lines);
         ++*n;
     }
     return true;

@@ -131,7 +131,8 @@ uint64_t local_adapter_id(const struct adapter *adapter)
 
 bool local_has_turn(const struct local *local, const struct slot *slot)
 {
-    return slot->sequence && local_adapter_id(slot->sequence->job->spec.adapter) == local->turn;
+    return slot->sequence &&
+           local_adapter_id(slot->sequence->job->spec.adapter) == local->turn;
 }
 
 static void begin_turn(struct local *local, const struct job_spec *spec)

@@ -77,8 +77,8 @@ struct job_spec {
     struct grammar *grammar; /* of this engine; NULL: anything may be said. Held as long
                               * as it is needed, the submitter may release its own hold */
     struct adapter *adapter; /* likewise; NULL: the model as it is */
-    /* Rows that the prompt may begin with, computed with the same adapter; what of them is
-     * of more use than what the engine has is restored. Held likewise. */
+    /* Rows that the prompt may begin with, computed with the same adapter; what of them
+     * is of more use than what the engine has is restored. Held likewise. */
     struct saved_rows *const *rows;
     int n_rows;
     bool want_rows; /* the prompt's rows are to come with the first candidate's JOB_END */
@@ -224,7 +224,7 @@ struct engine_ops {
     void (*grammar_release)(struct engine *, struct grammar *);
     void (*show)(struct engine *, const struct text *, int); /* NULL: all are text */
     struct adapter *(*adapter_open)(struct engine *, const char *, struct error *);
-    void (*adapter_free)(struct adapter *);               /* nobody holds it any more */
+    void (*adapter_free)(struct adapter *); /* nobody holds it any more */
     struct view *(*view)(struct engine *, const struct picture *, struct error *);
     void (*view_release)(struct engine *, struct view *); /* both NULL: it does not see */
     /* NULL: none ever */

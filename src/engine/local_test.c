@@ -253,7 +253,8 @@ static void rows_that_left_come_back_bit_for_bit(void **state)
     assert_int_equal(rows->n_exact, maker->spec.n_tokens / 64 * 64);
     assert_int_equal(rows_common(rows, cold->tokens, cold->spec.n_tokens),
                      maker->spec.n_tokens);
-    assert_int_equal(engine_cached(engine, NULL, rows->tokens, rows->n_tokens), rows->n_tokens);
+    assert_int_equal(engine_cached(engine, NULL, rows->tokens, rows->n_tokens),
+                     rows->n_tokens);
     forget_all();
     assert_true(engine_cached(engine, NULL, rows->tokens, rows->n_tokens) < 64);
 

@@ -10,8 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct text line = {(const char *)data, size};
     if (!train_event_read(line, &event))
         return 0;
-    if (event.total < 0 || event.n_completed < 0 || event.step < 0 ||
-        event.epoch < 0)
+    if (event.total < 0 || event.n_completed < 0 || event.step < 0 || event.epoch < 0)
         abort();
     if (event.kind == TRAIN_ERROR &&
         (event.error.code == ERROR_OK || event.error.message[0] == '\0'))

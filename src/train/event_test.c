@@ -73,7 +73,12 @@ static void what_is_written_is_read(void **state)
     (void)state;
     struct train_event wrote[] = {
         {.kind = TRAIN_START, .total = 19, .n_completed = 0},
-        {.kind = TRAIN_STEP, .step = 7, .epoch = 2, .n_tokens = 160, .loss = 0.1, .computed = 5000},
+        {.kind = TRAIN_STEP,
+         .step = 7,
+         .epoch = 2,
+         .n_tokens = 160,
+         .loss = 0.1,
+         .computed = 5000},
         {.kind = TRAIN_DONE},
         {.kind = TRAIN_ERROR},
     };
@@ -81,7 +86,8 @@ static void what_is_written_is_read(void **state)
     for (size_t i = 0; i < sizeof wrote / sizeof wrote[0]; i++) {
         struct buf line = {0};
         train_event_write(&wrote[i], &line);
-        assert_true(line.at[line.len - 1] == '\n' && !memchr(line.at, '\n', line.len - 1));
+        assert_true(line.at[line.len - 1] == '\n' &&
+                    !memchr(line.at, '\n', line.len - 1));
         assert_true(reads(line.at));
         assert_int_equal(event.kind, wrote[i].kind);
         assert_int_equal(event.total, wrote[i].total);

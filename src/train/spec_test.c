@@ -43,8 +43,8 @@ static void what_is_left_out_has_defaults(void **state)
 {
     (void)state;
     struct train_spec spec;
-    assert_true(train_spec_read(TEXT("{\"base\":\"b\",\"examples\":\"e\"}"), &spec, arena,
-                                &err));
+    assert_true(
+        train_spec_read(TEXT("{\"base\":\"b\",\"examples\":\"e\"}"), &spec, arena, &err));
     assert_null(spec.adapter.at);
     assert_int_equal(spec.epochs, 5);
     assert_int_equal(spec.batch, 4);

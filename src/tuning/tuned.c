@@ -338,7 +338,8 @@ static uint32_t mix(uint32_t hash, struct text text) /* FNV-1a, and an end */
 
 static uint32_t mark_of(struct text who, const struct tuned_filter *filter)
 {
-    uint32_t mark = mix(2166136261u ^ (uint32_t)(filter->role * 2 + filter->everyone), who);
+    uint32_t mark =
+        mix(2166136261u ^ (uint32_t)(filter->role * 2 + filter->everyone), who);
     for (int i = 0; i < filter->n_words; i++)
         mark = mix(mark, filter->words[i]);
     return mark;
@@ -424,14 +425,14 @@ static bool write_changes(struct tuning *tuning, struct tuned *tuned, struct are
         "UPDATE tuned_models SET display_name = ?, description = ?, temperature = ?, "
         "top_p = ?, top_k = ?, readers = ?, updated = ? WHERE id = ?";
     tuned->updated = tuning_now();
-    return store_run(
-        tuning->store, set,
-        STORE_VALUES(STORE_TEXT(tuned->display_name), STORE_TEXT(tuned->description),
-                     STORE_TEXT(decimal(arena, tuned->temperature)),
-                     STORE_TEXT(decimal(arena, tuned->top_p)), STORE_INT(tuned->top_k),
-                     STORE_TEXT(tuned->readers), STORE_INT(tuned->updated),
-                     STORE_TEXT(tuned->id)),
-        NULL, err);
+    return store_run(tuning->store, set,
+                     STORE_VALUES(STORE_TEXT(tuned->display_name),
+                                  STORE_TEXT(tuned->description),
+                                  STORE_TEXT(decimal(arena, tuned->temperature)),
+                                  STORE_TEXT(decimal(arena, tuned->top_p)),
+                                  STORE_INT(tuned->top_k), STORE_TEXT(tuned->readers),
+                                  STORE_INT(tuned->updated), STORE_TEXT(tuned->id)),
+                     NULL, err);
 }
 
 bool tuned_patch(struct tuning *tuning, struct text who, struct text id,
