@@ -188,6 +188,10 @@ const struct engine_info *engine_info(const struct engine *engine);
 int engine_cached(struct engine *engine, const struct adapter *adapter,
                   const int32_t *tokens, int n);
 
+/* A job is on its way: an engine that sleeps wakes while its prompt is made. Any thread;
+ * costs a microsecond or ten. */
+void engine_rouse(struct engine *engine);
+
 /* Sequences running and waiting now; any thread. */
 void engine_load(struct engine *engine, int *n_running, int *n_waiting);
 
@@ -229,6 +233,7 @@ struct engine_ops {
     void (*view_release)(struct engine *, struct view *); /* both NULL: it does not see */
     /* NULL: none ever */
     int (*cached)(struct engine *, const struct adapter *, const int32_t *, int);
+    void (*rouse)(struct engine *); /* NULL: no need */
     void (*close)(struct engine *);
 };
 
