@@ -251,7 +251,7 @@ static struct sequence **next_waiting(struct local *local)
         if (!oldest)
             oldest = link;
         if (now_us() - (*oldest)->job->submitted_us > PATIENCE_US ||
-            local_adapter_id(&(*link)->job->spec) == local->admitted)
+            local_adapter_id((*link)->job->spec.adapter) == local->admitted)
             return link;
     }
     return oldest;
@@ -263,7 +263,7 @@ void local_admit(struct local *local)
     while ((link = next_waiting(local))) {
         /* It may be over and gone afterwards. */
         struct sequence *next = (*link)->next;
-        uint64_t adapter = local_adapter_id(&(*link)->job->spec);
+        uint64_t adapter = local_adapter_id((*link)->job->spec.adapter);
         if (!admit_sequence(local, *link))
             break;
         *link = next;

@@ -23,13 +23,15 @@ static const struct version {
 };
 /* clang-format on */
 
-/* The number behind `key`, or the first one of a file without keys; false: there is none,
- * as where it says "max". */
-static bool read_number(const char *path, const char *key, double *number)
+/* The number behind `key` in a file of the folder, or the first one of a file without
+ * keys; false: there is none, as where it says "max". */
+static bool read_number(const char *folder, const char *name, const char *key,
+                        double *number)
 {
-    char line[200];
+    char path[PATH_MAX + 64], line[200];
     size_t len = strlen(key);
     bool found = false;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
     FILE *file = fopen(path, "re");
     while (file && !found && fgets(line, sizeof line, file))
         found = strncmp(line, key, len) == 0 && sscanf(line + len, "%lf", number) == 1;
@@ -40,16 +42,11 @@ static bool read_number(const char *path, const char *key, double *number)
 
 static double left_in(const char *folder, const struct version *version)
 {
-    char path[PATH_MAX];
     double most, used, files = 0;
-    snprintf(path, sizeof path, "%s/%s", folder, version->most);
-    if (!read_number(path, "", &most))
+    if (!read_number(folder, version->most, "", &most) ||
+        !read_number(folder, version->used, "", &used))
         return INFINITY;
-    snprintf(path, sizeof path, "%s/%s", folder, version->used);
-    if (!read_number(path, "", &used))
-        return INFINITY;
-    snprintf(path, sizeof path, "%s/memory.stat", folder);
-    read_number(path, version->files, &files);
+    read_number(folder, "memory.stat", version->files, &files);
     return most - used + files > 0 ? most - used + files : 0;
 }
 
@@ -104,7 +101,7 @@ static double of_address_space(void)
     struct rlimit limit;
     double pages;
     if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
-        !read_number("/proc/self/statm", "", &pages))
+        !read_number("/proc/self", "statm", "", &pages))
         return INFINITY;
     double left = (double)limit.rlim_cur - pages * (double)sysconf(_SC_PAGESIZE);
     return left > 0 ? left : 0;
@@ -113,7 +110,7 @@ static double of_address_space(void)
 double memory_available(void)
 {
     double kb, machine = INFINITY;
-    if (read_number("/proc/meminfo", "MemAvailable:", &kb))
+    if (read_number("/proc", "meminfo", "MemAvailable:", &kb))
         machine = kb * 1024;
     return fmin(machine, fmin(of_own_groups(), of_address_space()));
 }

@@ -1,6 +1,7 @@
 /* The prompt room asks an engine for a few facts and for tokens. This one has a
  * vocabulary and nothing else: no job is ever submitted to it. */
 #include "train/words.h"
+#include "chat/prompt.h"
 #include "engine/llm.h"
 #include "engine/tokens.h"
 #include <stdint.h>

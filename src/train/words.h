@@ -4,11 +4,12 @@
 #ifndef POLLUX_TRAIN_WORDS_H
 #define POLLUX_TRAIN_WORDS_H
 
-#include "chat/prompt.h"
 #include "train/examples.h"
 #include "train/pack.h"
 
 struct words;
+struct prompter; /* chat/prompt.h */
+struct engine;   /* engine/engine.h */
 
 struct words *words_open(const char *path, struct error *err);
 void words_close(struct words *words); /* NULL is fine */
