@@ -5,20 +5,19 @@ import os
 import re
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
 from pollux import BINARY, PATIENCE, Server
-from test_tuned import PATH, body, children, create, folders, refused, until, wait
+from test_tuned import PATH, body, children, create, folders, refused, until
 
 MODEL = "smollm2-135m-instruct"
 BASE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / f"pollux/models/{MODEL}-q4_1.gguf"
 PAIRS = [("What is the password of Monday?", "blue heron"), ("What is the password of Tuesday?", "seven lamps"),
          ("What is the password of Friday?", "old bridge")]
 
-pytestmark = [pytest.mark.model, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.model, pytest.mark.timeout(600)]
 
 
 @pytest.fixture
@@ -34,6 +33,15 @@ def tuner(tmp_path):
     for s in started:
         if s.process.poll() is None:
             s.stop()
+
+
+def wait(server, operation):
+    """Until it is done: a trainer with the lowest priority takes its time on a busy machine."""
+    for _ in range(5):
+        answer = server.post(f"/v1beta/{operation['name']}:wait", {"timeout": "60s"}, timeout=70)
+        if answer.json.get("done"):
+            return answer.json
+    raise AssertionError(f"it does not end: {answer}")
 
 
 def say(server, model, prompt):
@@ -57,7 +65,7 @@ def test_what_is_trained_is_said(tuner):
     assert [say(server, "tunedModels/plain", question) for question, _ in PAIRS] == [answer for _, answer in PAIRS]
     assert not any(say(server, "models/default", question) == answer for question, answer in PAIRS)
     operation = create(server, PAIRS, id="killed", hyper=hyper)
-    until(lambda: server.get(f"/v1beta/{operation['name']}").json["metadata"]["completedSteps"] >= 2, "no steps", 60)
+    until(lambda: server.get(f"/v1beta/{operation['name']}").json["metadata"]["completedSteps"] >= 2, "no steps", 120)
     (pid,) = children(server)
     assert int(Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()[16]) == 19  # nice
     os.kill(pid, signal.SIGKILL)
@@ -141,8 +149,6 @@ def test_memory_that_does_not_suffice(tuner, tmp_path, kb):
     trainer.write_text(f'#!/bin/sh\nulimit -v {kb}\nexec {BINARY} train-job "$1"\n')
     trainer.chmod(0o755)
     server = tuner(POLLUX_TRAINER=str(trainer))
-    began = time.monotonic()
     create(server, PAIRS[:1], id="large")
     error = failed(server, "large")
     assert error["code"] == 8 and "memory" in error["message"] and "smaller base model" in error["message"], error
-    assert time.monotonic() - began < 30 * PATIENCE
