@@ -6,6 +6,8 @@ import hmac
 import http.server
 import json
 import re
+import signal
+import socket
 import sqlite3
 import subprocess
 import threading
@@ -14,7 +16,7 @@ import time
 import pytest
 
 from media_files import picture
-from pollux import BINARY, PATIENCE, SCRIPT, SMALL_MODEL, Server, request_bytes
+from pollux import BINARY, PATIENCE, SCRIPT, request_bytes
 
 MODEL = "gemini-3-flash-preview"
 TIDE = {"type": "function", "name": "get_tide", "description": "Tide height", "parameters": {
@@ -693,32 +695,11 @@ def test_a_deadline_of_a_stream(server):
 # ---- what a dying server leaves ----
 
 
-@pytest.fixture
-def on_folder(tmp_path):
-    """Starts servers on one data folder, one after the other."""
-    started = []
-
-    def begin(*args):
-        started.append(Server("--script", SCRIPT, "--data-dir", tmp_path / "data", *args))
-        return started[-1]
-
-    yield begin
-    for s in started:
-        if s.process.poll() is None:
-            s.stop()
-
-
-def crash(server):
-    server.process.kill()
-    server.process.wait()
-    server.dir.cleanup()
-
-
 def test_what_was_answered_survives(on_folder):
     """proves: I101"""
     server = on_folder()
     plain, streamed = made(server, "I own 2 dogs."), stream(server, "count to five")
-    crash(server)
+    server.crash()
     server = on_folder()
     assert get(server, plain["id"]).json == plain
     assert parse(get(server, streamed[0]["interaction"]["id"], "?stream=true").text) == streamed
@@ -728,7 +709,7 @@ def test_what_was_answered_survives(on_folder):
 def test_a_background_run_is_taken_up_again(on_folder):
     server = on_folder()
     id = made(server, "after three seconds", background=True)["id"]
-    crash(server)
+    server.crash()
     server = on_folder()
     assert get(server, id).json["status"] == "in_progress"
     got = ended(server, id)
@@ -743,7 +724,7 @@ def test_one_that_the_server_dies_of_is_not_run_for_ever(on_folder):
     server = on_folder()
     id = made(server, "after three seconds", background=True)["id"]
     for _ in range(4):
-        crash(server)
+        server.crash()
         server = on_folder()
     got = get(server, id).json
     assert got["status"] == "failed" and got["errors"][0]["code"] == "interrupted"
@@ -757,7 +738,7 @@ def test_what_was_cut_off_has_failed_with_what_was_said(on_folder, background):
             "model": MODEL, "input": "for ever", "stream": True, "background": background}))
         seen = wire.until(b'" and"').decode() + wire.until(b"\n\n").decode()
         time.sleep(0.6)
-        crash(server)
+        server.crash()
     events = [json.loads(d) for d in re.findall(r"data: (\{.*\})", seen)]
     id = events[0]["interaction"]["id"]
     server = on_folder()
@@ -895,7 +876,27 @@ def test_a_webhook_survives_the_server(on_folder):
     with Receiver() as receiver:
         port = receiver.server.server_port
     made(server, "Say hello", webhook_config={"uris": [f"http://127.0.0.1:{port}"]})
-    crash(server)
+    server.crash()
+    with Receiver(port=port) as receiver:
+        on_folder(*SECRET)
+        receiver.wait(1)
+
+
+def test_a_receiver_that_is_silent_does_not_hold_a_server_up(on_folder):
+    """And a try that was broken off is made again by the next."""
+    server = on_folder(*SECRET)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        made(server, "Say hello", webhook_config={"uris": [f"http://127.0.0.1:{port}"]})
+        silent.settimeout(10 * PATIENCE)
+        held, _ = silent.accept()
+        since = time.monotonic()
+        for _ in range(2):  # without grace
+            server.process.send_signal(signal.SIGTERM)
+            time.sleep(0.1)
+        server.stop()
+        assert time.monotonic() - since < 4 * PATIENCE
+        held.close()
     with Receiver(port=port) as receiver:
         on_folder(*SECRET)
         receiver.wait(1)
@@ -917,53 +918,3 @@ def test_webhooks_want_the_fetcher(tmp_path):
     done = subprocess.run([BINARY, "serve", "--script", SCRIPT, "--port", "0", "--data-dir", tmp_path,
                            "--webhook-secret", "x", "--fetch", "off"], capture_output=True, text=True, timeout=20 * PATIENCE)
     assert done.returncode == 2 and "--fetch off" in done.stderr
-
-
-# ---- on a model ----
-
-
-def test_the_tenth_turn_prefills_its_own_tokens_only(real):
-    """proves: I094"""
-    previous, usage = None, None
-    for i in range(10):
-        fields = {"previous_interaction_id": previous} if previous else {}
-        got = made(real, f"Say the number {i}.", generation_config={"max_output_tokens": 8, "temperature": 0}, **fields)
-        previous, before, usage = got["id"], usage, got["usage"]
-    fresh = usage["total_input_tokens"] - usage["total_cached_tokens"]
-    assert before["total_input_tokens"] <= usage["total_cached_tokens"], (before, usage)
-    assert 0 < fresh <= 30, usage
-    assert usage["cached_tokens_by_modality"] == [{"modality": "text", "tokens": usage["total_cached_tokens"]}]
-
-
-def test_stateful_and_stateless_say_the_same(real):
-    """proves: I077"""
-    config = {"max_output_tokens": 20, "seed": 3}
-    first = made(real, "Name a river in Norway.", generation_config=config)
-    chained = made(real, "And one in Sweden?", generation_config=config, previous_interaction_id=first["id"])
-    alone = made(real, [text_step("Name a river in Norway."), *first["steps"], text_step("And one in Sweden?")],
-                 generation_config=config, store=False)
-    assert alone["steps"] == chained["steps"]
-
-
-def test_cancel_is_quick_and_keeps_what_was_made(real):
-    """proves: I011 I088"""
-    id = made(real, "Count from 1 to 1000.", background=True, generation_config={"temperature": 0})["id"]
-    until = time.monotonic() + 30
-    while not get(real, id).json["steps"] and time.monotonic() < until:
-        time.sleep(0.05)
-    began = time.monotonic()
-    answer = real.post(f"/v1beta/interactions/{id}/cancel")
-    took = time.monotonic() - began
-    assert answer.json["status"] == "cancelled" and said(answer.json) and answer.json["usage"]["total_output_tokens"] > 0
-    assert took < 0.2 * PATIENCE, took
-    assert get(real, id).json == answer.json
-
-
-def test_a_model_calls_a_function(real):
-    """proves: I091"""
-    asked = made(real, "What is the tide in Bergen?", tools=[TIDE], generation_config={"tool_choice": "any", "temperature": 0})
-    call = asked["steps"][-1]
-    assert asked["status"] == "requires_action" and call["name"] == "get_tide" and "harbour" in call["arguments"]
-    told = made(real, [{"type": "function_result", "call_id": call["id"], "name": "get_tide", "result": {"cm": 134}}],
-                previous_interaction_id=asked["id"], generation_config={"max_output_tokens": 60, "temperature": 0})
-    assert "134" in said(told), told
