@@ -76,9 +76,8 @@ static bool check(struct creation *c)
         return error_at(&task->err, "contents",
                         "* CreateCachedContentRequest.contents: there is nothing to be "
                         "cached: neither contents nor systemInstruction nor tools.\n");
-    c->entry.model = c->tuned.at
-                         ? c->tuned
-                         : arena_printf(task->arena, "models/%.*s", TEXT_ARG(name));
+    c->entry.model =
+        c->tuned.at ? c->tuned : arena_printf(task->arena, "models/%.*s", TEXT_ARG(name));
     c->entry.display_name = asked->display_name;
     return caches_expiry(asked, HOUR, &c->entry.expires, &task->err);
 }
@@ -183,9 +182,9 @@ static void compute(struct creation *c)
         task_start(task, run_keep, on_kept);
         return;
     }
-    c->computing =
-        prefix_start(task->api->runner, c->prefixes, c->n_prefixes, cached_model(&c->entry),
-                     c->adapter.loaded, task->arena, on_computed, c, &task->err);
+    c->computing = prefix_start(task->api->runner, c->prefixes, c->n_prefixes,
+                                cached_model(&c->entry), c->adapter.loaded, task->arena,
+                                on_computed, c, &task->err);
     if (c->computing)
         task_hold(task);
     else

@@ -501,6 +501,7 @@ def children(server):
     return [int(p) for task in Path(f"/proc/{server.process.pid}/task").iterdir() for p in (task / "children").read_text().split()]
 
 
+@pytest.mark.timeout(300)
 def test_nothing_leaks(tuner, tmp_path):
     """Whatever becomes of trainings: no process, no descriptor, no folder stays."""
     server = tuner()
