@@ -675,7 +675,7 @@ def test_a_cache_of_a_tuned_model(tuner, tmp_path):
     made(server, id="mine")
     assert use(made_of["tunedModels/mine"], "tunedModels/mine").said == "Hello there."
     id = made_of["tunedModels/mine"]["name"].split("/")[1]
-    assert server.log.count(f"id={id} rows=made") == 1
+    until(lambda: server.log.count(f"id={id} rows=made") == 1, "its rows are not made")
     assert use(made_of["tunedModels/mine"], "tunedModels/mine").said == "Hello there."
     assert server.log.count(f"id={id} rows=made") == 1
 
