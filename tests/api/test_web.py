@@ -78,24 +78,11 @@ def script(web, tmp_path_factory):
     return path
 
 
-def import_into_local(server, name, text, uri):
-    """What `pollux index add` does."""
-    head = {"X-Goog-Upload-Protocol": "raw", "X-Goog-Upload-File-Name": name, "Content-Type": "text/plain"}
-    file = server.post("/upload/v1beta/files", text.encode(), headers=head).json["file"]["name"]
-    made = server.post("/v1beta/fileSearchStores/local:importFile", {
-        "fileName": file, "customMetadata": [{"key": "uri", "stringValue": uri}]})
-    assert made.status == 200, made
-    for _ in range(200):
-        if server.get("/v1beta/" + made.json["name"]).json.get("done"):
-            return
-    raise AssertionError("it is not indexed")
-
-
 @pytest.fixture(scope="module")
 def local(script):
     with Server("--script", script, "--fetch-allow", "127.0.0.1") as server:
-        import_into_local(server, "tides.txt", TIDES, "file:///docs/tides.txt")
-        import_into_local(server, "farbe.txt", "Grün ist die Farbe des Meeres. Blau ist der Himmel.", "file:///docs/farbe.txt")
+        server.add_document("tides.txt", TIDES, "file:///docs/tides.txt")
+        server.add_document("farbe.txt", "Grün ist die Farbe des Meeres. Blau ist der Himmel.", "file:///docs/farbe.txt")
         yield server
 
 
