@@ -62,7 +62,7 @@ CFLAGS_index/vectors = -O3 -march=native
 CFLAGS_train/wide = -O3 -march=native -Wno-psabi
 
 .DEFAULT_GOAL := help
-.PHONY: help build unit test run readers tools lint asan tsan fuzz fuzzers bench bench-batches bench-caches bench-files bench-mind bench-search bench-step bench-train bench-tuned soak coverage format clean \
+.PHONY: help build unit test run readers tools lint asan tsan fuzz fuzzers bench bench-adapters bench-batches bench-caches bench-files bench-mind bench-search bench-step bench-train bench-tuned soak coverage format clean \
         objects tests sanitized
 .DELETE_ON_ERROR:
 
@@ -131,8 +131,11 @@ bench-files: build ## uploads against a plain copy (ARGS="--mb 512 --rounds 5")
 bench-train: build ## training against PyTorch + PEFT: losses, speed, memory
 	@$(PYTHON) scripts/bench_train.py --pollux build/pollux $(ARGS)
 
-bench-tuned: build ## what tuning teaches: right answers on held-out examples, before and after
-	@$(PYTHON) scripts/bench_tuned.py --pollux build/pollux --peer "$$(scripts/engine.sh --peer)" $(ARGS)
+bench-tuned: build ## what tuning teaches, and costs: right answers before and after, serving beside it, memory
+	@$(PYTHON) scripts/bench_tuned.py --pollux build/pollux $(ARGS)
+
+bench-adapters: build ## two tuned models and the base at once, 8 clients each
+	@$(PYTHON) scripts/bench_adapters.py --pollux build/pollux $(ARGS)
 
 bench-batches: build ## what a batch costs the clients beside it (ARGS="--model NAME")
 	@$(PYTHON) scripts/bench_batches.py --pollux build/pollux $(ARGS)
@@ -160,15 +163,9 @@ coverage: ## what the checklist asks and no test names; lines that no unit test 
 	    $(PYTHON) scripts/run_tests.py --build build/gcov unit && \
 	    gcovr --root . --filter src/ --exclude '.*_test.c' build/gcov | cut -c1-68; fi
 
-lint: ## layers, clang's warnings, format, tidy, cppcheck
+lint: ## layers, format, cppcheck, clang's warnings, clang-tidy; what was clean is not looked at again
 	@scripts/setup.sh lint
-	@bad=0; scripts/layers.sh || bad=1; \
-	$(MAKE) --no-print-directory --quiet -k B=build/clang CC=clang objects tidy || bad=1; \
-	find src rust -name '*.[ch]' -o -name '*.cc' | xargs clang-format --dry-run -Werror || bad=1; \
-	cppcheck --quiet -j2 --std=c11 --enable=warning,performance,portability --error-exitcode=1 \
-	    --inline-suppr --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches \
-	    --suppress=unmatchedSuppression -DPOLLUX_VERSION='""' -Isrc -Irust src || bad=1; \
-	exit $$bad
+	@$(MAKE) --no-print-directory --quiet -k B=build/clang CC=clang OPT=-O0 layers formatted cppcheck objects tidy
 	@echo "lint: no findings"
 
 format: ## clang-format over all of it
@@ -182,8 +179,16 @@ clean: ## remove build/; the cache with libllama and the models stays
 objects: $(call objects,$(SOURCES))
 tests: $(TEST_BINARIES)
 fuzzers: $(FUZZ_BINARIES)
+.PHONY: layers formatted cppcheck tidy
+layers:
+	@scripts/layers.sh
+formatted: $(B)/formatted
 tidy: $(patsubst src/%.c,$(B)/tidy/%,$(SOURCES))
-.PHONY: tidy
+cppcheck:
+	@mkdir -p $(B)/cppcheck
+	@cppcheck --quiet -j2 --cppcheck-build-dir=$(B)/cppcheck --std=c11 --enable=warning,performance,portability \
+	    --error-exitcode=1 --inline-suppr --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches \
+	    --suppress=unmatchedSuppression -DPOLLUX_VERSION='""' -Isrc -Irust src
 
 $(B)/obj/%.o: src/%.c Makefile | $(ENGINE_STAMP)
 	@mkdir -p $(@D)
@@ -227,13 +232,16 @@ $(B)/%_fuzz: $(B)/obj/%_fuzz.o $(B)/libpollux.a $(RUST)
 	@echo "  link  $@"
 	@$(CC) $(subst fuzzer-no-link,fuzzer,$(SAN)) $(LDFLAGS) $(filter %.o %/libpollux.a,$^) $(LIBS) -o $@
 
-# Tidy is slow; a file is looked at again when its object was made again. Tests have one thread.
-$(B)/tidy/%: $(B)/obj/%.o .clang-tidy
+# Only what changed. A new .clang-format is for all.
+$(B)/formatted: $(shell find src rust -name '*.[ch]' -o -name '*.cc') .clang-format
 	@mkdir -p $(@D)
-	@echo "  tidy  src/$*.c"
-	@clang-tidy --quiet --warnings-as-errors='*' $(if $(filter %_test,$*),--checks=-concurrency-mt-unsafe) \
-	    src/$*.c -- $(filter-out -Werror,$(ALL_CFLAGS)) 2>$@.log || \
-	    { grep -v 'warnings generated' $@.log; exit 1; }
+	@clang-format --dry-run -Werror $(filter-out .clang-format,$(if $(filter .clang-format,$?),$^,$?))
+	@touch $@
+
+# A file is looked at again when its object was made again. Tests have one thread.
+$(B)/tidy/%: $(B)/obj/%.o .clang-tidy scripts/tidy.sh
+	@mkdir -p $(@D)
+	@scripts/tidy.sh src/$*.c $(if $(filter %_test,$*),--checks=-concurrency-mt-unsafe) -- $(filter-out -Werror,$(ALL_CFLAGS))
 	@touch $@
 
 $(ENGINE)/mtmd-stamp:

@@ -63,6 +63,8 @@ lint)
     need_command clang-tidy clang-tidy
     need_command clang-format clang-format
     need_command cppcheck cppcheck
+    known=${XDG_CACHE_HOME:-$HOME/.cache}/pollux/tidy # scripts/tidy.sh
+    [ ! -d "$known" ] || find "$known" -type f -mtime +30 -delete
     ;;
 fuzz)
     need_command clang clang

@@ -1,8 +1,8 @@
 /* embed.c - embedContent and batchEmbedContents.
  *
- * A request is decoded and checked (a body over LARGE on a worker), its texts go to the
- * embedder as one job, and the job's one event becomes the answer. As a generation does,
- * an embedding outlives its call: the client may leave while a worker reads or the
+ * A request is decoded and checked (a body over API_LARGE on a worker), its texts go to
+ * the embedder as one job, and the job's one event becomes the answer. As a generation
+ * does, an embedding outlives its call: the client may leave while a worker reads or the
  * embedder computes. It is over when its call is closed, no worker has it and its event
  * came; from the moment it is `silent` nothing is written. */
 #include "api/embed.h"
@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 
-enum { LARGE = 64 * 1024 /* bytes of body */, DECIMALS = 9 };
+enum { DECIMALS = 9 };
 
 struct embedding {
     struct work work; /* first: a worker's message is the embedding */
@@ -169,19 +169,19 @@ static bool read_parts(const struct wire_content *content, const char *field,
         if (good)
             buf_text(&all, parts[i].text);
     }
-    *text = arena_text(arena, buf_view(&all));
-    buf_free(&all);
+    *text = arena_take(arena, &all);
     return good && (text->len > 0 || refuse(err, field, "content",
                                             "The content is empty: there is no text to "
                                             "embed."));
 }
 
-bool embed_read(const struct wire_embed *request, struct text model, const char *field,
-                struct arena *arena, struct embed_text *text, struct error *err)
+/* What one request asks the embedder for. `field` is the request's place in the body, for
+ * errors: "" or "requests[3]". Texts point into the request or the arena. */
+static bool read_request(const struct wire_embed *request, struct text model,
+                         const char *field, struct arena *arena, struct embed_text *text,
+                         struct error *err)
 {
-    struct text named = request->model;
-    if (text_starts(named, "models/"))
-        named = text_slice(named, strlen("models/"), named.len);
+    struct text named = models_plain(request->model);
     if (named.len > 0 && !text_same(named, model))
         return refuse(err, field, "model",
                       "A request's model must be that of the path, or left out.");
@@ -202,7 +202,7 @@ static bool read_one(struct embedding *m)
     m->n_texts = 1;
     m->texts = arena_new(m->arena, struct embed_text);
     return json_read(&wire_embed_type, m->body, &request, m->arena, &m->err) &&
-           embed_read(&request, m->name, "", m->arena, m->texts, &m->err);
+           read_request(&request, m->name, "", m->arena, m->texts, &m->err);
 }
 
 static bool read_batch(struct embedding *m)
@@ -216,7 +216,7 @@ static bool read_batch(struct embedding *m)
     for (int i = 0; i < m->n_texts; i++) {
         char field[40];
         snprintf(field, sizeof field, "requests[%d]", i);
-        if (!embed_read(&requests[i], m->name, field, m->arena, &m->texts[i], &m->err))
+        if (!read_request(&requests[i], m->name, field, m->arena, &m->texts[i], &m->err))
             return false;
     }
     return true;
@@ -250,7 +250,8 @@ static void write_number(struct buf *out, double value)
     }
 }
 
-void embed_write_vector(struct json_writer *w, const struct embed_vector *vector)
+/* {"values":[...]}, as an answer has it for each text. */
+static void write_vector(struct json_writer *w, const struct embed_vector *vector)
 {
     struct buf values = {0};
     buf_char(&values, '[');
@@ -277,7 +278,7 @@ static void write_answer(struct embedding *m, const struct embed_event *event)
     if (m->batch)
         json_begin(&w, '[');
     for (int i = 0; i < event->n_texts; i++)
-        embed_write_vector(&w, &event->vectors[i]);
+        write_vector(&w, &event->vectors[i]);
     if (m->batch)
         json_end(&w, ']');
     if (!m->call) { /* only a batch's answer has it */
@@ -288,7 +289,7 @@ static void write_answer(struct embedding *m, const struct embed_event *event)
     if (pretty)
         buf_char(&body, '\n');
     if (m->call)
-        http_reply(m->call->rq, 200, "application/json; charset=UTF-8", buf_view(&body));
+        http_reply(m->call->rq, 200, API_JSON, buf_view(&body));
     else
         tell(m, NULL, buf_view(&body));
     buf_free(&body);
@@ -366,9 +367,7 @@ static void on_deadline(void *arg)
     struct embedding *m = arg;
     struct error err;
     m->deadline = NULL;
-    error_set(&err, ERROR_DEADLINE_EXCEEDED,
-              "The request took longer than the %d s that X-Server-Timeout gives it.",
-              m->deadline_s);
+    api_late(&err, m->deadline_s);
     fail(m, &err);
 }
 
@@ -391,7 +390,7 @@ static void begin(struct call *call, bool batch, const char *method)
     if (m->deadline_s > 0)
         m->deadline =
             loop_after(m->api->loop, (int64_t)m->deadline_s * 1000, on_deadline, m);
-    if (m->body.len <= LARGE) {
+    if (m->body.len <= API_LARGE) {
         read_body(m);
         go_on(m);
         return;

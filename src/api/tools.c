@@ -4,23 +4,19 @@
  * small models call better the less they read. Its schema is checked all the same, so
  * that a request which works here works elsewhere. */
 #include "api/tools.h"
+#include "api/built_in.h"
+#include "api/content.h"
 #include "chat/shape.h"
-#include "tools/code.h"
 #include "json/tree.h"
 #include <stdio.h>
 
-enum { MOST_NAME = 64, TYPE_OBJECT = 6, MOST_TOOLS = 8 };
+enum { MOST_NAME = 64, TYPE_OBJECT = 6 };
 
 struct reader {
     struct arena *arena;
     struct chat *chat;
     struct error *err;
 };
-
-static bool broken_rule(const struct reader *r, const char *path, const char *rule)
-{
-    return error_at(r->err, path, "* GenerateContentRequest.%s: %s\n", path, rule);
-}
 
 static const char *below(const struct reader *r, const char *path, const char *field)
 {
@@ -39,9 +35,11 @@ bool tools_add(const struct toolbox *box, struct text name, struct json_object *
                struct error *err)
 {
     struct error why;
+    const struct built_in *built_in = built_in_find(name);
     const struct tool *tool = toolbox_find(box, name);
-    struct function *old = tools_find(chat, name);
+    struct function *old = built_in && built_in->many ? NULL : tools_find(chat, name);
     struct function function = {.tool = tool};
+    function.path = arena_text(arena, text_of(path)).at;
     if (!tool)
         return not_here(path, "this server has no such tool", err);
     function.name = text_of(tool->name);
@@ -98,7 +96,7 @@ struct function *tools_find(const struct chat *chat, struct text name)
 static bool read_name(const struct reader *r, struct text name, const char *path)
 {
     if (!tools_is_name(name))
-        return broken_rule(r, below(r, path, "name"), TOOLS_NAME_RULE);
+        return content_broken_rule(r->err, below(r, path, "name"), TOOLS_NAME_RULE);
     if (!tools_find(r->chat, name))
         return true;
     const char *here = below(r, path, "name");
@@ -167,9 +165,10 @@ static bool read_parameters(const struct reader *r, const struct wire_function *
     if (!read_schema(r, &pair, path, &function->parameters))
         return false;
     if (is_of_other_type(json ? pair.json : pair.schema))
-        return broken_rule(r, below(r, path, json ? pair.json_name : pair.name),
-                           "functionDeclaration parameters schema should be of type "
-                           "OBJECT.");
+        return content_broken_rule(
+            r->err, below(r, path, json ? pair.json_name : pair.name),
+            "functionDeclaration parameters schema should be of type "
+            "OBJECT.");
     if (pair.schema && takes_none(pair.schema))
         function->parameters = (struct text){0};
     return true;
@@ -192,35 +191,74 @@ static bool read_function(const struct reader *r, const struct wire_function *fr
         !check_response(r, from, path))
         return false;
     if (from->behavior == WIRE_NON_BLOCKING)
-        return broken_rule(r, below(r, path, "behavior"),
-                           "NON_BLOCKING is for the Live API alone: in generateContent "
-                           "the model waits for the function's response.");
+        return content_broken_rule(
+            r->err, below(r, path, "behavior"),
+            "NON_BLOCKING is for the Live API alone: in generateContent "
+            "the model waits for the function's response.");
     r->chat->functions[r->chat->n_functions++] = function;
     return true;
+}
+
+/* How many tools a field asks for. */
+static size_t n_mentions(struct json_object *field, int built_in)
+{
+    return !field                                        ? 0
+           : !built_ins[built_in].many                   ? 1
+           : json_object_is_type(field, json_type_array) ? json_object_array_length(field)
+                                                         : 0;
+}
+
+/* In what the caller sent: a cache's stand before those. */
+static size_t place_of_tool(const struct reader *r, size_t i)
+{
+    size_t kept = (size_t)r->chat->kept_tools;
+    return i < kept ? i : i - kept;
 }
 
 static bool read_declarations(const struct reader *r, const struct json_list *list)
 {
     const struct wire_tool *tools = list->at;
-    size_t n = 0;
-    for (size_t i = 0; i < list->n; i++)
+    size_t n = 0, n_own = 0;
+    for (size_t i = 0; i < list->n; i++) {
         n += tools[i].functions.n;
-    if (n > WIRE_FUNCTIONS)
+        for (int k = 0; k < WIRE_BUILT_INS; k++)
+            n_own += n_mentions(tools[i].own[k], k);
+    }
+    if (n + n_own > WIRE_FUNCTIONS)
         return error_at(r->err, "tools",
                         "* GenerateContentRequest.tools: %zu function declarations; at "
                         "most %d are possible.\n",
-                        n, WIRE_FUNCTIONS);
-    r->chat->functions = arena_array(r->arena, struct function, n + MOST_TOOLS);
+                        n + n_own, WIRE_FUNCTIONS);
+    r->chat->functions = arena_array(r->arena, struct function, n + n_own + 1);
     for (size_t i = 0; i < list->n; i++) {
         const struct wire_function *functions = tools[i].functions.at;
         for (size_t k = 0; k < tools[i].functions.n; k++) {
             char path[80];
-            size_t kept = (size_t)r->chat->kept_tools;
             snprintf(path, sizeof path, "tools[%zu].function_declarations[%zu]",
-                     i < kept ? i : i - kept, k);
+                     place_of_tool(r, i), k);
             if (!read_function(r, &functions[k], path))
                 return false;
         }
+    }
+    return true;
+}
+
+static bool read_field(const struct reader *r, const struct toolbox *box,
+                       struct json_object *field, int built_in, size_t nth)
+{
+    const struct built_in *of = &built_ins[built_in];
+    const char *path = arena_printf(r->arena, "tools[%zu].%s", nth, of->field).at;
+    if (!field)
+        return true;
+    if (!of->many)
+        return tools_add(box, text_of(of->name), field, path, r->arena, r->chat, r->err);
+    if (!json_object_is_type(field, json_type_array)) /* one is a list of one */
+        return tools_add(box, text_of(of->name), field, path, r->arena, r->chat, r->err);
+    for (size_t i = 0; i < json_object_array_length(field); i++) {
+        const char *here = arena_printf(r->arena, "%s[%zu]", path, i).at;
+        if (!tools_add(box, text_of(of->name), json_object_array_get_idx(field, i), here,
+                       r->arena, r->chat, r->err))
+            return false;
     }
     return true;
 }
@@ -229,13 +267,10 @@ static bool read_built_in(const struct reader *r, const struct toolbox *box,
                           const struct json_list *list)
 {
     const struct wire_tool *tools = list->at;
-    for (size_t i = 0; i < list->n; i++) {
-        char path[60];
-        snprintf(path, sizeof path, "tools[%zu].code_execution", i);
-        if (tools[i].code && !tools_add(box, TEXT(CODE_NAME), tools[i].code, path,
-                                        r->arena, r->chat, r->err))
-            return false;
-    }
+    for (size_t i = 0; i < list->n; i++)
+        for (int k = 0; k < WIRE_BUILT_INS; k++)
+            if (!read_field(r, box, tools[i].own[k], k, place_of_tool(r, i)))
+                return false;
     return true;
 }
 
@@ -298,9 +333,9 @@ static bool read_calling(const struct reader *r, const struct wire_calling_confi
     if (!names_some)
         return true;
     if (config->mode != WIRE_CALLING_ANY && config->mode != WIRE_CALLING_VALIDATED)
-        return broken_rule(r, CALLING ".allowed_function_names",
-                           "Please set allowed_function_names only when function "
-                           "calling mode is ANY or VALIDATED.");
+        return content_broken_rule(r->err, CALLING ".allowed_function_names",
+                                   "Please set allowed_function_names only when function "
+                                   "calling mode is ANY or VALIDATED.");
     return read_allowed(r, &config->allowed);
 }
 

@@ -8,6 +8,7 @@
 #include "fetch/fetch.h"
 #include "json/tree.h"
 #include <openssl/hmac.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -30,6 +31,7 @@ struct webhooks {
     bool busy, again;
     int64_t next; /* when; 0: not known of */
     bool trouble;
+    atomic_bool stopped;
 };
 
 static const int64_t SECOND = 1000000000; /* ns */
@@ -130,8 +132,9 @@ void webhook_make(const struct wire_webhook *wire, struct interaction *row,
 
 /* ---- bringing: on a worker ---- */
 
-struct text webhook_sign(struct text secret, struct text id, int64_t timestamp_s,
-                         struct text body, struct arena *arena)
+/* "v1,..." into the arena. */
+static struct text sign_of(struct text secret, struct text id, int64_t timestamp_s,
+                           struct text body, struct arena *arena)
 {
     unsigned char mac[EVP_MAX_MD_SIZE];
     unsigned n = 0;
@@ -155,7 +158,7 @@ static bool bring(const struct webhooks *webhooks, const struct hook *hook,
     const struct api_options *options = &webhooks->api->options;
     int64_t at = now_ns() / SECOND;
     struct text sign =
-        webhook_sign(text_of(options->webhook_secret), hook->id, at, hook->body, arena);
+        sign_of(text_of(options->webhook_secret), hook->id, at, hook->body, arena);
     const char *headers[] = {
         "Content-Type: application/json",
         "Expect:",
@@ -170,23 +173,27 @@ static bool bring(const struct webhooks *webhooks, const struct hook *hook,
         .post = hook->body,
         .timeout_ms = TIMEOUT_S * 1000,
         .most = REPLY_MOST,
+        .cancelled = &webhooks->stopped,
     };
     struct error err = {0};
     struct fetched fetched;
     bool good = fetch_run(options->fetcher, &request, arena, &fetched, &err) &&
                 fetched.status >= 200 && fetched.status < 300;
     log_line(good ? LOG_INFO : LOG_WARN, "webhook", "id=%.*s try=%d status=%d why=\"%s\"",
-             TEXT_ARG(hook->id), hook->tries + 1, fetched.status, good ? "" : err.message);
+             TEXT_ARG(hook->id), hook->tries + 1, fetched.status,
+             good ? "" : err.message);
     return good;
 }
 
-/* When it is due again; 0: never. */
+/* When it is due again; 0: never. A try that was broken off does not count. */
 static int64_t bring_one(struct webhooks *webhooks, struct hook *hook,
                          struct arena *arena)
 {
     struct interactions *is = webhooks->api->options.interactions;
     struct error err;
     bool taken = bring(webhooks, hook, arena), good;
+    if (!taken && atomic_load(&webhooks->stopped))
+        return hook->due;
     bool over = taken || ++hook->tries >= TRIES;
     hook->due = over ? 0 : now_ns() + waits[hook->tries - 1] * SECOND;
     good = over ? interactions_hook_done(is, hook->id, &err)
@@ -195,20 +202,25 @@ static int64_t bring_one(struct webhooks *webhooks, struct hook *hook,
     return hook->due;
 }
 
+static bool goes_on(const struct webhooks *webhooks)
+{
+    return !webhooks->trouble && !atomic_load(&webhooks->stopped);
+}
+
 static void run_bring(struct work *work)
 {
     struct webhooks *webhooks = (struct webhooks *)work;
     struct interactions *is = webhooks->api->options.interactions;
     int n = AT_ONCE;
     webhooks->trouble = false;
-    while (n == AT_ONCE && !webhooks->trouble) {
+    while (n == AT_ONCE && goes_on(webhooks)) {
         struct arena *arena = arena_open();
         struct hook *hooks;
         struct error err;
         if (!interactions_hooks(is, now_ns(), AT_ONCE, arena, &hooks, &n, &webhooks->next,
                                 &err))
             webhooks->trouble = true;
-        for (int i = 0; i < n && !webhooks->trouble; i++) {
+        for (int i = 0; i < n && goes_on(webhooks); i++) {
             int64_t due = bring_one(webhooks, &hooks[i], arena);
             if (due && (!webhooks->next || due < webhooks->next))
                 webhooks->next = due;
@@ -265,6 +277,12 @@ struct webhooks *webhooks_open(struct api *api)
     webhooks->api = api;
     webhooks_kick(webhooks);
     return webhooks;
+}
+
+void webhooks_stop(struct webhooks *webhooks)
+{
+    if (webhooks)
+        atomic_store(&webhooks->stopped, true);
 }
 
 bool webhooks_busy(const struct webhooks *webhooks)

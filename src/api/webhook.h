@@ -18,6 +18,9 @@ struct webhooks;
 /* NULL: this server brings none (api->options.webhook_secret). */
 struct webhooks *webhooks_open(struct api *api);
 void webhooks_close(struct webhooks *webhooks); /* none is on its way; NULL is fine */
+
+/* Whoever is being told is told by the next server. */
+void webhooks_stop(struct webhooks *webhooks); /* NULL is fine */
 bool webhooks_busy(const struct webhooks *webhooks);
 
 /* There is something on the disk, perhaps. */
@@ -30,9 +33,5 @@ bool webhook_check(const struct api *api, const struct wire_webhook *wire,
 /* Makes the hooks that are due when the row is over; they live in the arena. */
 void webhook_make(const struct wire_webhook *wire, struct interaction *row,
                   struct arena *arena);
-
-/* "v1,..." into the arena. Any thread. */
-struct text webhook_sign(struct text secret, struct text id, int64_t timestamp_s,
-                         struct text body, struct arena *arena);
 
 #endif

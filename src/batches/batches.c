@@ -134,7 +134,8 @@ bool batches_list(struct batches *batches, int page_size, struct text token,
     int most = page_size + 1; /* the one more says that there is another page */
     *list = arena_array(arena, struct batch, (size_t)most);
     *next = (struct text){0};
-    if (!page_read(token, INT64_MAX, &created, &id, err) || !store_begin(batches->store, err))
+    if (!page_read(token, INT64_MAX, &created, &id, err) ||
+        !store_begin(batches->store, err))
         return false;
     bool good = read_page(batches, created, id, most, arena, *list, n, err);
     if (!store_end(batches->store, good, err))

@@ -11,13 +11,11 @@
  *     BARE    where a call without a mark may begin; else WORDS
  *     WORDS   the answer; with functions, white space before a call is dropped
  *     CALL    inside a block of calls; how it ends, call.c knows
- *     ITEM    inside an array of calls, between two of them: each is given when it is
- * whole
+ *     ITEM    inside an array of calls, between two: each is given when it is whole
  *
  * A block whose end never comes is taken when it is whole: small models forget the mark.
  * Of an answer that was cut short, the call that is not whole is dropped; so is a mark of
- * which more than half is there.
- */
+ * which more than half is there. */
 #include "chat/reply.h"
 #include "chat/call.h"
 #include <stdint.h>

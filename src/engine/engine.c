@@ -35,15 +35,26 @@ const struct engine_info *engine_info(const struct engine *engine)
     return &engine->info;
 }
 
+bool engine_fits(const struct engine *engine, int n_tokens, struct error *err)
+{
+    int most = engine->info.n_ctx - 1;
+    return n_tokens <= most ||
+           error_set(err, ERROR_INVALID_ARGUMENT,
+                     "The input token count (%d) exceeds the maximum number of tokens "
+                     "allowed (%d).",
+                     n_tokens, most);
+}
+
 void engine_rouse(struct engine *engine)
 {
     if (engine->ops->rouse)
         engine->ops->rouse(engine);
 }
 
-int engine_cached(struct engine *engine, const int32_t *tokens, int n)
+int engine_cached(struct engine *engine, const struct adapter *adapter,
+                  const int32_t *tokens, int n)
 {
-    return engine->ops->cached ? engine->ops->cached(engine, tokens, n) : 0;
+    return engine->ops->cached ? engine->ops->cached(engine, adapter, tokens, n) : 0;
 }
 
 void engine_load(struct engine *engine, int *n_running, int *n_waiting)

@@ -57,6 +57,7 @@ struct local_job {
         spec;            /* a copy, in the arena; tokens are copied, prompt is not kept */
     struct view **views; /* those of the prompt, each held once */
     int n_views;
+    int *pos; /* of each token, and of what comes behind them; NULL: they are in a row */
     struct queue *to;
     void *user;
     int64_t submitted_us;
@@ -77,11 +78,7 @@ void job_unhold(struct local_job *job);
 /* The job's own rows are not needed any more. Engine's thread. */
 void job_drop_rows(struct local_job *job);
 
-/* An event with what the sequence has not sent yet. Engine's thread. */
-struct job_event *sequence_event(struct sequence *sequence, struct llm *llm,
-                                 enum job_event_kind kind);
-
-/* Sends what there is to see; nothing when there is nothing. */
+/* Sends what there is to see; nothing when there is nothing. Engine's thread. */
 void sequence_tell(struct sequence *sequence, struct llm *llm);
 
 /* Sends JOB_END and lets go of the job, which may be gone afterwards. */

@@ -18,6 +18,7 @@ static const struct media_type types[] = {
     {"image/gif",        NULL,                                        MEDIA_IMAGE,    READ_IMAGE},
     {"image/bmp",        "image/x-bmp image/x-ms-bmp",                MEDIA_IMAGE,    READ_IMAGE},
     {"image/heic",       "image/heif image/heic-sequence",            MEDIA_IMAGE,    READ_IMAGE},
+    {"image/tiff",       "image/tif image/x-tiff",                    MEDIA_IMAGE,    READ_IMAGE},
     {"audio/wav",        "audio/x-wav audio/wave audio/vnd.wave",     MEDIA_AUDIO,    READ_SOUND},
     {"audio/mpeg",       "audio/mp3 audio/mpga audio/x-mp3 audio/mpeg3", MEDIA_AUDIO, READ_SOUND},
     {"audio/aac",        "audio/x-aac audio/aacp",                    MEDIA_AUDIO,    READ_SOUND},
@@ -29,6 +30,10 @@ static const struct media_type types[] = {
     {"video/mp4",        "video/x-m4v video/3gpp",                    MEDIA_VIDEO,    READ_VIDEO},
     {"video/quicktime",  "video/mov",                                 MEDIA_VIDEO,    READ_VIDEO},
     {"video/webm",       "video/x-matroska",                          MEDIA_VIDEO,    READ_VIDEO},
+    {"video/avi",        "video/x-msvideo video/msvideo video/vnd.avi", MEDIA_VIDEO,  READ_VIDEO},
+    {"video/mpeg",       "video/mpg video/mpegps video/x-mpeg",       MEDIA_VIDEO,    READ_VIDEO},
+    {"video/wmv",        "video/x-ms-wmv video/x-ms-asf",             MEDIA_VIDEO,    READ_VIDEO},
+    {"video/x-flv",      "video/flv",                                 MEDIA_VIDEO,    READ_VIDEO},
     {0},
 };
 
@@ -46,7 +51,13 @@ static const struct {
     {"image/webp",      {"RIFF", 4}, {"WEBP", 4}, 0, 8},
     {"audio/wav",       {"RIFF", 4}, {"WAVE", 4}, 0, 8},
     {"audio/wav",       {"RF64", 4}, {"WAVE", 4}, 0, 8},
+    {"video/avi",       {"RIFF", 4}, {"AVI ", 4}, 0, 8},
     {"audio/aiff",      {"FORM", 4}, {"AIF", 3}, 0, 8},
+    {"image/tiff",      {"II*\0", 4}, {0}, 0, 0},
+    {"image/tiff",      {"MM\0*", 4}, {0}, 0, 0},
+    {"video/mpeg",      {"\0\0\1\xba", 4}, {0}, 0, 0},
+    {"video/wmv",       {"\x30\x26\xb2\x75\x8e\x66\xcf\x11", 8}, {0}, 0, 0},
+    {"video/x-flv",     {"FLV\1", 4}, {0}, 0, 0},
     {"image/heic",      {"ftyp", 4}, {"hei", 3}, 4, 8},
     {"image/heic",      {"ftyp", 4}, {"hev", 3}, 4, 8},
     {"image/heic",      {"ftyp", 4}, {"mif1", 4}, 4, 8},
@@ -70,16 +81,6 @@ static const struct {
 };
 /* clang-format on */
 
-static struct text trimmed(struct text text)
-{
-    while (text.len > 0 && (text.at[0] == ' ' || text.at[0] == '\t'))
-        text = text_slice(text, 1, text.len);
-    while (text.len > 0 &&
-           (text.at[text.len - 1] == ' ' || text.at[text.len - 1] == '\t'))
-        text.len--;
-    return text;
-}
-
 static bool has_name(const struct media_type *type, struct text name)
 {
     struct text rest = text_of(type->aliases);
@@ -98,7 +99,7 @@ static bool has_name(const struct media_type *type, struct text name)
 
 const struct media_type *media_type_of(struct text mime)
 {
-    struct text rest, name = trimmed(text_cut(mime, ';', &rest));
+    struct text rest, name = text_trim(text_cut(mime, ';', &rest));
     for (const struct media_type *type = types; type->name; type++)
         if (has_name(type, name))
             return type;
@@ -111,11 +112,11 @@ struct text media_charset(struct text mime)
     struct text rest;
     text_cut(mime, ';', &rest);
     while (rest.at) {
-        struct text value, one = trimmed(text_cut(rest, ';', &rest));
-        struct text name = trimmed(text_cut(one, '=', &value));
+        struct text value, one = text_trim(text_cut(rest, ';', &rest));
+        struct text name = text_trim(text_cut(one, '=', &value));
         if (!value.at || !text_is_nocase(name, "charset"))
             continue;
-        value = trimmed(value);
+        value = text_trim(value);
         if (value.len >= 2 && value.at[0] == '"' && value.at[value.len - 1] == '"')
             value = text_slice(value, 1, value.len - 1);
         return value;

@@ -1,4 +1,6 @@
+/* catalogue.c - the catalogue, out of the binary, and a look at the models folder. */
 #include "model/catalogue.h"
+#include "base/option.h"
 #include <dirent.h>
 #include <errno.h>
 #include <json-c/json.h>
@@ -174,11 +176,6 @@ const struct model_entry *catalogue_default(const struct catalogue *catalogue)
     return catalogue->preferred;
 }
 
-const struct model_entry *catalogue_embedder(const struct catalogue *catalogue)
-{
-    return catalogue->embedder;
-}
-
 static bool goes_by(const struct model_entry *entry, const char *name)
 {
     if (text_is_nocase(entry->name, name))
@@ -216,12 +213,9 @@ struct text models_folder(const char *asked, struct arena *arena)
 {
     if (asked && *asked)
         return arena_text(arena, text_of(asked));
-    const char *cache =
-        getenv("XDG_CACHE_HOME"); // NOLINT(concurrency-mt-unsafe): read at start
-    if (cache &&
-        *cache == '/') /* a relative one is to be ignored, says its specification */
+    const char *cache = option_env("XDG_CACHE_HOME"), *home = option_env("HOME");
+    if (cache && *cache == '/') /* a relative one is to be ignored, says XDG */
         return arena_printf(arena, "%s/pollux/models", cache);
-    const char *home = getenv("HOME"); // NOLINT(concurrency-mt-unsafe): read at start
     return arena_printf(arena, "%s/.cache/pollux/models", home ? home : "");
 }
 
@@ -395,4 +389,16 @@ bool catalogue_resolve(const struct catalogue *catalogue, struct text name,
         return resolve_path(catalogue, name, arena, file, err);
     return resolve_file(catalogue, name, folder, arena, file) ||
            not_found(catalogue, name, folder, arena, err);
+}
+
+bool catalogue_resolve_embedder(const struct catalogue *catalogue, struct text name,
+                                struct text folder, struct arena *arena,
+                                struct model_file *file, struct error *err)
+{
+    const struct model_entry *entry = catalogue->embedder;
+    if (name.len > 0)
+        return catalogue_resolve(catalogue, name, folder, arena, file, err);
+    *file = (struct model_file){entry->name, catalogue_place(entry, folder, arena),
+                                entry->bytes, entry};
+    return true;
 }
