@@ -98,7 +98,7 @@ def test_json_by_a_schema_in_its_order(real):
         assert list(value) == ["high", "height", "harbour"]
 
 
-@pytest.mark.parametrize("temperature", [0, 1, 2])
+@pytest.mark.parametrize("temperature", [*(pytest.param(t, marks=pytest.mark.soak) for t in (0, 1)), 2])
 def test_whatever_the_temperature(smallest, temperature):
     """proves: G112; a hot model says nonsense, but nonsense of the form."""
     schema = {"type": "ARRAY", "minItems": 2, "maxItems": 3, "items": {"anyOf": [
