@@ -169,8 +169,7 @@ static bool read_parts(const struct wire_content *content, const char *field,
         if (good)
             buf_text(&all, parts[i].text);
     }
-    *text = arena_text(arena, buf_view(&all));
-    buf_free(&all);
+    *text = arena_take(arena, &all);
     return good && (text->len > 0 || refuse(err, field, "content",
                                             "The content is empty: there is no text to "
                                             "embed."));
