@@ -1,4 +1,5 @@
 /* serve_rooms.c - opens the rooms of a server, and closes them in reverse. */
+#include "api/grounding.h"
 #include "base/log.h"
 #include "batches/batches.h"
 #include "caches/caches.h"
@@ -184,24 +185,63 @@ static int open_speech(struct server *s)
     return SERVE_OK;
 }
 
+static const char *given(const char *setting)
+{
+    return setting && *setting ? setting : NULL;
+}
+
+static int open_search(struct server *s)
+{
+    struct error err;
+    const struct settings *settings = &s->settings;
+    const struct provider_config config = {
+        .kind = settings->search,
+        .url = given(settings->search_url),
+        .key = given(settings->search_key),
+        .index = s->index,
+    };
+    s->provider = provider_open(&config, &err);
+    if (!s->provider)
+        return command_fail(&serve_command, SERVE_USAGE, "%s", err.message);
+    s->search = search_open(s->provider);
+    return SERVE_OK;
+}
+
 static int open_tools(struct server *s)
 {
     struct error err;
     const struct settings *settings = &s->settings;
+    const struct pages_config pages = {
+        .off = settings->fetch != 0,
+        .fetcher = s->fetcher,
+        .media = s->media,
+        .most = settings->fetch_limit,
+        .timeout_s = (int)settings->fetch_timeout,
+    };
     const struct code_config config = {
         .off = !settings->code_execution,
         .folder = folder_of(s, settings->tools_dir, "/tools/current"),
         .memory_mb = (int)settings->code_memory,
     };
     s->code = code_open(&config);
+    s->pages = pages_open(&pages);
+    s->file_search = file_search_open(s->index);
+    s->mcp = mcp_open(settings->fetch ? NULL : s->fetcher);
+    mcp_attend(s->mcp, s->pools[POOL_FETCH]);
     s->tools[0] = code_tool(s->code);
+    s->tools[1] = search_tool(s->search);
+    s->tools[2] = pages_tool(s->pages);
+    s->tools[3] = file_search_tool(s->file_search);
+    s->tools[4] = mcp_tool(s->mcp);
     s->toolbox = (struct toolbox){
         .tools = s->tools,
-        .n = 1,
+        .n = SERVE_TOOLS,
         .workers = s->pools[POOL_TOOLS],
         .call_s = (int)settings->code_timeout,
         .answer_s = 4 * (int)settings->code_timeout,
         .rounds = (int)settings->tool_rounds,
+        .ground = grounding_find,
+        .embedder = s->embedder,
     };
     if (!s->tools[0]->ready(s->tools[0], &err))
         log_line(config.off ? LOG_INFO : LOG_WARN, "tools", "code=no why=\"%s\"",
@@ -342,8 +382,8 @@ int serve_open_rooms(struct server *s)
     static int (*const steps[])(struct server * s) = {
         open_fetcher,        open_media,        open_speech, open_data_folder,
         serve_open_guard,    serve_open_engine, open_tuning, open_caches,
-        serve_open_embedder, open_loop,         open_tools,  open_index,
-        open_runner,         open_api,
+        serve_open_embedder, open_loop,         open_index,  open_search,
+        open_tools,          open_runner,       open_api,
     };
     int status = SERVE_OK;
     for (size_t i = 0; status == SERVE_OK && i < sizeof steps / sizeof steps[0]; i++)
@@ -357,8 +397,15 @@ int serve_open_rooms(struct server *s)
 void serve_close_rooms(struct server *s)
 {
     supervisor_halt(s->supervisor);
+    if (s->mcp)
+        mcp_attend(s->mcp, NULL);
     for (int i = 0; i < N_POOLS; i++)
         workers_close(s->pools[i]);
+    pages_close(s->pages);
+    file_search_close(s->file_search);
+    mcp_close(s->mcp);
+    search_close(s->search);
+    provider_close(s->provider);
     index_close(s->index); /* before what it reads and embeds with */
     speech_close(s->speech);
     media_close(s->media);

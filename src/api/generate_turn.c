@@ -224,7 +224,7 @@ void generation_start_turn(struct generation *g)
         .n_media = prepare->attached.n > 0 || g->cached.has_media
                        ? prepare->attached.n_tokens
                        : NULL,
-        .n_kept = g->caching ? g->cached.n_media : NULL,
+        .n_kept = g->caching ? prepare->attached.n_kept : NULL,
         .n_kept_tokens = g->cached.entry.n_tokens,
         .thoughts = thinking && thinking->include.set && thinking->include.is,
         .streamed = g->form != FORM_WHOLE,
