@@ -73,6 +73,7 @@ def test_what_is_trained_is_said(tuner):
     assert "try=1" in server.log and say(server, "tunedModels/killed", PAIRS[0][0]) == PAIRS[0][1]
 
 
+@pytest.mark.soak
 def test_a_tuned_model_is_tuned_further(tuner):
     """proves: U039"""
     server = tuner()
@@ -142,7 +143,7 @@ def test_a_limit_of_file_sizes(tuner, tmp_path):
     assert error["code"] == 8 and "no room on the disk" in error["message"]
 
 
-@pytest.mark.parametrize("kb", [700_000, 250_000])
+@pytest.mark.parametrize("kb", [700_000, pytest.param(250_000, marks=pytest.mark.soak)])
 def test_memory_that_does_not_suffice(tuner, tmp_path, kb):
     """By a limit that the trainer sees before it begins, or runs into while it loads."""
     trainer = tmp_path / "trainer"
