@@ -307,9 +307,34 @@ static int open_runner(struct server *s)
     return SERVE_OK;
 }
 
-static int open_api(struct server *s)
+/* What the catalogue knows of the models. */
+static void tell_models(const struct server *s, struct api_options *options)
 {
     static const enum level safety[] = {LEVEL_NONE, LEVEL_HIGH, LEVEL_MEDIUM, LEVEL_LOW};
+    const struct model_entry *entry = s->entry, *embed = s->embed_entry;
+    options->defaults =
+        (struct api_defaults){.temperature = 1, .top_p = 0.95, .top_k = 40};
+    if (entry) {
+        options->aliases = entry->aliases;
+        options->n_aliases = entry->n_aliases;
+        options->display_name = entry->display_name;
+        options->description = entry->description;
+        options->defaults =
+            (struct api_defaults){entry->defaults.temperature, entry->defaults.top_p,
+                                  entry->defaults.top_k, LEVEL_NONE};
+    }
+    if (embed) {
+        options->embed_aliases = embed->aliases;
+        options->n_embed_aliases = embed->n_aliases;
+        options->embed_display_name = embed->display_name;
+        options->embed_description = embed->description;
+        options->embed_facts.n_ctx = embed->context;
+    }
+    options->defaults.block_from = safety[s->settings.safety];
+}
+
+static int open_api(struct server *s)
+{
     const struct settings *settings = &s->settings;
     s->supervisor = supervisor_open(s->loop, s->pools[POOL_DISK], s->tuning,
                                     (int)settings->tuning_jobs);
@@ -317,11 +342,13 @@ static int open_api(struct server *s)
         .keys = settings->keys.at,
         .n_keys = settings->keys.n,
         .strict_names = settings->strict_names,
-        .defaults = {.temperature = 1, .top_p = 0.95, .top_k = 40},
         .request_limit = settings->request_limit,
+        .embedder = s->embedder,
         .tuning = s->tuning,
         .supervisor = s->supervisor,
         .files = s->files,
+        .open_files = settings->open_files,
+        .disk = s->pools[POOL_DISK],
         .interactions = s->interactions,
         .webhook_secret = settings->webhook_secret && *settings->webhook_secret
                               ? settings->webhook_secret
@@ -330,38 +357,19 @@ static int open_api(struct server *s)
         .batches = s->batches,
         .index = s->index,
         .searchers = s->pools[POOL_SEARCH],
-        .disk = s->pools[POOL_DISK],
         .caches = s->caches,
-        .open_files = settings->open_files,
+        .tools = &s->toolbox,
         .media = s->media,
         .readers = s->pools[POOL_READ],
-        .tools = &s->toolbox,
         .gatherers = s->pools[POOL_GATHER],
         .fetchers = s->pools[POOL_FETCH],
-        .speakers = s->pools[POOL_SPEAK],
-        .speech = s->speech,
         .fetcher = s->fetcher,
         .fetch_limit = settings->fetch_limit,
         .fetch_timeout_s = (int)settings->fetch_timeout,
+        .speech = s->speech,
+        .speakers = s->pools[POOL_SPEAK],
     };
-    if (s->entry) {
-        options.aliases = s->entry->aliases;
-        options.n_aliases = s->entry->n_aliases;
-        options.display_name = s->entry->display_name;
-        options.description = s->entry->description;
-        options.defaults = (struct api_defaults){s->entry->defaults.temperature,
-                                                 s->entry->defaults.top_p,
-                                                 s->entry->defaults.top_k, LEVEL_NONE};
-    }
-    options.embedder = s->embedder;
-    if (s->embed_entry) {
-        options.embed_aliases = s->embed_entry->aliases;
-        options.n_embed_aliases = s->embed_entry->n_aliases;
-        options.embed_display_name = s->embed_entry->display_name;
-        options.embed_description = s->embed_entry->description;
-        options.embed_facts.n_ctx = s->embed_entry->context;
-    }
-    options.defaults.block_from = safety[settings->safety];
+    tell_models(s, &options);
     s->api = api_open(s->loop, s->runner, s->pools[POOL_WORK], &options);
     return SERVE_OK;
 }

@@ -125,7 +125,7 @@ static void proceed(struct generation *g)
         if (!prepare_read(&g->prepare))
             generation_fail(g, &g->err);
     } else {
-        if (g->prepare.attached.n > 0 && g->call)
+        if (g->prepare.attached.header.len > 0 && g->call)
             http_set(g->call->rq, "x-pollux-media", g->prepare.attached.header.at);
         (g->form == FORM_COUNT ? generation_write_count : generation_start_turn)(g);
     }
@@ -175,12 +175,17 @@ static void begin_work(struct generation *g)
 static void cache_run(struct work *work)
 {
     struct generation *g = (struct generation *)work;
-    g->good = cached_read(g->api, g->request.cached, g->name, g->form != FORM_COUNT,
-                          g->arena, &g->cached, &g->err) &&
+    const struct cache_adapter adapter = {g->tuned.operation, g->adapter};
+    struct text model = g->name;
+    if (!g->is_tuned)
+        model = arena_printf(g->arena, "models/%.*s", TEXT_ARG(g->name));
+    g->good = cached_read(g->api, g->request.cached, model, &adapter,
+                          g->form != FORM_COUNT, g->arena, &g->cached, &g->err) &&
               cached_merge(&g->cached, &g->request, &g->chat, g->arena, &g->err);
     make_chat(g);
     for (int i = 0; g->good && i < WIRE_MODALITIES; i++)
-        g->prepare.attached.n_tokens[i] = g->cached.n_media[i];
+        g->prepare.attached.n_tokens[i] = g->prepare.attached.n_kept[i] =
+            g->cached.n_media[i];
 }
 
 static void on_rows(struct cached_wait *wait)

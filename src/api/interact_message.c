@@ -238,7 +238,7 @@ static const struct json_field media_fields[] = {
     {"uri",         JSON_STRING, AT(wire_block_of, uri),        0, 0, 0, NULL, "of a file of this server"},
     {"mime_type",   JSON_STRING, AT(wire_block_of, mime_type),  0, 0, 0, NULL, "docs/wire.md lists those that are read"},
     {"processing",  JSON_ANY,    AT(wire_block_of, processing), 0, 0, 0, NULL, "of video"},
-    {"resolution",  JSON_STRING, 0, JSON_IGNORED, 0, 0, NULL, "no effect: readers give words, however many"},
+    {"resolution",  JSON_STRING, AT(wire_block_of, resolution), 0, 0, 0, NULL, "for a model that sees; readers give words, however many"},
     {"channels",    JSON_INT,    0, JSON_IGNORED, 0, 0, NULL, "the bytes tell"},
     {"sample_rate", JSON_INT,    0, JSON_IGNORED, 0, 0, NULL, "the bytes tell"},
     {"name",        JSON_STRING, 0, JSON_IGNORED, 0, 0, NULL, NULL},

@@ -2,6 +2,7 @@
 #include "api/interact_step.h"
 #include "api/built_in.h"
 #include "api/interact_message.h"
+#include "api/message.h"
 #include "files/files.h"
 #include "json/tree.h"
 #include <stdio.h>
@@ -255,6 +256,28 @@ static bool read_options(const struct reader *r, struct json_object *processing,
     return true;
 }
 
+static bool read_resolution(const struct reader *r, struct text name, const char *where,
+                            struct part_media *media)
+{
+    static const struct {
+        const char *name;
+        int n_most; /* 0: the model's own */
+    } known[] = {{"low", WIRE_LOW_TOKENS},
+                 {"medium", WIRE_MEDIUM_TOKENS},
+                 {"high", 0},
+                 {"ultra_high", 0}};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (!text_is(name, known[i].name))
+            continue;
+        media->n_most = known[i].n_most;
+        return true;
+    }
+    return !name.len || error_at(r->err, where,
+                                 "Invalid value at '%s': low, medium, high or "
+                                 "ultra_high.",
+                                 where);
+}
+
 static bool read_media(const struct reader *r, enum role role, struct json_object *from,
                        const char *where)
 {
@@ -278,7 +301,8 @@ static bool read_media(const struct reader *r, enum role role, struct json_objec
     media->path = where;
     media->uri = block.uri;
     media->source = (struct media_source){.bytes = block.data, .mime = block.mime_type};
-    if (!read_options(r, block.processing, below(r, where, "processing"), media))
+    if (!read_options(r, block.processing, below(r, where, "processing"), media) ||
+        !read_resolution(r, block.resolution, below(r, where, "resolution"), media))
         return false;
     add(r->steps, role, &(struct part){.kind = PART_MEDIA, .media = media});
     return true;

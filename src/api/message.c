@@ -132,10 +132,10 @@ static const struct json_enum thinking_levels[] = {
 
 static const struct json_enum media_resolutions[] = {
     {"MEDIA_RESOLUTION_UNSPECIFIED", 0, NULL},
-    {"MEDIA_RESOLUTION_LOW",         1, NULL},
-    {"MEDIA_RESOLUTION_MEDIUM",      2, NULL},
-    {"MEDIA_RESOLUTION_HIGH",        3, NULL},
-    {"MEDIA_RESOLUTION_ULTRA_HIGH",  4, NULL},
+    {"MEDIA_RESOLUTION_LOW",         WIRE_RESOLUTION_LOW, NULL},
+    {"MEDIA_RESOLUTION_MEDIUM",      WIRE_RESOLUTION_MEDIUM, NULL},
+    {"MEDIA_RESOLUTION_HIGH",        WIRE_RESOLUTION_HIGH, NULL},
+    {"MEDIA_RESOLUTION_ULTRA_HIGH",  WIRE_RESOLUTION_ULTRA_HIGH, NULL},
     {0},
 };
 
@@ -667,3 +667,8 @@ static const struct json_field error_fields[] = {
 const struct json_type wire_error_type = {
     "Error", sizeof(struct wire_error), error_fields, false};
 /* clang-format on */
+
+struct json_int wire_time(int64_t ns)
+{
+    return (struct json_int){ns != 0, ns / 1000 * 1000};
+}

@@ -40,7 +40,7 @@ static struct attach_from from_of(const struct prepare *p)
 {
     const struct api_options *options = &p->api->options;
     return (struct attach_from){
-        .engine = p->in_words ? NULL : engine_of(p),
+        .engine = engine_of(p),
         .media = options->media,
         .files = options->files,
         .fetcher = options->fetcher,

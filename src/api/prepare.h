@@ -23,7 +23,6 @@ struct prepare {
     struct arena *arena;
     struct chat *chat;
     struct error *err;
-    bool in_words; /* media are, also where the model sees */
 
     /* Of a chat that is all words: the prompt, or what else is made of it. Any thread.
      * False and err. */

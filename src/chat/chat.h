@@ -36,6 +36,7 @@ struct part_media {
     bool has_options;             /* they were asked for */
     int n_most;                   /* tokens, for a model that sees; 0: its own */
     bool gathered;                /* what the uri names is in `source` */
+    bool shown;                   /* the model itself looks at it */
     struct media_reading reading; /* once the part is TEXT */
     int n_tokens;                 /* of the reading */
 };

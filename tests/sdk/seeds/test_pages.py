@@ -69,12 +69,13 @@ def python_sample(path, folder):
     text = path.read_text().replace("/path/to/", "")
     if path.stem.startswith("002"):
         text = SNIPPET.format(text)
-    if "from PIL" in text:  # the readers' own; nothing else of theirs
-        for part in (CURRENT / "venv" / "lib").glob("python3*/site-packages/[Pp]*[Ll]*"):
-            if part.name in ("PIL", "pillow.libs"):
-                (folder / part.name).symlink_to(part)
     (folder / "sample.py").write_text(text)
-    return [sys.executable, folder / "sample.py"]
+    if "from PIL" not in text:
+        return [sys.executable, folder / "sample.py"]
+    for part in (CURRENT / "venv" / "lib").glob("python3*/site-packages/[Pp]*[Ll]*"):
+        if part.name in ("PIL", "pillow.libs"):  # the readers' own; nothing else of theirs
+            (folder / part.name).symlink_to(part)
+    return ["env", sys.executable, folder / "sample.py"]  # no fork: the client looks for it when it is imported
 
 
 # Page 003 shows a client once; its later samples take it for granted.
