@@ -43,6 +43,21 @@ def scripted(tmp_path):
         s.stop()
 
 
+@pytest.fixture
+def on_folder(tmp_path):
+    """Starts scripted servers on one data folder, one after the other."""
+    started = []
+
+    def begin(*args):
+        started.append(Server("--script", SCRIPT, "--data-dir", tmp_path / "data", *args))
+        return started[-1]
+
+    yield begin
+    for s in started:
+        if s.process.poll() is None:
+            s.stop()
+
+
 @pytest.fixture(scope="session")
 def real():
     """One Pollux with the small real model."""

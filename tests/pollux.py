@@ -230,6 +230,12 @@ class Server:
         complaint = SANITIZER_MARKS.search(log)
         assert code == 0 and not complaint, f"{self.command} ended with {code}:\n{log[-6000:]}"
 
+    def crash(self):
+        """kill -9."""
+        self.process.kill()
+        self.process.wait()
+        self.dir.cleanup()
+
     def __enter__(self):
         return self
 

@@ -65,12 +65,6 @@ bool webhook_check(const struct api *api, const struct wire_webhook *wire,
     return true;
 }
 
-static void put(struct json_writer *w, const char *key, struct text value)
-{
-    json_key(w, key);
-    json_text(w, value);
-}
-
 /* A cancelled or incomplete one has ended as it says; the event is that it is over. */
 static struct text event_of(enum status status)
 {
@@ -90,14 +84,14 @@ static struct text body_of(const struct wire_webhook *wire, const struct interac
     struct buf out = {0};
     struct json_writer w = json_writer(&out, false);
     json_begin(&w, '{');
-    put(&w, "type", event_of(row->status));
+    json_put(&w, "type", event_of(row->status));
     json_key(&w, "timestamp");
     json_timestamp(&w, row->updated - row->updated % SECOND);
     json_key(&w, "data");
     json_begin(&w, '{');
-    put(&w, "id", row->id);
-    put(&w, "object", TEXT("interaction"));
-    put(&w, "status", text_of(status_name(row->status)));
+    json_put(&w, "id", row->id);
+    json_put(&w, "object", TEXT("interaction"));
+    json_put(&w, "status", text_of(status_name(row->status)));
     json_end(&w, '}');
     if (wire->metadata) {
         json_key(&w, "user_metadata");
@@ -176,7 +170,8 @@ static bool bring(const struct webhooks *webhooks, const struct hook *hook,
     bool good = fetch_run(options->fetcher, &request, arena, &fetched, &err) &&
                 fetched.status >= 200 && fetched.status < 300;
     log_line(good ? LOG_INFO : LOG_WARN, "webhook", "id=%.*s try=%d status=%d why=\"%s\"",
-             TEXT_ARG(hook->id), hook->tries + 1, fetched.status, good ? "" : err.message);
+             TEXT_ARG(hook->id), hook->tries + 1, fetched.status,
+             good ? "" : err.message);
     return good;
 }
 

@@ -120,6 +120,12 @@ void json_text(struct json_writer *w, struct text value)
     add_string(w->out, value);
 }
 
+void json_put(struct json_writer *w, const char *key, struct text value)
+{
+    json_key(w, key);
+    json_text(w, value);
+}
+
 void json_raw(struct json_writer *w, struct text value)
 {
     separate(w);

@@ -1,0 +1,54 @@
+/* interact_log_inside.h - a log, for the files that make one.
+ *
+ * Private to interact_log.c (of parts), interact_replay.c (of a log that was kept, or of
+ * steps) and interact_outcome.c (what is told of an end). */
+#ifndef POLLUX_API_INTERACT_LOG_INSIDE_H
+#define POLLUX_API_INTERACT_LOG_INSIDE_H
+
+#include "api/interact_log.h"
+#include "api/interact_said.h"
+
+struct ilog {
+    struct arena *arena;
+    struct ilog_options options;
+    struct said_step *steps;
+    int n_steps, room_steps;
+    bool open;           /* the last step goes on */
+    int n_calls;         /* of the client's functions */
+    int n_tool_calls;    /* of tools */
+    struct text tool_id; /* of the last call of a tool */
+    uint64_t thought;    /* fingerprint of what was thought */
+
+    struct buf lines; /* all events */
+    struct event {
+        int64_t number;
+        size_t at; /* where its line begins */
+    } * events;    /* numbers grow */
+    int n_events, room_events;
+    int64_t last; /* the number of the last one, or of what it leaps from */
+};
+
+/* Of the line that is written next. */
+void ilog_note_event(struct ilog *log, int64_t number);
+
+struct json_writer ilog_begin_event(struct ilog *log, const char *type);
+void ilog_end_event(struct ilog *log, struct json_writer *w);
+
+/* The members that all events of the whole interaction have. */
+void ilog_put_head(const struct ilog *log, struct json_writer *w, enum status status,
+                   int64_t updated);
+void ilog_put_usage(struct json_writer *w, const struct ilog_usage *usage);
+void ilog_put_error(struct json_writer *w, const struct error *error);
+
+struct said_step *ilog_last_step(struct ilog *log);
+void ilog_add_step(struct ilog *log, const struct said_step *step); /* without events */
+void ilog_begin_step(struct ilog *log, const struct said_step *step);
+void ilog_end_step(struct ilog *log); /* if one is open */
+
+/* The open step is a TEXT or a THOUGHT from here on. */
+void ilog_go_on(struct ilog *log, enum part_kind kind);
+
+/* A step with one delta. `step` is without its text, which is `value`. */
+void ilog_add_whole(struct ilog *log, const struct said_step *step, struct text value);
+
+#endif

@@ -1,0 +1,232 @@
+"""Interactions that nobody waits for: the background, cancelling, deleting, dying servers."""
+
+import base64
+import json
+import re
+import sqlite3
+import time
+
+import pytest
+
+from interactions import MODEL, ask, deltas, ended, get, made, parse, refused, said, stream
+from media_files import picture
+from pollux import PATIENCE, request_bytes
+
+
+# ---- background, cancelling, deleting ----
+
+
+def test_background(server):
+    """proves: I006 I030 I084 I123"""
+    began = time.monotonic()
+    answer = ask(server, "slowly", background=True)
+    assert time.monotonic() - began < 0.25 * PATIENCE and answer.json["status"] == "in_progress"
+    assert answer.json["steps"] == []
+    id = answer.json["id"]
+    time.sleep(0.8)
+    partly = get(server, id).json
+    assert partly["status"] == "in_progress" and said(partly).startswith("alpha ")
+    assert said(ended(server, id)) == "alpha beta gamma delta"
+
+
+def test_a_background_fault_is_honest(server):
+    got = made(server, "fails midway", background=True)
+    got = ended(server, got["id"])
+    assert got["status"] == "failed" and got["errors"][0]["code"] == "unavailable" and said(got) == "One, two, "
+
+
+def test_cancel(server):
+    """proves: I011 I088"""
+    id = made(server, "slowly", background=True)["id"]
+    time.sleep(0.5)
+    began = time.monotonic()
+    answer = server.call("POST", f"/v1/interactions/{id}/cancel", headers={"Content-Length": "0"})
+    assert time.monotonic() - began < 0.2 * PATIENCE
+    assert answer.json["status"] == "cancelled" and said(answer.json) == "alpha "
+    assert get(server, id).json == answer.json
+    assert refused(server.post(f"/v1/interactions/{id}/cancel"), 400, "failed_precondition", "over")
+    assert parse(get(server, id, "?stream=true").text)[-1]["interaction"]["status"] == "cancelled"
+    assert ask(server, "Say hello", previous_interaction_id=id).status == 200
+
+
+def test_cancel_ends_a_stream(server):
+    with server.wire() as wire:
+        wire.send(request_bytes("POST", "/v1beta/interactions", {"model": MODEL, "input": "slowly", "stream": True}))
+        seen = wire.until(b"alpha ").decode()
+        id = re.search(r'"id":"(v1_[\w-]+)"', seen)[1]
+        assert server.post(f"/v1beta/interactions/{id}/cancel").json["status"] == "cancelled"
+        assert '"status":"cancelled"' in wire.until(b"[DONE]").decode()
+
+
+def test_cancel_while_media_are_read(server):
+    def unread(words):  # what was read before takes no time
+        data = base64.b64encode(picture(words, "JPEG")).decode()
+        return {"type": "image", "data": data, "mime_type": "image/jpeg"}
+
+    id = made(server, [unread(f"CANCEL {time.time_ns()}")], background=True)["id"]
+    answer = server.post(f"/v1beta/interactions/{id}/cancel")
+    assert answer.json["status"] == "cancelled" and answer.json["steps"] == []
+    id = made(server, [unread(f"DELETE {time.time_ns()}")], background=True)["id"]
+    assert server.call("DELETE", f"/v1beta/interactions/{id}").json == {}
+    assert refused(get(server, id), 404, "not_found")
+    time.sleep(0.5)
+    assert said(made(server, "Say hello")) == "Hello there."
+
+
+def test_delete(server):
+    """proves: I012"""
+    got = made(server, "Say hello")
+    answer = server.call("DELETE", f"/v1/interactions/{got['id']}")
+    assert answer.status == 200 and answer.json == {}
+    assert refused(get(server, got["id"]), 404, "not_found")
+    assert refused(server.call("DELETE", f"/v1/interactions/{got['id']}"), 404, "not_found")
+
+
+def test_delete_what_is_in_progress(server):
+    id = made(server, "slowly", background=True)["id"]
+    assert server.call("DELETE", f"/v1/interactions/{id}").json == {}
+    assert refused(get(server, id), 404, "not_found")
+    time.sleep(0.3)
+    assert refused(get(server, id), 404, "not_found")
+
+
+def test_a_client_that_leaves_ends_what_nobody_keeps(scripted):
+    server = scripted(slots=1)
+    for fields in ({}, {"stream": True, "store": False}):
+        with server.wire() as wire:
+            wire.send(request_bytes("POST", "/v1beta/interactions", {"model": MODEL, "input": "for ever", **fields}))
+            time.sleep(0.2)
+        began = time.monotonic()
+        assert said(made(server, "Say hello")) == "Hello there."
+        assert time.monotonic() - began < 1 * PATIENCE
+
+
+def test_a_deadline(server):
+    answer = ask(server, "after three seconds", headers={"X-Server-Timeout": "1"})
+    assert refused(answer, 504, "deadline_exceeded", "1 s")
+
+
+def test_a_deadline_of_a_stream(server):
+    events = stream(server, "slowly", headers={"X-Server-Timeout": "1"})
+    assert events[-1]["error"]["code"] == "deadline_exceeded" and deltas(events)[0] == "alpha "
+
+
+# ---- what a dying server leaves ----
+
+
+def test_what_was_answered_survives(on_folder):
+    """proves: I101"""
+    server = on_folder()
+    plain, streamed = made(server, "I own 2 dogs."), stream(server, "count to five")
+    server.crash()
+    server = on_folder()
+    assert get(server, plain["id"]).json == plain
+    assert parse(get(server, streamed[0]["interaction"]["id"], "?stream=true").text) == streamed
+    assert said(made(server, "How many paws is that?", previous_interaction_id=plain["id"])) == "Eight paws."
+
+
+def test_a_background_run_is_taken_up_again(on_folder):
+    server = on_folder()
+    id = made(server, "after three seconds", background=True)["id"]
+    server.crash()
+    server = on_folder()
+    assert get(server, id).json["status"] == "in_progress"
+    got = ended(server, id)
+    assert got["status"] == "completed" and said(got) == "At last."
+    events = parse(get(server, id, "?stream=true").text)
+    assert [e["event_type"] for e in events][:4] == ["interaction.created", *["interaction.status_update"] * 2, "step.start"]
+    ids = [int(e["event_id"]) for e in events]
+    assert ids == sorted(set(ids))
+
+
+def test_one_that_the_server_dies_of_is_not_run_for_ever(on_folder):
+    server = on_folder()
+    id = made(server, "after three seconds", background=True)["id"]
+    for _ in range(4):
+        server.crash()
+        server = on_folder()
+    got = get(server, id).json
+    assert got["status"] == "failed" and got["errors"][0]["code"] == "interrupted"
+
+
+@pytest.mark.parametrize("background", [False, True])
+def test_what_was_cut_off_has_failed_with_what_was_said(on_folder, background):
+    server = on_folder()
+    with server.wire() as wire:
+        wire.send(request_bytes("POST", "/v1beta/interactions", {
+            "model": MODEL, "input": "for ever", "stream": True, "background": background}))
+        seen = wire.until(b'" and"').decode() + wire.until(b"\n\n").decode()
+        time.sleep(0.6)
+        server.crash()
+    events = [json.loads(d) for d in re.findall(r"data: (\{.*\})", seen)]
+    id = events[0]["interaction"]["id"]
+    server = on_folder()
+    got = get(server, id).json
+    assert got["status"] == "failed" and got["errors"][0]["code"] == "interrupted"
+    rest = parse(get(server, id, f"?stream=true&last_event_id={events[-1]['event_id']}").text)
+    assert rest[-1]["event_type"] == "error" and {e["event_type"] for e in rest[:-1]} <= {"step.delta"}
+    assert "".join(deltas(events + rest)) == said(got) and said(got).startswith("on and")
+    assert parse(get(server, id, "?stream=true").text) == events + rest
+
+
+def test_a_stop_leaves_the_background_to_the_next(on_folder):
+    server = on_folder()
+    id = made(server, "after three seconds", background=True)["id"]
+    server.process.terminate()
+    server.process.terminate()
+    server.stop()
+    assert ended(on_folder(), id)["status"] in ("completed", "failed")
+
+
+def test_a_stop_in_the_middle_of_a_stream(on_folder):
+    server = on_folder()
+    with server.wire() as wire:
+        wire.send(request_bytes("POST", "/v1beta/interactions", {"model": MODEL, "input": "for ever", "stream": True}))
+        id = re.search(r'"id":"(v1_[\w-]+)"', wire.until(b'" and"').decode())[1]
+        for _ in range(2):
+            server.process.terminate()
+            time.sleep(0.3)
+        assert '"code":"unavailable"' in wire.rest().decode()
+    server.stop()
+    got = get(on_folder(), id).json
+    assert got["status"] == "failed" and got["errors"][0]["code"] == "interrupted" and "on and" in said(got)
+
+
+def test_a_database_that_fails_is_told(on_folder, tmp_path):
+    """What could not be kept was not answered."""
+    server = on_folder()
+    database = sqlite3.connect(tmp_path / "data" / "pollux.db", timeout=10, isolation_level=None)
+    database.execute("ALTER TABLE interactions RENAME TO hidden")
+    for fields in ({}, {"stream": True}, {"background": True}):
+        assert refused(ask(server, "Say hello", **fields), 500, "internal", "database")
+    assert said(made(server, "Say hello", store=False)) == "Hello there."
+    database.execute("ALTER TABLE hidden RENAME TO interactions")
+    assert said(made(server, "Say hello")) == "Hello there."
+
+
+def test_retention(on_folder, tmp_path):
+    server = on_folder("--interaction-days", 1)
+    got = made(server, "Say hello")
+    database = sqlite3.connect(tmp_path / "data" / "pollux.db", timeout=10, isolation_level=None)
+    created, expires = database.execute("SELECT created, expires FROM interactions").fetchone()
+    assert expires - created == 24 * 3600 * 10**9
+    database.execute("UPDATE interactions SET expires = 1")
+    assert refused(get(server, got["id"]), 404, "not_found")
+    assert refused(ask(server, "x", previous_interaction_id=got["id"]), 404, "not_found")
+
+
+# ---- on a model ----
+
+
+def test_cancel_is_quick_and_keeps_what_was_made(real):
+    """proves: I011 I088"""
+    id = made(real, "Count from 1 to 1000.", background=True, generation_config={"temperature": 0})["id"]
+    until = time.monotonic() + 30
+    while not get(real, id).json["steps"] and time.monotonic() < until:
+        time.sleep(0.05)
+    began = time.monotonic()
+    answer = real.post(f"/v1beta/interactions/{id}/cancel")
+    took = time.monotonic() - began
+    assert answer.json["status"] == "cancelled" and said(answer.json) and answer.json["usage"]["total_output_tokens"] > 0
+    assert took < 0.2 * PATIENCE, took
+    assert get(real, id).json == answer.json
