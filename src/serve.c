@@ -729,6 +729,7 @@ static void open_api(struct server *s)
         .webhook_secret = settings->webhook_secret && *settings->webhook_secret
                               ? settings->webhook_secret
                               : NULL,
+        .store = s->store,
         .webhook_worker = s->webhooks,
         .batches = s->batches,
         .index = s->index,

@@ -101,18 +101,21 @@ static bool read_video(const struct reader *r, const struct wire_video *from,
     return true;
 }
 
-/* Tokens of a picture, where the model lets them be chosen; the others are its own. */
-static const int resolution_tokens[] = {[1] = 64, [2] = 256};
+int content_resolution(int level)
+{
+    static const int tokens[] = {[1] = 64, [2] = 256};
+    enum { N = sizeof tokens / sizeof tokens[0] };
+    return level > 0 && level < N ? tokens[level] : 0;
+}
 
 static int most_tokens(const struct reader *r, const struct wire_resolution *part)
 {
-    enum { N = sizeof resolution_tokens / sizeof resolution_tokens[0] };
     int level = r->request->config ? r->request->config->media_resolution : 0;
     if (part && part->n_tokens.set)
         return (int)part->n_tokens.is;
     if (part && part->level)
         level = part->level;
-    return level > 0 && level < N ? resolution_tokens[level] : 0;
+    return content_resolution(level);
 }
 
 /* It becomes text when it was read (attach.h). */

@@ -1,8 +1,9 @@
 /* interact_log.c - what an interaction said: its steps, and the events that tell of them.
  *
  * A step is begun by a part of another kind than the one before, and ended by the next
- * or the end. Calls come whole: one delta has all of their arguments. A thought is always
- * told of; what was thought only to those who ask for summaries. */
+ * or the end. A call's arguments come in pieces, where the turn has them, or whole; one
+ * that breaks off was none, and what follows has its index. A thought is always told of;
+ * what was thought only to those who ask for summaries. */
 #include "api/interact_log_inside.h"
 #include "api/print.h"
 #include <stdio.h>
@@ -149,23 +150,16 @@ void ilog_begin_step(struct ilog *log, const struct said_step *step)
     ilog_end_event(log, &w);
 }
 
-static struct text base64(struct arena *arena, struct text bytes)
+struct text ilog_signature(const struct ilog *log)
 {
-    struct buf json = {0};
-    struct json_writer w = json_writer(&json, false);
-    json_base64(&w, bytes);
-    struct text quoted = buf_view(&json);
-    struct text text = arena_text(arena, text_slice(quoted, 1, quoted.len - 1));
-    buf_free(&json);
-    return text;
+    return json_base64_of(print_signature(log->arena, log->thought, NULL), log->arena);
 }
 
 static void sign(struct ilog *log)
 {
     struct said_step *step = ilog_last_step(log);
     if (!step->signature.len)
-        step->signature =
-            base64(log->arena, print_signature(log->arena, log->thought, NULL));
+        step->signature = ilog_signature(log);
     if (!log->options.events)
         return;
     struct json_writer w = begin_delta(log);
@@ -174,8 +168,18 @@ static void sign(struct ilog *log)
     end_delta(log, &w);
 }
 
+void ilog_drop_half(struct ilog *log)
+{
+    if (!log->half)
+        return;
+    buf_free(&ilog_last_step(log)->text);
+    log->n_steps--;
+    log->open = log->half = false;
+}
+
 void ilog_end_step(struct ilog *log)
 {
+    ilog_drop_half(log);
     if (!log->open)
         return;
     if (ilog_last_step(log)->kind == PART_THOUGHT)
@@ -231,25 +235,52 @@ static void add_thought(struct ilog *log, struct text text)
     end_delta(log, &w);
 }
 
-static void add_call(struct ilog *log, const struct part *call)
+/* Its id is there before its arguments are. */
+static void begin_call(struct ilog *log, const struct part *call)
 {
-    struct said_step step = {
+    const struct part named = {PART_CALL, .name = call->name};
+    const struct said_step step = {
         .kind = PART_CALL,
         .id = call->id.len ? arena_text(log->arena, call->id)
                            : print_call_id(log->arena, log->options.prompt, 0,
-                                           log->n_calls + log->n_tool_calls, call),
+                                           log->n_calls + log->n_tool_calls, &named),
         .name = arena_text(log->arena, call->name),
     };
-    log->n_calls++;
     ilog_end_step(log);
     ilog_begin_step(log, &step);
-    buf_text(&ilog_last_step(log)->text, call->json);
-    if (log->options.events) {
-        struct json_writer w = begin_delta(log);
-        json_put(&w, "type", TEXT("arguments_delta"));
-        json_put(&w, "arguments", call->json);
-        end_delta(log, &w);
+    log->half = true;
+}
+
+static void add_arguments(struct ilog *log, struct text json)
+{
+    buf_text(&ilog_last_step(log)->text, json);
+    if (!log->options.events || json.len == 0)
+        return;
+    struct json_writer w = begin_delta(log);
+    json_put(&w, "type", TEXT("arguments_delta"));
+    json_put(&w, "arguments", json);
+    end_delta(log, &w);
+}
+
+static void add_piece(struct ilog *log, const struct part *piece)
+{
+    if (!log->half)
+        begin_call(log, piece);
+    add_arguments(log, piece->json);
+}
+
+/* Its pieces, if there were any, may have been spaced otherwise. */
+static void add_call(struct ilog *log, const struct part *call)
+{
+    if (!log->half) {
+        begin_call(log, call);
+        add_arguments(log, call->json);
     }
+    struct said_step *step = ilog_last_step(log);
+    buf_clear(&step->text);
+    buf_text(&step->text, call->json);
+    log->n_calls++;
+    log->half = false;
     ilog_end_step(log);
 }
 
@@ -286,7 +317,20 @@ static void add_picture(struct ilog *log, const struct tool_blob *blob)
         .kind = PART_MEDIA,
         .mime = arena_text(log->arena, blob->mime_type),
     };
-    ilog_add_whole(log, &step, base64(log->arena, blob->bytes));
+    ilog_add_whole(log, &step, json_base64_of(blob->bytes, log->arena));
+}
+
+struct text ilog_result_value(const struct ilog *log, const struct tool_result *result)
+{
+    struct buf value = {0};
+    struct json_writer w = json_writer(&value, false);
+    if (result->wire.at)
+        json_raw(&w, result->wire);
+    else
+        json_text(&w, result->words);
+    struct text json = arena_text(log->arena, buf_view(&value));
+    buf_free(&value);
+    return json;
 }
 
 static void add_tool_result(struct ilog *log, const struct part *part)
@@ -298,24 +342,23 @@ static void add_tool_result(struct ilog *log, const struct part *part)
         .tool = text_of(part->tool->name),
         .is_error = result->outcome != TOOL_OK,
     };
-    struct buf value = {0};
-    struct json_writer w = json_writer(&value, false);
-    if (result->wire.at)
-        json_raw(&w, result->wire);
-    else
-        json_text(&w, result->words);
-    ilog_add_whole(log, &step, buf_view(&value));
-    buf_free(&value);
+    ilog_add_whole(log, &step, ilog_result_value(log, result));
     for (int i = 0; i < result->n_blobs; i++)
         add_picture(log, &result->blobs[i]);
 }
 
 void ilog_part(struct ilog *log, const struct part *part)
 {
+    struct part rest = *part;
+    if (log->again.on && !ilog_say_again(log, &rest))
+        return;
+    part = &rest;
     if (part->tool && part->kind == PART_CALL)
         add_tool_call(log, part);
     else if (part->tool)
         add_tool_result(log, part);
+    else if (part->piece)
+        add_piece(log, part);
     else if (part->kind == PART_CALL)
         add_call(log, part);
     else if (part->kind == PART_THOUGHT)
@@ -337,6 +380,7 @@ bool ilog_has_calls(const struct ilog *log)
 void ilog_end(struct ilog *log, enum status status, int64_t updated,
               const struct ilog_usage *usage, const struct error *error)
 {
+    ilog_drop_half(log);
     if (log->open && error) /* it broke off, which no stop tells */
         log->open = false;
     ilog_end_step(log);
@@ -400,7 +444,7 @@ void ilog_steps(const struct ilog *log, struct buf *out)
 {
     struct json_writer w = json_writer(out, false);
     json_begin(&w, '[');
-    for (int i = 0; i < log->n_steps; i++)
+    for (int i = 0; i < log->n_steps - log->half; i++)
         said_write(&log->steps[i], true, &w);
     json_end(&w, ']');
 }

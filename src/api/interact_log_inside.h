@@ -14,6 +14,7 @@ struct ilog {
     struct said_step *steps;
     int n_steps, room_steps;
     bool open;           /* the last step goes on */
+    bool half;           /* it is a call whose arguments are not all there */
     int n_calls;         /* of the client's functions */
     int n_tool_calls;    /* of tools */
     struct text tool_id; /* of the last call of a tool */
@@ -26,6 +27,13 @@ struct ilog {
     } * events;    /* numbers grow */
     int n_events, room_events;
     int64_t last; /* the number of the last one, or of what it leaps from */
+
+    struct {
+        bool on;
+        bool strayed;
+        int step;  /* that is said again */
+        size_t at; /* of it: what is before was; of a hidden thought: 0, or some was */
+    } again;
 };
 
 /* Of the line that is written next. */
@@ -43,12 +51,21 @@ void ilog_put_error(struct json_writer *w, const struct error *error);
 struct said_step *ilog_last_step(struct ilog *log);
 void ilog_add_step(struct ilog *log, const struct said_step *step); /* without events */
 void ilog_begin_step(struct ilog *log, const struct said_step *step);
-void ilog_end_step(struct ilog *log); /* if one is open */
+void ilog_end_step(struct ilog *log);  /* if one is open */
+void ilog_drop_half(struct ilog *log); /* likewise */
 
 /* The open step is a TEXT or a THOUGHT from here on. */
 void ilog_go_on(struct ilog *log, enum part_kind kind);
 
 /* A step with one delta. `step` is without its text, which is `value`. */
 void ilog_add_whole(struct ilog *log, const struct said_step *step, struct text value);
+
+/* In the log's arena: of what was thought so far, base64; what a tool gave, JSON. */
+struct text ilog_signature(const struct ilog *log);
+struct text ilog_result_value(const struct ilog *log, const struct tool_result *result);
+
+/* Whether there is something in the part that the log does not tell: that is left of it.
+ * While `again` is on. */
+bool ilog_say_again(struct ilog *log, struct part *part);
 
 #endif

@@ -54,9 +54,9 @@ static void replay_start(struct ilog *log, struct json_object *event)
     step.tool = arena_text(log->arena, tool_of(type, &step.kind));
     if (step.tool.at && step.kind == PART_RESULT)
         step.id = arena_text(log->arena, text_member(from, "call_id"));
-    log->n_tool_calls += step.kind == PART_CALL && step.tool.at;
-    log->n_calls += step.kind == PART_CALL && !step.tool.at;
+    ilog_drop_half(log);
     ilog_add_step(log, &step);
+    log->half = step.kind == PART_CALL || step.kind == PART_RESULT;
 }
 
 static void replay_delta(struct ilog *log, struct json_object *event)
@@ -85,6 +85,28 @@ static void replay_delta(struct ilog *log, struct json_object *event)
         step->signature = arena_text(log->arena, signature);
 }
 
+/* What came in pieces is written as what came whole. */
+static void put_in_order(struct buf *json)
+{
+    struct error err;
+    struct arena *arena = arena_open();
+    struct json_object *tree = json_parse(arena, buf_view(json), &err);
+    buf_clear(json);
+    json_any_write(tree, json);
+    arena_close(arena);
+}
+
+static void replay_stop(struct ilog *log)
+{
+    struct said_step *step = log->n_steps ? ilog_last_step(log) : NULL;
+    bool call = log->half && step->kind == PART_CALL;
+    log->n_tool_calls += call && step->tool.at;
+    log->n_calls += call && !step->tool.at;
+    if (call && !step->tool.at)
+        put_in_order(&step->text);
+    log->open = log->half = false;
+}
+
 static void replay_line(struct ilog *log, struct text line)
 {
     struct error err;
@@ -96,20 +118,8 @@ static void replay_line(struct ilog *log, struct text line)
     else if (text_is(type, "step.delta"))
         replay_delta(log, event);
     else if (text_is(type, "step.stop"))
-        log->open = false;
+        replay_stop(log);
     arena_close(arena);
-}
-
-/* A call whose arguments are not all there is none. */
-static void drop_half_call(struct ilog *log)
-{
-    struct said_step *step = log->open ? ilog_last_step(log) : NULL;
-    if (!step || (step->kind != PART_CALL && step->kind != PART_RESULT))
-        return;
-    log->n_calls -= step->kind == PART_CALL && !step->tool.at;
-    buf_free(&step->text);
-    log->n_steps--;
-    log->open = false;
 }
 
 void ilog_replay(struct ilog *log, const struct log_piece *pieces, int n)
@@ -124,7 +134,7 @@ void ilog_replay(struct ilog *log, const struct log_piece *pieces, int n)
             buf_char(&log->lines, '\n');
         }
     }
-    drop_half_call(log);
+    ilog_drop_half(log);
     log->last += ILOG_LEAP;
 }
 

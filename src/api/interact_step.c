@@ -1,6 +1,8 @@
 /* interact_step.c - from the wire's steps to the turns of a chat. */
 #include "api/interact_step.h"
+#include "api/content.h"
 #include "api/interact_message.h"
+#include "fetch/fetch.h"
 #include "files/files.h"
 #include "json/tree.h"
 #include <stdio.h>
@@ -272,13 +274,14 @@ static bool read_media(const struct reader *r, enum role role, struct json_objec
     if (block.data.len && !block.mime_type.len)
         return error_at(r->err, below(r, where, "mime_type"),
                         "'%s.mime_type' is not specified: data needs one.", where);
-    if (block.uri.len && !files_is_ours(block.uri, &id))
+    if (block.uri.len && !files_is_ours(block.uri, &id) && !fetch_is_url(block.uri))
         return error_at(r->err, below(r, where, "uri"),
-                        "'%s.uri' is not supported by Pollux yet: a file that is not one "
-                        "of this server's own, '%.*s'",
+                        "'%s.uri': '%.*s' names neither a file of this server "
+                        "(files/{id}) nor something to fetch (http://, https://).",
                         where, TEXT_ARG(text_slice(block.uri, 0, 200)));
     media->path = where;
     media->uri = block.uri;
+    media->n_most = content_resolution(block.resolution);
     media->source = (struct media_source){.bytes = block.data, .mime = block.mime_type};
     if (!read_options(r, block.processing, below(r, where, "processing"), media))
         return false;

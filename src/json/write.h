@@ -11,6 +11,7 @@
 #ifndef POLLUX_JSON_WRITE_H
 #define POLLUX_JSON_WRITE_H
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include <stdint.h>
 
@@ -37,5 +38,6 @@ void json_put(struct json_writer *w, const char *key, struct text value); /* a t
 void json_timestamp(struct json_writer *w, int64_t ns_since_1970);
 void json_duration(struct json_writer *w, int64_t ns); /* "3.5s" */
 void json_base64(struct json_writer *w, struct text bytes);
+struct text json_base64_of(struct text bytes, struct arena *arena); /* without quotes */
 
 #endif
