@@ -236,6 +236,19 @@ class Peer(Server):
         return [r["prompt_ms"] + r["predicted_ms"] for r in replies], True
 
 
+class Nothing(Pollux):
+    """Says the same at once, whatever it is asked: what client and sockets alone allow."""
+
+    name, title = "nothing", "a server that does nothing"
+
+    def __init__(self, options, folder, looks):
+        super().__init__(options, folder)
+        self.looks = looks
+
+    def command(self):
+        return [str(ROOT / "build/bench/nothing"), *["--look"] * self.looks, str(self.port)]
+
+
 class PolluxEmbedder(Pollux):
     """Vectors beside a script that is not asked: only the embedding model computes."""
 
@@ -546,6 +559,21 @@ class Bench:
                 self.table.add(server, f"count_{n}", f"countTokens, {n} connection"
                                + "s" * (n > 1), "req/s", done["n"] / done["seconds"], True)
             self.turns(lambda: text, measure)
+        self.count_nothing(text, seconds)
+
+    def count_nothing(self, text, seconds):
+        """How much of a call on one connection is the client's and the system's."""
+        for looks, how in ((False, "sleeps"), (True, "never sleeps")):
+            server = self.open(Nothing(self.options, self.folder, looks))[1]
+            rates = []
+            for _ in range(self.options.rounds):
+                if not looks:  # one that looks is never idle
+                    self.settle()
+                done = server.load([server.count(text)], "--seconds", seconds)[0]
+                rates.append(done["n"] / done["seconds"])
+            server.stop()
+            self.table.note(f"countTokens' call on one connection, of a server that answers without reading "
+                            f"it and {how} in between: {Table.spread(rates, figure)} req/s")
 
     # wire
 
@@ -741,12 +769,13 @@ def find_model(name):
 
 
 def build_client():
-    source, binary = ROOT / "tests/bench/load.c", ROOT / "build/bench/load"
-    if binary.exists() and binary.stat().st_mtime > source.stat().st_mtime:
-        return
-    binary.parent.mkdir(parents=True, exist_ok=True)
-    subprocess.run([os.environ.get("CC", "gcc"), "-std=c17", "-D_GNU_SOURCE", "-O2", "-Wall",
-                    "-Wextra", "-Werror", source, "-o", binary], check=True)
+    for name in ("load", "nothing"):
+        source, binary = ROOT / f"tests/bench/{name}.c", ROOT / f"build/bench/{name}"
+        if binary.exists() and binary.stat().st_mtime > source.stat().st_mtime:
+            continue
+        binary.parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run([os.environ.get("CC", "gcc"), "-std=c17", "-D_GNU_SOURCE", "-O2", "-Wall",
+                        "-Wextra", "-Werror", source, "-o", binary], check=True)
 
 
 def names(text):

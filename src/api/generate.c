@@ -885,6 +885,8 @@ static struct generation *begin_any(struct call *call, enum form form)
 static void begin(struct call *call, enum form form, const char *method)
 {
     struct error err;
+    if (form != FORM_COUNT)
+        engine_rouse(runner_engine(call->api->runner));
     if (models_serve(call->api, call->version, call->name, method, &err))
         begin_preparing(begin_any(call, form));
     else

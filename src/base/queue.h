@@ -29,8 +29,16 @@ struct message *queue_take(struct queue *queue);
  * timeout_ms (-1: no limit). */
 struct message *queue_wait(struct queue *queue, int timeout_ms);
 
+/* Something will be pushed soon: a thread that blocks in queue_wait wakes and looks for
+ * it for at most 300 us. To wake a core takes longer than to make a prompt, and so both
+ * happen at once. Any thread. */
+void queue_rouse(struct queue *queue);
+
 void queue_shut(struct queue *queue); /* any thread; wakes the receiver */
-int queue_fd(struct queue *queue);    /* an eventfd to poll; owned by the queue */
+
+/* An eventfd to poll, owned by the queue and made by the first call; -1: the system gives
+ * none. */
+int queue_fd(struct queue *queue);
 
 /* A few threads that do what may block. run() is called on one of them, then done() on
  * the thread that calls workers_finish(). */

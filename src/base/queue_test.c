@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -87,6 +88,45 @@ static void shutting_wakes_the_receiver_after_what_was_pushed(void **state)
     queue_close(queue);
 }
 
+static void the_descriptor_comes_late_and_tells_of_what_waits(void **state)
+{
+    (void)state;
+    struct queue *queue = queue_open();
+    struct number a;
+    queue_push(queue, &a.message);
+    assert_true(is_readable(queue_fd(queue)));
+    assert_ptr_equal(queue_take(queue), &a);
+    assert_false(is_readable(queue_fd(queue)));
+    queue_shut(queue);
+    queue_close(queue);
+}
+
+static void *wait_long(void *queue)
+{
+    return queue_wait(queue, 60000);
+}
+
+static void who_is_roused_goes_on_waiting_and_gets_what_comes(void **state)
+{
+    (void)state;
+    struct queue *queue = queue_open();
+    struct number a;
+    queue_rouse(queue); /* nobody waits: of no effect */
+    assert_null(queue_wait(queue, 0));
+    pthread_t thread;
+    pthread_create(&thread, NULL, wait_long, queue);
+    for (int i = 0; i < 50; i++) { /* asleep, looking, between the two */
+        queue_rouse(queue);
+        usleep((useconds_t)(i % 10) * 50);
+    }
+    usleep(2000); /* it gave up looking */
+    queue_push(queue, &a.message);
+    void *got;
+    pthread_join(thread, &got);
+    assert_ptr_equal(got, &a);
+    queue_close(queue);
+}
+
 /* Four threads push; one takes, now polling and now waiting. */
 enum { PUSHERS = 4, EACH = 5000 };
 
@@ -101,6 +141,8 @@ static void *push_many(void *arg)
     for (int i = 0; i < EACH; i++) {
         struct number *number = malloc(sizeof(*number));
         *number = (struct number){.pusher = pusher->number, .is = i};
+        if (i % 3 == 0)
+            queue_rouse(pusher->queue);
         queue_push(pusher->queue, &number->message);
     }
     return NULL;
@@ -219,6 +261,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(messages_come_out_in_the_order_they_went_in),
         cmocka_unit_test(the_descriptor_is_readable_while_something_waits),
+        cmocka_unit_test(the_descriptor_comes_late_and_tells_of_what_waits),
+        cmocka_unit_test(who_is_roused_goes_on_waiting_and_gets_what_comes),
         cmocka_unit_test(waiting_gives_up_after_the_timeout),
         cmocka_unit_test(shutting_wakes_the_receiver_after_what_was_pushed),
         cmocka_unit_test(order_is_kept_for_each_pushing_thread),

@@ -35,6 +35,12 @@ const struct engine_info *engine_info(const struct engine *engine)
     return &engine->info;
 }
 
+void engine_rouse(struct engine *engine)
+{
+    if (engine->ops->rouse)
+        engine->ops->rouse(engine);
+}
+
 int engine_cached(struct engine *engine, const int32_t *tokens, int n)
 {
     return engine->ops->cached ? engine->ops->cached(engine, tokens, n) : 0;

@@ -186,6 +186,10 @@ const struct engine_info *engine_info(const struct engine *engine);
  * them: a hint, for it may be different when the job's turn comes. Any thread. */
 int engine_cached(struct engine *engine, const int32_t *tokens, int n);
 
+/* A job is on its way: an engine that sleeps wakes while its prompt is made. Any thread;
+ * costs a microsecond or ten. */
+void engine_rouse(struct engine *engine);
+
 /* Sequences running and waiting now; any thread. */
 void engine_load(struct engine *engine, int *n_running, int *n_waiting);
 
@@ -222,10 +226,11 @@ struct engine_ops {
     void (*grammar_release)(struct engine *, struct grammar *);
     void (*show)(struct engine *, const struct text *, int); /* NULL: all are text */
     struct adapter *(*adapter_open)(struct engine *, const char *, struct error *);
-    void (*adapter_free)(struct adapter *);               /* nobody holds it any more */
+    void (*adapter_free)(struct adapter *); /* nobody holds it any more */
     struct view *(*view)(struct engine *, const struct picture *, struct error *);
     void (*view_release)(struct engine *, struct view *); /* both NULL: it does not see */
     int (*cached)(struct engine *, const int32_t *, int); /* NULL: none ever */
+    void (*rouse)(struct engine *);                       /* NULL: no need */
     void (*close)(struct engine *);
 };
 

@@ -489,6 +489,11 @@ static void local_load(struct engine *engine, int *n_running, int *n_waiting)
     *n_waiting = atomic_load(&local->n_waiting);
 }
 
+static void local_rouse(struct engine *engine)
+{
+    queue_rouse(((struct local *)engine)->inbox);
+}
+
 static int local_cached(struct engine *engine, const int32_t *tokens, int n)
 {
     struct local *local = (struct local *)engine;
@@ -559,6 +564,7 @@ static const struct engine_ops local_ops = {
     .view = local_view,
     .view_release = local_view_release,
     .cached = local_cached,
+    .rouse = local_rouse,
     .close = local_close,
 };
 
