@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from interactions import TIDE, TIDE_ASKED, ask, ended, get, made, refused, said, stream, text_step
+from interactions import MODEL, TIDE, TIDE_ASKED, ask, ended, get, made, refused, said, stream, text_step
 from media_files import picture
 
 
@@ -57,6 +57,64 @@ def test_nothing_goes_on_from_what_is_in_progress(server):
     got = made(server, "slowly", background=True)
     assert refused(ask(server, "And?", previous_interaction_id=got["id"]), 400, "failed_precondition", "in progress")
     ended(server, got["id"])
+
+
+# ---- cached contents ----
+
+
+LONG = "The transcript goes on and on, as transcripts do. " * 30
+
+
+def cached(server, **fields):
+    answer = server.post("/v1beta/cachedContents", {
+        "model": "models/" + MODEL, "contents": [{"role": "user", "parts": [{"text": LONG}]}], **fields})
+    assert answer.status == 200, answer
+    return answer.json["name"], answer.json["usageMetadata"]["totalTokenCount"]
+
+
+def test_a_cache_stands_before_the_chain(server):
+    """proves: I031"""
+    name, n_tokens = cached(server, systemInstruction={"parts": [{"text": "You read transcripts."}]})
+    first = made(server, "I own 2 dogs.", cached_content=name)
+    assert said(first) == "Lovely!" and first["usage"]["total_cached_tokens"] == n_tokens
+    assert first["usage"]["total_input_tokens"] > n_tokens
+    assert get(server, first["id"], "?include_input=true").json["input"] == [text_step("I own 2 dogs.")]
+    second = made(server, "How many paws is that?", cached_content=name, previous_interaction_id=first["id"])
+    assert said(second) == "Eight paws." and second["usage"]["total_cached_tokens"] >= n_tokens
+    without = made(server, "How many paws is that?", previous_interaction_id=first["id"])
+    assert without["usage"]["total_input_tokens"] < n_tokens  # it is asked for each time
+    again = server.generate("Say hello", fields={"cachedContent": name}, model=MODEL)
+    assert made(server, "Say hello", cached_content=name)["usage"]["total_input_tokens"] == \
+        again.json["usageMetadata"]["promptTokenCount"]
+    for fields in ({"stream": True}, {"background": True}, {"store": False}):
+        answer = ask(server, "Say hello", cached_content=name, **fields)
+        assert answer.status == 200, answer
+        if "background" in fields:
+            assert ended(server, answer.json["id"])["usage"]["total_cached_tokens"] >= n_tokens
+
+
+def test_tools_of_a_cache_and_of_the_request(server):
+    harbours = {"functionDeclarations": [{"name": "get_tide", "parameters": {"type": "object", "properties": {
+        "harbour": {"type": "string"}, "hour_of_day": {"type": "integer"}}}}]}
+    name, _ = cached(server, tools=[harbours])
+    asked = made(server, TIDE_ASKED, cached_content=name)
+    assert asked["status"] == "requires_action" and asked["steps"][-1]["name"] == "get_tide"
+    told = made(server, [{"type": "function_result", "call_id": asked["steps"][-1]["id"], "result": {"cm": 134}}],
+                cached_content=name, previous_interaction_id=asked["id"])
+    assert said(told) == "The tide is 134 cm."
+    other = {**TIDE, "name": "other"}
+    only = {"tool_choice": {"allowed_tools": {"mode": "auto", "tools": ["other"]}}}
+    assert made(server, "Say hello", cached_content=name, tools=[other], generation_config=only)["status"] == "completed"
+    assert refused(ask(server, "x", cached_content=name, tools=[TIDE]), 400, "invalid_request", "tools[0].name")
+
+
+def test_a_cache_that_cannot_be_used(server):
+    name, _ = cached(server)
+    assert refused(ask(server, "x", cached_content="cachedContents/none"), 404, "not_found")
+    assert refused(ask(server, "x", cached_content=name, model="gemini-2.0-flash"), 400, "invalid_request", "same")
+    assert refused(ask(server, "x", cached_content=name, system_instruction="y"), 400, "invalid_request", "system_instruction")
+    server.call("DELETE", "/v1beta/" + name)
+    assert refused(ask(server, "x", cached_content=name, stream=True), 404, "not_found")
 
 
 # ---- functions ----

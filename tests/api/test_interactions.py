@@ -167,11 +167,13 @@ REFUSED = [
     ({"input": [{"type": "text", "text": "a", "foo": 1}]}, "foo"), ({"foo": 1}, "foo"),
     ({"input": [{"type": "image", "mime_type": "image/png"}]}, "one of data and uri"),
     ({"input": [{"type": "image", "data": "aGk="}]}, "mime_type"),
-    ({"input": [{"type": "image", "uri": "http://example.com/a.png"}]}, "not supported"),
+    ({"input": [{"type": "image", "uri": "ftp://example.com/a.png"}]}, "input[0].content[0].uri"),
+    ({"input": [{"type": "image", "uri": "files/a", "resolution": "huge"}]}, "resolution"),
     ({"input": [{"type": "video", "uri": "files/a", "processing": "agentic"}]}, "not supported"),
     ({"input": [{"type": "function_result", "call_id": "x", "result": "1"}]}, "input[0].call_id"),
     ({"input": None, "continuation_token": "t", "previous_interaction_id": "v1_a"}, "continuation"),
-    ({"background": True, "store": False}, "needs store"), ({"cached_content": "cachedContents/a"}, "not supported"),
+    ({"background": True, "store": False}, "needs store"), ({"cached_content": "a"}, "cachedContents/{id}"),
+    ({"cached_content": 7}, "cached_content"),
     ({"continuation_token": "t"}, "not supported"), ({"webhook_config": {"uris": ["http://a"]}}, "--webhook-secret"),
     ({"environment": "e"}, "not supported"), ({"agent_config": {"type": "dynamic"}}, "not supported"),
     ({"response_modalities": ["audio"]}, "not supported"), ({"labels": {"A": "b"}}, "labels"), ({"labels": ["a"]}, "labels"),
@@ -283,6 +285,47 @@ def test_events_of_a_call(server):
     assert start["step"]["name"] == "get_tide" and start["step"]["arguments"] == {} and start["step"]["id"]
     assert json.loads("".join(deltas(events, "arguments_delta", "arguments"))) == {"harbour": "Bergen", "hour_of_day": 9}
     assert events[-1]["interaction"]["status"] == "requires_action"
+
+
+def test_arguments_come_as_they_are_written(server):
+    """They add up to what is kept and to what comes whole. proves: I111"""
+    events = stream(server, "Tide in pieces", tools=[TIDE])
+    kept = get(server, events[0]["interaction"]["id"]).json
+    assert kept["status"] == "requires_action" and said(kept) == "I look. "
+    calls = [s for s in kept["steps"] if s["type"] == "function_call"]
+    assert [c["arguments"] for c in calls] == [{"harbour": 'Grü\u00dfe "x"', "hour_of_day": 9}, {"harbour": "Oslo"}]
+    for index, call in enumerate(calls, 1):
+        own = [e for e in events if e.get("index") == index]
+        assert [e["event_type"] for e in own] == ["step.start", *["step.delta"] * (len(own) - 2), "step.stop"]
+        assert own[0]["step"] == {"type": "function_call", "id": call["id"], "name": "get_tide", "arguments": {}}
+        assert json.loads("".join(deltas(own, "arguments_delta", "arguments"))) == call["arguments"]
+    pieces = deltas([e for e in events if e.get("index") == 1], "arguments_delta", "arguments")
+    assert pieces[0] == '{"harb' and len(pieces) == 4, pieces
+    assert parse(get(server, kept["id"], "?stream=true").text) == events
+    whole = made(server, "Tide in pieces", tools=[TIDE])
+    assert whole["steps"] == kept["steps"] and whole["usage"] == kept["usage"]
+
+
+def test_a_call_that_breaks_off_was_none(server):
+    """Its step is begun and not ended, and what is kept has it not."""
+    for fields, last in (({"prompt": "Tide in pieces", "generation_config": {"max_output_tokens": 30}}, "interaction.completed"),
+                         ({"prompt": "Tide that is no JSON"}, "error")):
+        events = stream(server, fields.pop("prompt"), tools=[TIDE], **fields)
+        begun = [e["index"] for e in events if e["event_type"] == "step.start" and e["step"]["type"] == "function_call"]
+        assert len(begun) == 1 and not [e for e in events if e["event_type"] == "step.stop" and e["index"] == begun[0]]
+        kept = get(server, events[0]["interaction"]["id"]).json
+        assert events[-1]["event_type"] == last
+        assert kept["status"] == ("failed" if last == "error" else "incomplete")
+        assert [s["type"] for s in kept["steps"]] == ["model_output"] * begun[0]
+    assert kept["errors"][0]["code"] == "malformed_function_call"
+
+
+def test_a_call_that_is_looked_at_comes_whole(scripted, tmp_path):
+    """What may be blocked does not leave in pieces."""
+    (tmp_path / "list").write_text("Stavanger\n")
+    server = scripted("--blocklist", tmp_path / "list")
+    events = stream(server, "Tide in pieces", tools=[TIDE])
+    assert [json.loads(a)["harbour"] for a in deltas(events, "arguments_delta", "arguments")] == ['Grü\u00dfe "x"', "Oslo"]
 
 
 def test_the_first_event_does_not_wait_for_the_last(server):

@@ -12,6 +12,7 @@ import pytest
 
 from interactions import TIDE, TIDE_ASKED, ask, get, made, refused
 from pollux import BINARY, PATIENCE, SCRIPT
+from test_files import upload
 
 
 class Receiver:
@@ -113,3 +114,71 @@ def test_webhooks_want_the_fetcher(tmp_path):
     done = subprocess.run([BINARY, "serve", "--script", SCRIPT, "--port", "0", "--data-dir", tmp_path,
                            "--webhook-secret", "x", "--fetch", "off"], capture_output=True, text=True, timeout=20 * PATIENCE)
     assert done.returncode == 2 and "--fetch off" in done.stderr
+
+
+# ---- batches ----
+
+
+def batch(server, prompts, uris, **fields):
+    requests = [{"request": {"contents": [{"parts": [{"text": prompt}]}]}} for prompt in prompts]
+    answer = server.post("/v1beta/models/gemini-2.0-flash:batchGenerateContent", {"batch": {
+        "displayName": "b", "inputConfig": {"requests": {"requests": requests}},
+        "webhookConfig": {"uris": uris, "userMetadata": {"mine": [1]}}, **fields}})
+    assert answer.status == 200, answer
+    assert answer.json["metadata"]["webhookConfig"] == {"uris": uris, "userMetadata": {"mine": [1]}}
+    return answer.json["name"]
+
+
+def news_of(name, state, **more):
+    return {"id": name.removeprefix("batches/"), "object": "batch", "state": f"BATCH_STATE_{state}", **more}
+
+
+def test_a_batch_tells_of_its_end(scripted):
+    server = scripted(*SECRET)
+    with Receiver() as receiver:
+        name = batch(server, ["Say hello", "fault INTERNAL"], [receiver.url + "/a", receiver.url + "/b"])
+        got = receiver.wait(2)
+        assert {path for path, _, _ in got} == {"/a", "/b"} and len({h["webhook-id"] for _, h, _ in got}) == 2
+        for _, headers, body in got:
+            assert signed(headers, body)
+            told = json.loads(body)
+            assert told["type"] == "batch.succeeded" and told["user_metadata"] == {"mine": [1]}
+            assert told["data"] == news_of(name, "SUCCEEDED")
+        assert server.get("/v1beta/" + name).json["done"] is True
+        name = batch(server, ["for ever"] * 3, [receiver.url])
+        server.post(f"/v1beta/{name}:cancel")
+        told = json.loads(receiver.wait(3)[-1][2])
+        assert told["type"] == "batch.failed" and told["data"] == news_of(name, "CANCELLED")
+        refuses = server.call("PATCH", f"/v1beta/{name}:updateGenerateContentBatch", {"webhookConfig": {"uris": []}})
+        assert refuses.status == 400 and "webhook" in refuses.text, refuses
+
+
+def test_the_news_of_a_batch_names_its_file(scripted):
+    server = scripted(*SECRET)
+    lines = json.dumps({"key": "1", "request": {"contents": [{"parts": [{"text": "Say hello"}]}]}}).encode() + b"\n"
+    file = upload(server, lines)
+    with Receiver(500) as receiver:
+        answer = server.post("/v1beta/models/gemini-2.0-flash:batchGenerateContent", {"batch": {
+            "inputConfig": {"fileName": file["name"]}, "webhook_config": {"uris": [receiver.url]}}})
+        assert answer.status == 200, answer
+        told = json.loads(receiver.wait(2)[-1][2])
+    output = server.get("/v1beta/" + answer.json["name"]).json["response"]["responsesFile"]
+    assert told["data"] == news_of(answer.json["name"], "SUCCEEDED", output_file_uri=output)
+
+
+def test_the_news_of_a_batch_survive_the_server(on_folder):
+    server = on_folder(*SECRET)
+    with Receiver() as receiver:
+        port = receiver.server.server_port
+    name = batch(server, ["Say hello"], [f"http://127.0.0.1:{port}"])
+    gone = batch(server, ["Say hello"], [f"http://127.0.0.1:{port}"])
+    until = time.monotonic() + 10 * PATIENCE
+    while not all(server.get("/v1beta/" + n).json["done"] for n in (name, gone)) and time.monotonic() < until:
+        time.sleep(0.02)
+    assert server.call("DELETE", "/v1beta/" + gone).status == 200
+    server.crash()
+    with Receiver(port=port) as receiver:
+        on_folder(*SECRET)
+        assert json.loads(receiver.wait(1)[0][2])["data"] == news_of(name, "SUCCEEDED")
+        time.sleep(0.3)
+        receiver.wait(1)
