@@ -264,15 +264,16 @@ static void add_arguments(struct ilog *log, struct text json)
 
 static void add_piece(struct ilog *log, const struct part *piece)
 {
-    if (!log->half)
+    if (piece->json.len == 0)
         begin_call(log, piece);
-    add_arguments(log, piece->json);
+    if (log->half)
+        add_arguments(log, piece->json);
 }
 
 /* Its pieces, if there were any, may have been spaced otherwise. */
 static void add_call(struct ilog *log, const struct part *call)
 {
-    if (!log->half) {
+    if (!call->told || !log->half) {
         begin_call(log, call);
         add_arguments(log, call->json);
     }

@@ -45,8 +45,9 @@ struct part {
     struct text name;         /* CALL, RESULT: the function */
     struct part_media *media; /* MEDIA; TEXT that was MEDIA; else NULL */
     struct text json; /* CALL: arguments; RESULT: response; an object, compact JSON */
-    bool piece;       /* CALL: `json` is a piece of it, as it is written; the whole call
-                       * comes when it is there */
+    bool piece;       /* CALL: `json` is a piece of it, as it is written; the first has
+                       * none. The whole call comes when it is there */
+    bool told;        /* a whole CALL: in pieces before */
     const struct tool *tool; /* CALL, RESULT under way: the server's own; else NULL */
     bool of_server;          /* the same of the past */
     const struct tool_result *result; /* RESULT that the tool has just given; else NULL */

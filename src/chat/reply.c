@@ -214,6 +214,7 @@ static bool give_calls(struct reply *r, size_t from, size_t to, size_t len)
         return false;
     }
     r->at += len;
+    calls[0].told = r->tells != NULL;
     for (int i = 0; i < n; i++)
         r->on(&calls[i], r->arg);
     return true;
