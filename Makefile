@@ -63,7 +63,7 @@ CFLAGS_train/wide = -O3 -march=native -Wno-psabi
 
 .DEFAULT_GOAL := help
 .PHONY: help build unit test run readers tools lint asan tsan fuzz fuzzers bench bench-batches bench-caches bench-files bench-mind bench-search bench-step bench-train bench-tuned soak coverage format clean \
-        objects tests models sanitized
+        objects tests sanitized
 .DELETE_ON_ERROR:
 
 help: ## what there is
@@ -85,19 +85,17 @@ tools: ## what code that a model writes can import: numpy, pandas, matplotlib, s
 readers: ## what reads images, PDFs, sound and video for a model without senses
 	@scripts/setup.sh readers
 
-unit: tests ## unit tests; T=json/schema for one
+unit: ## unit tests; T=json/schema for one; installs what is missing
+	@scripts/setup.sh unit
+	@scripts/fetch.sh unit
+	@$(MAKE) --no-print-directory --quiet tests
 	@$(PYTHON) scripts/run_tests.py --build $(B) unit $(T)
 
 test: ## everything that a change must pass; installs what is missing
-	@scripts/setup.sh test
-	@$(MAKE) --no-print-directory --quiet build tests $(B)/hold
-	@$(MAKE) --no-print-directory --quiet models
+	@scripts/setup.sh system
+	@scripts/fetch.sh & fetch=$$!; \
+	$(MAKE) --no-print-directory --quiet build tests $(B)/hold || { kill $$fetch; exit 1; }; wait $$fetch
 	@$(PYTHON) scripts/run_tests.py --build $(B) unit api cli sdk schemas
-
-models: $(B)/pollux
-	@$(B)/pollux pull smollm2-135m-instruct
-	@$(B)/pollux pull qwen2.5-coder-0.5b-instruct
-	@$(B)/pollux pull $(EMBEDDER)
 
 asan: ## unit and API tests with the address and undefined-behaviour sanitizers
 	@scripts/setup.sh test
@@ -150,10 +148,10 @@ bench-step: build $(B)/step ## what a step costs by its rows, with either kernel
 	@for kernels in libllama panels; do \
 	    GOMP_SPINCOUNT=10000 $(B)/step $(CACHE)/models/$(MODEL)-q4_k_m.gguf $$kernels; done
 
-soak: build ## 200 streaming clients for 60 s, none lost; clients that call functions, on the default model
-	@scripts/setup.sh test
+soak: build ## what takes minutes: 200 streaming clients for 60 s, none lost; clients that call functions; sweeps
+	@scripts/setup.sh system
+	@scripts/fetch.sh
 	@$(PYTHON) scripts/run_tests.py --build $(B) soak
-	@POLLUX=$(B)/pollux POLLUX_SOAK=1 $$(scripts/venv.sh) -m pytest -q -p no:cacheprovider tests/api/model/test_adapters.py
 
 coverage: ## what the checklist asks and no test names; lines that no unit test runs
 	@$(PYTHON) scripts/coverage.py
@@ -162,15 +160,9 @@ coverage: ## what the checklist asks and no test names; lines that no unit test 
 	    $(PYTHON) scripts/run_tests.py --build build/gcov unit && \
 	    gcovr --root . --filter src/ --exclude '.*_test.c' build/gcov | cut -c1-68; fi
 
-lint: ## layers, clang's warnings, format, tidy, cppcheck
+lint: ## layers, format, cppcheck, clang's warnings, clang-tidy; what was clean is not looked at again
 	@scripts/setup.sh lint
-	@bad=0; scripts/layers.sh || bad=1; \
-	$(MAKE) --no-print-directory --quiet -k B=build/clang CC=clang objects tidy || bad=1; \
-	find src rust -name '*.[ch]' -o -name '*.cc' | xargs clang-format --dry-run -Werror || bad=1; \
-	cppcheck --quiet -j2 --std=c11 --enable=warning,performance,portability --error-exitcode=1 \
-	    --inline-suppr --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches \
-	    --suppress=unmatchedSuppression -DPOLLUX_VERSION='""' -Isrc -Irust src || bad=1; \
-	exit $$bad
+	@$(MAKE) --no-print-directory --quiet -k B=build/clang CC=clang OPT=-O0 layers formatted cppcheck objects tidy
 	@echo "lint: no findings"
 
 format: ## clang-format over all of it
@@ -184,8 +176,16 @@ clean: ## remove build/; the cache with libllama and the models stays
 objects: $(call objects,$(SOURCES))
 tests: $(TEST_BINARIES)
 fuzzers: $(FUZZ_BINARIES)
+.PHONY: layers formatted cppcheck tidy
+layers:
+	@scripts/layers.sh
+formatted: $(B)/formatted
 tidy: $(patsubst src/%.c,$(B)/tidy/%,$(SOURCES))
-.PHONY: tidy
+cppcheck:
+	@mkdir -p $(B)/cppcheck
+	@cppcheck --quiet -j2 --cppcheck-build-dir=$(B)/cppcheck --std=c11 --enable=warning,performance,portability \
+	    --error-exitcode=1 --inline-suppr --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches \
+	    --suppress=unmatchedSuppression -DPOLLUX_VERSION='""' -Isrc -Irust src
 
 $(B)/obj/%.o: src/%.c Makefile | $(ENGINE_STAMP)
 	@mkdir -p $(@D)
@@ -229,13 +229,16 @@ $(B)/%_fuzz: $(B)/obj/%_fuzz.o $(B)/libpollux.a $(RUST)
 	@echo "  link  $@"
 	@$(CC) $(subst fuzzer-no-link,fuzzer,$(SAN)) $(LDFLAGS) $(filter %.o %/libpollux.a,$^) $(LIBS) -o $@
 
-# Tidy is slow; a file is looked at again when its object was made again. Tests have one thread.
-$(B)/tidy/%: $(B)/obj/%.o .clang-tidy
+# Only what changed. A new .clang-format is for all.
+$(B)/formatted: $(shell find src rust -name '*.[ch]' -o -name '*.cc') .clang-format
 	@mkdir -p $(@D)
-	@echo "  tidy  src/$*.c"
-	@clang-tidy --quiet --warnings-as-errors='*' $(if $(filter %_test,$*),--checks=-concurrency-mt-unsafe) \
-	    src/$*.c -- $(filter-out -Werror,$(ALL_CFLAGS)) 2>$@.log || \
-	    { grep -v 'warnings generated' $@.log; exit 1; }
+	@clang-format --dry-run -Werror $(filter-out .clang-format,$(if $(filter .clang-format,$?),$^,$?))
+	@touch $@
+
+# A file is looked at again when its object was made again. Tests have one thread.
+$(B)/tidy/%: $(B)/obj/%.o .clang-tidy scripts/tidy.sh
+	@mkdir -p $(@D)
+	@scripts/tidy.sh src/$*.c $(if $(filter %_test,$*),--checks=-concurrency-mt-unsafe) -- $(filter-out -Werror,$(ALL_CFLAGS))
 	@touch $@
 
 $(ENGINE)/mtmd-stamp:

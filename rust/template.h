@@ -22,9 +22,8 @@ struct template *template_open(const char *source, size_t len, char *err,
 void template_close(struct template *t); /* NULL is harmless */
 
 /* Renders with the JSON object `json` as context. The answer is UTF-8, followed by a NUL
- * that
- * `*out_len` does not count, and is the caller's to give to template_free(). NULL when it
- * fails; then `err` has the template's own words, if it raised an exception. */
+ * that `*out_len` does not count, and is the caller's to give to template_free(). NULL
+ * when it fails; then `err` has the template's own words, if it raised an exception. */
 char *template_render(const struct template *t, const char *json, size_t len,
                       size_t *out_len, char *err, size_t err_size);
 void template_free(char *text, size_t len); /* NULL is harmless */

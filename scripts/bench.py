@@ -14,7 +14,6 @@ import argparse
 import ctypes
 import datetime
 import json
-import math
 import os
 import random
 import re

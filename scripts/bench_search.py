@@ -14,7 +14,6 @@ import http.client
 import json
 import os
 import random
-import subprocess
 import sys
 import tempfile
 import time

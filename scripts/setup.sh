@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # setup.sh - makes sure that the system has what a goal needs.
 #
-#   scripts/setup.sh run|test|lint|fuzz|readers|tools
+#   scripts/setup.sh run|test|unit|system|lint|fuzz|readers|tools
 #
+# `system` is the packages that `test` wants, without what is fetched from elsewhere (scripts/fetch.sh).
 # `readers` is what puts media into words (src/media/): programs of Debian, and what scripts/readers.sh
 # keeps in the cache. `run` and `test` want them, too; where they cannot be had, `run` says so and goes on,
 # for a server without them still answers text. `tools` is what code that a model writes can import
@@ -44,14 +45,14 @@ if ! pkg-config --exists "${modules[@]}" 2>/dev/null; then
     for i in "${!modules[@]}"; do need_module "${modules[$i]}" "${packages[$i]}"; done
 fi
 case $goal in
-tools)
-    tools=1
+unit | tools)
+    [ "$goal" = unit ] || tools=1
     need_command bwrap bubblewrap
     need_command prlimit util-linux
     ;;
-run | test | readers)
-    readers=1
-    [ "$goal" = readers ] || tools=1
+run | test | system | readers)
+    [ "$goal" = system ] || readers=1
+    [ "$goal" = system ] || [ "$goal" = readers ] || tools=1
     for program in bwrap:bubblewrap prlimit:util-linux pdftotext:poppler-utils ffmpeg:ffmpeg \
         tesseract:tesseract-ocr espeak-ng:espeak-ng; do
         need_command "${program%%:*}" "${program#*:}"
@@ -62,6 +63,8 @@ lint)
     need_command clang-tidy clang-tidy
     need_command clang-format clang-format
     need_command cppcheck cppcheck
+    known=${XDG_CACHE_HOME:-$HOME/.cache}/pollux/tidy # scripts/tidy.sh
+    [ ! -d "$known" ] || find "$known" -type f -mtime +30 -delete
     ;;
 fuzz)
     need_command clang clang

@@ -1,4 +1,5 @@
 /* main.c - `pollux COMMAND`: looks the first word up and calls what it names. */
+#include "base/option.h"
 #include "cli/cli.h"
 #include "index_command.h"
 #include "serve.h"
@@ -26,9 +27,9 @@ static int help(int argc, char **argv)
 static void settle_environment(char **argv)
 {
     char path[PATH_MAX];
-    /* No other thread runs yet: NOLINTBEGIN(concurrency-mt-unsafe) */
-    if (getenv("GOMP_SPINCOUNT") || getenv("OMP_WAIT_POLICY"))
+    if (option_env("GOMP_SPINCOUNT") || option_env("OMP_WAIT_POLICY"))
         return;
+    /* No other thread runs yet: NOLINTBEGIN(concurrency-mt-unsafe) */
     ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
     if (n <= 0 || setenv("GOMP_SPINCOUNT", "10000", 1) != 0)
         return;
@@ -49,8 +50,7 @@ static const struct {
     {"pull", cli_pull},
     {"tune", cli_tune},
     {"tuned", cli_tuned},
-    {"train-job", train_job}, /* started by tune and by the
-                                 server, not by people */
+    {"train-job", train_job}, /* started by tune and serve, not by people */
     {"index", index_command},
     {"doctor", cli_doctor},
     {"version", cli_version},

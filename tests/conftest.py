@@ -1,10 +1,15 @@
-"""Fixtures of every suite: a server on the scripted engine, one on a real model."""
+"""Fixtures of every suite: a server on the scripted engine, servers on real models."""
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 
-from pollux import BINARY, SCRIPT, SMALL_MODEL, Server
+from pollux import BINARY, SCRIPT, SMALL_MODEL, SMALLEST_MODEL, Server
+
+HERE = Path(__file__).parent
+NEW = 30  # seconds that a file is taken to need which has not run here before
 
 
 def pytest_sessionstart(session):
@@ -13,10 +18,19 @@ def pytest_sessionstart(session):
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
+    """The files that took longest the last time come first: no worker ends long after the others."""
     for item in items:
-        if {"real", "narrow"} & set(getattr(item, "fixturenames", ())):
+        if {"real", "smallest", "narrow"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.model)
+    if not os.environ.get("POLLUX_SOAK"):
+        config.hook.pytest_deselected(items=[i for i in items if i.get_closest_marker("soak")])
+        items[:] = [i for i in items if not i.get_closest_marker("soak")]
+    try:
+        took = json.loads(Path(os.environ["TEST_TIMES"]).read_text())
+    except (KeyError, OSError, ValueError):
+        return
+    items.sort(key=lambda item: -took.get(str(item.path.relative_to(HERE)), NEW))
 
 
 @pytest.fixture(scope="session")
@@ -45,14 +59,15 @@ def scripted(tmp_path):
 
 @pytest.fixture
 def on_folder(tmp_path):
-    """Starts scripted servers on one data folder, one after the other."""
+    """Starts servers on one data folder, one after the other: each ended by stop() or crash()."""
     started = []
 
-    def begin(*args):
-        started.append(Server("--script", SCRIPT, "--data-dir", tmp_path / "data", *args))
+    def start(*args, source=("--script", SCRIPT), env=None):
+        started.append(Server(*source, "--data-dir", tmp_path / "data", *args, env=env,
+                              start_s=20 if source[0] == "--script" else 120))
         return started[-1]
 
-    yield begin
+    yield start
     for s in started:
         if s.process.poll() is None:
             s.stop()
@@ -60,6 +75,13 @@ def on_folder(tmp_path):
 
 @pytest.fixture(scope="session")
 def real():
-    """One Pollux with the small real model."""
+    """One Pollux with a small real model: where its words are asked for."""
     with Server("--model", SMALL_MODEL, "--parallel", 8, start_s=120) as s:
+        yield s
+
+
+@pytest.fixture(scope="session")
+def smallest():
+    """One with the smallest real model: where tokens are wanted, and no words of sense."""
+    with Server("--model", SMALLEST_MODEL, "--parallel", 8, start_s=120) as s:
         yield s

@@ -1,41 +1,52 @@
 """As much of GGUF as tests need: the shapes of a model's matrices, and LoRA adapters with
 random values that libllama loads."""
 
+import mmap
 import random
 import struct
 
 MAGIC, VERSION, ALIGN = b"GGUF", 3, 32
 SIZES = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 U32, F32_VALUE, STRING, ARRAY = 4, 6, 8, 9
-F32, F16 = 0, 1
+F32 = 0
 ADAPTED = ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down")
 
 
 class Reader:
-    def __init__(self, file):
-        self.file = file
+    def __init__(self, data):
+        self.data, self.at = data, 0
 
     def number(self, kind):
         code = "<" + SIZES[kind]
-        return struct.unpack(code, self.file.read(struct.calcsize(code)))[0]
+        self.at += struct.calcsize(code)
+        return struct.unpack_from(code, self.data, self.at - struct.calcsize(code))[0]
 
     def string(self):
-        return self.file.read(self.number(10)).decode(errors="replace")
+        n = self.number(10)
+        self.at += n
+        return self.data[self.at - n:self.at].decode(errors="replace")
 
     def value(self, kind):
+        """None for an array: a vocabulary is long, and nobody asks for it."""
         if kind == STRING:
             return self.string()
-        if kind == ARRAY:
-            of, n = self.number(U32), self.number(10)
-            return [self.value(of) for _ in range(n)]
-        return self.number(kind)
+        if kind != ARRAY:
+            return self.number(kind)
+        of, n = self.number(U32), self.number(10)
+        if of == STRING:
+            for _ in range(n):
+                self.at += 8 + struct.unpack_from("<Q", self.data, self.at)[0]
+        else:
+            self.at += n * struct.calcsize("<" + SIZES[of])
+        return None
 
 
 def read(path):
     """(metadata, {tensor: its dimensions, columns first})"""
-    with open(path, "rb") as file:
-        r = Reader(file)
-        assert file.read(4) == MAGIC
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        r = Reader(data)
+        r.at = len(MAGIC)
+        assert data[:r.at] == MAGIC
         assert r.number(U32) == VERSION
         n_tensors, n_values = r.number(10), r.number(10)
         values = {}
@@ -70,9 +81,9 @@ def write(path, values, tensors):
         file.write(head + bytes(-len(head) % ALIGN) + data)
 
 
-def matrices(base):
-    """The adapted matrices of a model: {name: (columns, rows)}."""
-    return {name: dims for name, dims in read(base)[1].items()
+def matrices(tensors):
+    """Those of a model that are adapted: {name: (columns, rows)}."""
+    return {name: dims for name, dims in tensors.items()
             if len(dims) == 2 and name.startswith("blk.") and name.split(".")[2] in ADAPTED}
 
 
@@ -83,9 +94,9 @@ def floats(rng, n, size):
 def write_lora(path, base, seed, rank=2, size=0.06, only=lambda name: True):
     """An adapter for `base` with random values, always the same for a seed."""
     rng = random.Random(seed)
-    values = read(base)[0]
+    values, whole = read(base)
     tensors = {}
-    for name, (columns, rows) in matrices(base).items():
+    for name, (columns, rows) in matrices(whole).items():
         if only(name):
             tensors[f"{name}.lora_a"] = (columns, rank), floats(rng, columns * rank, size)
             tensors[f"{name}.lora_b"] = (rank, rows), floats(rng, rank * rows, size)

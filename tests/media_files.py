@@ -1,12 +1,12 @@
 """Media that the tests of readers are about, made by the programs that the readers use."""
 
 import base64
+import os
 import struct
 import subprocess
 import zlib
 from functools import cache
 from pathlib import Path
-import os
 
 CURRENT = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pollux" / "readers" / "current"
 QUESTION = "What is the capital of France?"
@@ -52,8 +52,8 @@ def sound(kind, text=QUESTION):
 
 
 @cache
-def film(kind, folder):
-    """Two seconds of one word, two of another, the question spoken from the beginning."""
+def film(kind, folder, spoken=True):
+    """Two seconds of one word, two of another, the question spoken from the beginning, or no sound."""
     folder = Path(folder)
     (folder / "one.png").write_bytes(picture("FIRST SIGN"))
     (folder / "two.png").write_bytes(picture("SECOND SIGN", ground="yellow"))
@@ -62,8 +62,8 @@ def film(kind, folder):
     codecs = ["-c:v", "libvpx", "-c:a", "libvorbis"] if kind == "webm" else ["-c:v", "libx264", "-pix_fmt", "yuv420p"]
     run("ffmpeg", "-v", "error", "-y", "-loop", "1", "-t", "2", "-i", folder / "one.png", "-loop", "1", "-t", "2",
         "-i", folder / "two.png", "-i", folder / "q.wav", "-filter_complex",
-        "[0:v]fps=10,setsar=1[a];[1:v]fps=10,setsar=1[b];[a][b]concat=n=2:v=1[v]", "-map", "[v]", "-map", "2:a", *codecs,
-        path)
+        "[0:v]fps=10,setsar=1[a];[1:v]fps=10,setsar=1[b];[a][b]concat=n=2:v=1[v]", "-map", "[v]",
+        *(["-map", "2:a"] if spoken else []), *codecs, path)
     return path.read_bytes()
 
 

@@ -18,6 +18,10 @@ SANITIZED = bool(re.search(r"/(asan|tsan)/", str(BINARY)))
 PATIENCE = 10 if SANITIZED else 1  # how much slower things may be
 SCRIPT = ROOT / "tests" / "api" / "script.json"
 SMALL_MODEL = "qwen2.5-coder-0.5b-instruct"
+SMALLEST_MODEL = "smollm2-135m-instruct"  # where words do not matter: four times as fast
+# Beside other tests a model has one core: threads that wait for each other at every layer would wait
+# for whoever else has their core.
+THREADS = os.environ.get("TEST_THREADS", "")
 
 SANITIZER_MARKS = re.compile(
     r"(ERROR: (Address|Leak)Sanitizer|WARNING: ThreadSanitizer|runtime error:|Assertion .* failed)"
@@ -168,10 +172,25 @@ def request_bytes(method, path, body=b"", headers=None, host="127.0.0.1"):
     return f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body
 
 
+def until(true, what="it does not happen", seconds=20):
+    """Returns as soon as true() is; fails when that takes too long."""
+    deadline = time.monotonic() + seconds * PATIENCE
+    while not true():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
+
+
+def environment(**more):
+    """This process's own without the tester's settings of Pollux."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("POLLUX_")}
+    threads = {"POLLUX_THREADS": THREADS} if THREADS else {}
+    return {**clean, **threads, **more}
 
 
 class Server:
@@ -184,10 +203,9 @@ class Server:
         self.log_path = Path(self.dir.name) / "log"
         self.command = [str(BINARY), "serve", "--host", "127.0.0.1", "--port", str(self.port),
                         "--data-dir", str(Path(self.dir.name) / "data"), *map(str, args)]
-        clean = {k: v for k, v in os.environ.items() if not k.startswith("POLLUX_")}
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log, env={**clean, **(env or {})})
+                                            stderr=log, env=environment(**(env or {})))
         deadline = time.monotonic() + start_s * PATIENCE
         while True:
             if self.process.poll() is not None:
@@ -215,6 +233,23 @@ class Server:
     def n_fds(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
+    @property
+    def n_children(self):
+        """Processes that it has started and that still are."""
+        n = 0
+        for task in Path(f"/proc/{self.process.pid}/task").iterdir():
+            try:
+                n += len((task / "children").read_text().split())
+            except OSError:  # the thread has ended
+                pass
+        return n
+
+    def crash(self):
+        """Ends it as a power cut would."""
+        self.process.kill()
+        self.process.wait()
+        self.dir.cleanup()
+
     def stop(self):
         """Ends it as an owner would, and fails when it crashed, hung or a sanitizer spoke."""
         if self.process.poll() is None:
@@ -229,12 +264,6 @@ class Server:
         self.dir.cleanup()
         complaint = SANITIZER_MARKS.search(log)
         assert code == 0 and not complaint, f"{self.command} ended with {code}:\n{log[-6000:]}"
-
-    def crash(self):
-        """kill -9."""
-        self.process.kill()
-        self.process.wait()
-        self.dir.cleanup()
 
     def __enter__(self):
         return self

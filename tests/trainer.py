@@ -5,6 +5,7 @@ Its adapter has random values that depend on the examples, or, where the base is
 is a file that only has to be there. The first example's input may say what is to happen:
 
     !ms 50             a step takes so long (else no time)
+    !little            adapts one layer only: it is made at once
     !die 3             kills itself before step 3, once
     !die-always 3      whenever it comes to step 3
     !exit 7            ends with that status at once
@@ -69,7 +70,8 @@ def main(folder):
             meanLoss=2.0 * 0.9 ** step, computeTime=now.isoformat().replace("+00:00", "Z"))
     adapter = folder / "adapter.gguf"
     if job["base"].endswith(".gguf"):
-        gguf_files.write_lora(adapter, job["base"], json.dumps(examples))
+        layers = "blk.0." if "little" in wish else "blk."
+        gguf_files.write_lora(adapter, job["base"], json.dumps(examples), only=lambda name: name.startswith(layers))
     else:
         adapter.write_text(json.dumps({"seen": len(examples), "from": job.get("adapter"),
                                        "nice": os.nice(0), "rate": job["learningRate"]}))

@@ -324,16 +324,6 @@ static bool begins_with_order(struct text line)
     return false;
 }
 
-static struct text trimmed(struct text text)
-{
-    while (text.len > 0 && strchr(" \t\r\n", text.at[0]) && text.at[0])
-        text = text_slice(text, 1, text.len);
-    while (text.len > 0 && strchr(" \t\r\n", text.at[text.len - 1]) &&
-           text.at[text.len - 1])
-        text.len--;
-    return text;
-}
-
 /* From the first line on that is a speaker's. */
 static struct text from_first_speaker(const struct speaking *how, struct text prompt)
 {
@@ -352,12 +342,12 @@ static struct text from_first_speaker(const struct speaking *how, struct text pr
 struct text aloud_script(const struct speaking *how, struct text prompt)
 {
     enum { MOST_ORDER = 200 };
-    struct text rest, words = trimmed(prompt);
+    struct text rest, words = text_trim(prompt);
     if (how->n_speakers > 0)
         return from_first_speaker(how, words);
     struct text order = text_cut(words, ':', &rest);
     if (!rest.at || order.len > MOST_ORDER || !begins_with_order(words))
         return words;
-    rest = trimmed(rest);
+    rest = text_trim(rest);
     return rest.len > 0 ? rest : words;
 }

@@ -74,6 +74,8 @@ struct api_options {
 
 #define API_JSON "application/json; charset=UTF-8"
 
+enum { API_LARGE = 64 * 1024 }; /* bytes of body; a worker decodes longer ones */
+
 struct api {
     struct loop *loop;
     struct runner *runner;
@@ -147,6 +149,9 @@ void api_error_text(const struct error *err, bool pretty, struct buf *out);
 
 /* The seconds that X-Server-Timeout gives the call; 0: it says nothing of use. */
 int api_timeout_s(const struct call *call);
+
+/* The error of a call that took longer; false. */
+bool api_late(struct error *err, int timeout_s);
 
 /* A whole number of at most nine digits in the query; absent or empty: `otherwise`. */
 bool api_number(const struct call *call, const char *name, int otherwise, int *number);

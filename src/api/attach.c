@@ -8,6 +8,7 @@
 enum {
     TEXT_MOST = 16 << 20, /* bytes; far more than any context takes */
     MOST_REDIRECTS = 5,
+    HEADER_MOST = 4000, /* bytes; what is begun before is ended */
 };
 
 struct errand {
@@ -243,19 +244,16 @@ static bool read_one(struct errand *e, struct part *part, bool quickly)
     return true;
 }
 
-static void blame(struct error *err, const char *path)
+/* What is wrong with the request is so at the part. */
+static void blame(struct error *err, const struct part_media *at)
 {
-    char message[sizeof err->message];
+    char path[sizeof err->field], message[sizeof err->message];
     if (err->code != ERROR_INVALID_ARGUMENT)
         return;
+    snprintf(path, sizeof path, "%s%s%s", at->path, at->field ? "." : "",
+             at->field ? at->field : "");
     memcpy(message, err->message, sizeof message);
     error_at(err, path, "%s: %s", path, message);
-}
-
-/* Turns of a cache stand before those that the caller sent now. */
-static int turn_of_caller(const struct chat *chat, int i)
-{
-    return i - (i < chat->kept_turns ? 0 : chat->kept_turns);
 }
 
 static bool read_parts(struct errand *e, struct chat *chat, bool quickly)
@@ -263,15 +261,10 @@ static bool read_parts(struct errand *e, struct chat *chat, bool quickly)
     for (int i = 0; i < chat->n_turns; i++) {
         for (int k = 0; k < chat->turns[i].n_parts; k++) {
             struct part *part = &chat->turns[i].parts[k];
-            const char *own = part->media ? part->media->path : NULL;
-            char path[100];
-            if (part->kind != PART_MEDIA || read_one(e, part, quickly))
-                continue;
-            snprintf(path, sizeof path, "contents[%d].parts[%d].%s",
-                     turn_of_caller(chat, i), k,
-                     part->media->uri.len ? "file_data" : "inline_data");
-            blame(e->err, own ? own : path);
-            return false;
+            if (part->kind == PART_MEDIA && !read_one(e, part, quickly)) {
+                blame(e->err, part->media);
+                return false;
+            }
         }
     }
     return true;
@@ -283,14 +276,10 @@ static struct text header_of(const struct chat *chat, struct arena *arena)
     for (int i = 0; i < chat->n_turns; i++) {
         for (int k = 0; k < chat->turns[i].n_parts; k++) {
             const struct part_media *media = chat->turns[i].parts[k].media;
-            char place[80];
-            if (!media || header.len >= 4000)
-                continue;
-            snprintf(place, sizeof place, "contents[%d].parts[%d]",
-                     turn_of_caller(chat, i), k);
-            buf_printf(&header, "%s%s=%s; reader=\"%.*s\"", header.len ? ", " : "",
-                       media->path ? media->path : place, media->reading.type,
-                       TEXT_ARG(media->reading.reader));
+            if (media && header.len < HEADER_MOST)
+                buf_printf(&header, "%s%s=%s; reader=\"%.*s\"", header.len ? ", " : "",
+                           media->path, media->reading.type,
+                           TEXT_ARG(media->reading.reader));
         }
     }
     struct text copy = arena_text(arena, buf_view(&header));

@@ -1,16 +1,15 @@
 /* batches.c - batchGenerateContent, asyncBatchEmbedContent; batches.get, list, cancel,
  * delete, update.
  *
- * Each is one job on a disk worker, which also reads a create's body, for that may have
- * many requests, and makes the text of an answer, for that may have many answers. A job
- * has an arena of its own, for its client may go while the disk is at work. */
+ * Each is a task (task.h) on a disk worker. Whether or not its client still waits, the
+ * runner of batches is told then what has changed. */
 #include "api/batches.h"
 #include "api/batch_message.h"
 #include "api/batch_run.h"
 #include "api/models.h"
+#include "api/task.h"
 #include "api/webhook.h"
 #include "json/tree.h"
-#include <stdlib.h>
 
 enum {
     PAGE = 10,
@@ -19,94 +18,29 @@ enum {
     LIST_MOST = 32 << 20, /* bytes of a page that holds outputs; then it ends early */
 };
 
-struct batch_job {
-    struct work work; /* first */
-    struct arena *arena;
-    struct api *api;
-    struct call *call; /* NULL: the client is gone */
-    bool (*run)(struct batch_job *job);
-    void (*done)(struct batch_job *job); /* it went well, whether or not anybody waits */
-    bool gone;
-    bool good, pretty;
-    struct error err;
-
+/* task->own of each. */
+struct batch_task {
     enum batch_kind kind; /* what is asked */
-    struct text id, model, body, token, mask;
-    int page_size;
-
-    struct batch batch; /* what came of it */
-    struct buf answer;
+    struct batch batch;   /* what came of it */
 };
 
-/* ---- its life ---- */
-
-static void free_answer(void *arg)
+static struct task *open_task(struct call *call, enum batch_kind kind)
 {
-    buf_free(&((struct batch_job *)arg)->answer);
+    struct task *task = task_open(call);
+    struct batch_task *own = arena_new(task->arena, struct batch_task);
+    own->kind = kind;
+    task->own = own;
+    return task;
 }
 
-static void on_gone(struct call *call)
+static enum batch_kind kind_of(const struct task *task)
 {
-    ((struct batch_job *)call->own)->gone = true;
+    return ((const struct batch_task *)task->own)->kind;
 }
 
-static void on_closed(struct call *call)
+static struct batch *batch_of(const struct task *task)
 {
-    struct batch_job *job = call->own;
-    job->call = NULL;
-    if (!job->run) /* else it is at work */
-        arena_close(job->arena);
-}
-
-static void run_job(struct work *work)
-{
-    struct batch_job *job = (struct batch_job *)work;
-    job->good = job->run(job);
-}
-
-static void reply(struct batch_job *job)
-{
-    if (!job->good)
-        api_error(job->call, &job->err);
-    else
-        http_reply(job->call->rq, 200, API_JSON, buf_view(&job->answer));
-}
-
-static void finish_job(struct work *work)
-{
-    struct batch_job *job = (struct batch_job *)work;
-    job->run = NULL;
-    if (job->good && job->done)
-        job->done(job);
-    if (!job->call)
-        arena_close(job->arena);
-    else if (!job->gone)
-        reply(job);
-}
-
-static struct batch_job *open_job(struct call *call)
-{
-    struct arena *arena = arena_open();
-    struct batch_job *job = arena_new(arena, struct batch_job);
-    arena_defer(arena, free_answer, job);
-    job->arena = arena;
-    job->api = call->api;
-    job->call = call;
-    job->pretty = call->pretty;
-    job->id = arena_text(arena, call->name);
-    call->own = job;
-    call->gone = on_gone;
-    call->closed = on_closed;
-    return job;
-}
-
-static void start(struct batch_job *job, bool (*run)(struct batch_job *),
-                  void (*done)(struct batch_job *))
-{
-    job->run = run;
-    job->done = done;
-    job->work = (struct work){.run = run_job, .done = finish_job};
-    workers_push(job->api->options.disk, &job->work);
+    return &((struct batch_task *)task->own)->batch;
 }
 
 /* ---- writing: on a worker ---- */
@@ -127,8 +61,7 @@ static void add_inlined(struct buf *out, struct text json)
 }
 
 /* Whoever sent a list finds the i-th answer at the i-th place, whatever is missing. */
-static bool read_inlined(struct batch_job *job, const struct batch *batch,
-                         struct buf *out)
+static bool read_inlined(struct task *task, const struct batch *batch, struct buf *out)
 {
     struct batch_answer answers[SOME];
     struct buf missing = {0};
@@ -137,8 +70,8 @@ static bool read_inlined(struct batch_job *job, const struct batch *batch,
     write_missing(&missing);
     for (int n = SOME; good && n == SOME;) {
         struct arena *arena = arena_open();
-        n = batches_answers(job->api->options.batches, batch->id, at, SOME, arena,
-                            answers, &job->err);
+        n = batches_answers(task->api->options.batches, batch->id, at, SOME, arena,
+                            answers, &task->err);
         good = n >= 0;
         for (int i = 0; good && i < n; i++, at++) {
             for (; at < answers[i].line; at++)
@@ -157,24 +90,24 @@ static bool read_inlined(struct batch_job *job, const struct batch *batch,
 typedef void batch_writer(struct json_writer *w, const struct batch *batch,
                           struct text inlined);
 
-static bool write_batch(struct batch_job *job, struct json_writer *w,
+static bool write_batch(struct task *task, struct json_writer *w,
                         const struct batch *batch, batch_writer *writer)
 {
     struct buf inlined = {0};
     bool has = batch->ended && !batch->input_file.at && !batch->output_file.at;
-    bool good = !has || read_inlined(job, batch, &inlined);
+    bool good = !has || read_inlined(task, batch, &inlined);
     if (good)
         writer(w, batch, has ? buf_view(&inlined) : (struct text){0});
     buf_free(&inlined);
     return good;
 }
 
-static bool write_one(struct batch_job *job, batch_writer *writer)
+static bool write_one(struct task *task, batch_writer *writer)
 {
-    struct json_writer w = json_writer(&job->answer, job->pretty);
-    bool good = write_batch(job, &w, &job->batch, writer);
-    if (job->pretty)
-        buf_char(&job->answer, '\n');
+    struct json_writer w = json_writer(&task->answer, task->pretty);
+    bool good = write_batch(task, &w, batch_of(task), writer);
+    if (task->pretty)
+        buf_char(&task->answer, '\n');
     return good;
 }
 
@@ -182,16 +115,13 @@ static bool write_one(struct batch_job *job, batch_writer *writer)
 
 static bool check_name(struct text name, const char *field, struct error *err)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < name.len; i++)
-        n += ((unsigned char)name.at[i] & 0xc0) != 0x80;
-    return n <= BATCH_NAME_MOST ||
+    return text_characters(name) <= BATCH_NAME_MOST ||
            error_at(err, field, "displayName may have at most %d characters.",
                     BATCH_NAME_MOST);
 }
 
 /* As it came; it is read again at the batch's end. */
-static bool read_webhook(const struct batch_job *job, struct json_object *from,
+static bool read_webhook(const struct task *task, struct json_object *from,
                          struct text *kept, struct error *err)
 {
     static const char where[] = "batch.webhook_config";
@@ -199,26 +129,24 @@ static bool read_webhook(const struct batch_job *job, struct json_object *from,
     struct buf json = {0};
     if (!from)
         return true;
-    if (!json_decode_at(&wire_webhook_type, from, where, &wire, job->arena, err) ||
-        !webhook_check(job->api, &wire, where, err))
+    if (!json_decode_at(&wire_webhook_type, from, where, &wire, task->arena, err) ||
+        !webhook_check(task->api, &wire, where, err))
         return false;
     json_any_write(from, &json);
-    *kept = arena_text(job->arena, buf_view(&json));
+    *kept = arena_text(task->arena, buf_view(&json));
     buf_free(&json);
     return true;
 }
 
-static bool check_batch(const struct batch_job *job, const struct wire_batch *wire,
+static bool check_batch(const struct task *task, const struct wire_batch *wire,
                         struct error *err)
 {
-    struct text model = wire->model;
-    if (text_starts(model, "models/"))
-        model = text_slice(model, strlen("models/"), model.len);
-    if (model.len > 0 && !text_same(model, job->model))
+    struct text model = models_plain(wire->model);
+    if (model.len > 0 && !text_same(model, task->id))
         return error_at(err, "batch.model",
                         "The batch's model, models/%.*s, is not that of the path, "
                         "models/%.*s.",
-                        TEXT_ARG(text_slice(model, 0, 200)), TEXT_ARG(job->model));
+                        TEXT_ARG(text_slice(model, 0, 200)), TEXT_ARG(task->id));
     if (!check_name(wire->display_name, "batch.display_name", err))
         return false;
     bool file = wire->input && wire->input->file_name.len > 0;
@@ -248,56 +176,47 @@ static void write_lines(const struct wire_batch_requests *requests, struct buf *
     }
 }
 
-static bool run_create(struct batch_job *job)
+static bool run_create(struct task *task)
 {
     struct wire_batch_create create;
-    struct batches *batches = job->api->options.batches;
-    struct error *err = &job->err;
-    if (!json_read(&wire_batch_create_type, job->body, &create, job->arena, err) ||
-        !check_batch(job, create.batch, err))
+    struct batches *batches = task->api->options.batches;
+    struct error *err = &task->err;
+    if (!json_read(&wire_batch_create_type, task->body, &create, task->arena, err) ||
+        !check_batch(task, create.batch, err))
         return false;
     const struct wire_batch_input *input = create.batch->input;
     struct batch_wish wish = {
-        .kind = job->kind,
-        .model = job->model,
+        .kind = kind_of(task),
+        .model = task->id,
         .display_name = create.batch->display_name,
         .priority = create.batch->priority.is,
     };
-    if (!read_webhook(job, create.batch->webhook, &wish.webhook, err))
+    if (!read_webhook(task, create.batch->webhook, &wish.webhook, err))
         return false;
     bool good;
     if (input->requests) {
         struct buf lines = {0};
         write_lines(input->requests, &lines);
-        good = batches_make_of_lines(batches, &wish, buf_view(&lines), job->arena,
-                                     &job->batch, err);
+        good = batches_make_of_lines(batches, &wish, buf_view(&lines), task->arena,
+                                     batch_of(task), err);
         buf_free(&lines);
     } else {
-        good = batches_make_of_file(batches, &wish, input->file_name, job->arena,
-                                    &job->batch, err);
+        good = batches_make_of_file(batches, &wish, input->file_name, task->arena,
+                                    batch_of(task), err);
     }
-    return good && write_one(job, batch_write);
+    return good && write_one(task, batch_write);
 }
 
-static void offer(struct batch_job *job)
+static void offer(struct task *task)
 {
-    batch_run_offer(job->api, &job->batch);
-}
-
-static void create(struct call *call, enum batch_kind kind)
-{
-    struct batch_job *job = open_job(call);
-    job->kind = kind;
-    job->model = arena_text(job->arena, call->name);
-    job->body = arena_text(job->arena, call->rq->body);
-    start(job, run_create, offer);
+    batch_run_offer(task->api, batch_of(task));
 }
 
 void batches_route_generate(struct call *call)
 {
     struct error err;
     if (models_serve(call->api, call->version, call->name, "batchGenerateContent", &err))
-        create(call, BATCH_GENERATE);
+        task_start(open_task(call, BATCH_GENERATE), run_create, offer);
     else
         api_error(call, &err);
 }
@@ -307,7 +226,7 @@ void batches_route_embed(struct call *call)
     struct error err;
     if (models_embed(call->api, call->version, call->name, "asyncBatchEmbedContent",
                      &err))
-        create(call, BATCH_EMBED);
+        task_start(open_task(call, BATCH_EMBED), run_create, offer);
     else
         api_error(call, &err);
 }
@@ -315,10 +234,10 @@ void batches_route_embed(struct call *call)
 /* ---- update ---- */
 
 /* "displayName,priority", or what the body has when there is no mask. */
-static bool read_mask(const struct batch_job *job, const struct wire_batch *wire,
+static bool read_mask(const struct task *task, const struct wire_batch *wire,
                       struct batch_change *change, struct error *err)
 {
-    if (job->mask.len == 0) {
+    if (task->mask.len == 0) {
         change->renames = wire->display_name.at != NULL;
         change->orders = wire->priority.set;
         return (!wire->input ||
@@ -326,7 +245,7 @@ static bool read_mask(const struct batch_job *job, const struct wire_batch *wire
                (!wire->webhook ||
                 error_at(err, "webhook_config", "A batch's webhooks cannot be changed."));
     }
-    for (struct text rest = job->mask; rest.at;) {
+    for (struct text rest = task->mask; rest.at;) {
         struct text path = text_cut(rest, ',', &rest);
         bool name = text_is(path, "displayName") || text_is(path, "display_name");
         bool priority = text_is(path, "priority");
@@ -340,128 +259,115 @@ static bool read_mask(const struct batch_job *job, const struct wire_batch *wire
     return true;
 }
 
-static bool run_change(struct batch_job *job)
+static bool run_change(struct task *task)
 {
     struct wire_batch wire;
     struct batch_change change = {0};
-    if (!json_read(&wire_batch_type, job->body, &wire, job->arena, &job->err) ||
-        !check_name(wire.display_name, "display_name", &job->err) ||
-        !read_mask(job, &wire, &change, &job->err))
+    if (!json_read(&wire_batch_type, task->body, &wire, task->arena, &task->err) ||
+        !check_name(wire.display_name, "display_name", &task->err) ||
+        !read_mask(task, &wire, &change, &task->err))
         return false;
     change.display_name = wire.display_name;
     change.priority = wire.priority.is;
-    return batches_change(job->api->options.batches, job->id, job->kind, &change,
-                          job->arena, &job->batch, &job->err) &&
-           write_one(job, batch_write_bare);
-}
-
-static void start_change(struct call *call, enum batch_kind kind)
-{
-    struct batch_job *job = open_job(call);
-    job->kind = kind;
-    job->body = arena_text(job->arena, call->rq->body);
-    job->mask = arena_text(job->arena, http_query(call->rq, "updateMask"));
-    start(job, run_change, offer);
+    return batches_change(task->api->options.batches, task->id, kind_of(task), &change,
+                          task->arena, batch_of(task), &task->err) &&
+           write_one(task, batch_write_bare);
 }
 
 void batches_route_change_generate(struct call *call)
 {
-    start_change(call, BATCH_GENERATE);
+    task_start(open_task(call, BATCH_GENERATE), run_change, offer);
 }
 
 void batches_route_change_embed(struct call *call)
 {
-    start_change(call, BATCH_EMBED);
+    task_start(open_task(call, BATCH_EMBED), run_change, offer);
 }
 
 /* ---- get, cancel, delete ---- */
 
-static bool run_get(struct batch_job *job)
+static bool run_get(struct task *task)
 {
-    return batches_get(job->api->options.batches, job->id, job->arena, &job->batch,
-                       &job->err) &&
-           write_one(job, batch_write);
+    return batches_get(task->api->options.batches, task->id, task->arena, batch_of(task),
+                       &task->err) &&
+           write_one(task, batch_write);
 }
 
 void batches_route_get(struct call *call)
 {
-    start(open_job(call), run_get, NULL);
+    task_start(open_task(call, 0), run_get, NULL);
 }
 
-static bool run_cancel(struct batch_job *job)
+static bool run_cancel(struct task *task)
 {
-    buf_str(&job->answer, "{}\n");
-    return batches_end(job->api->options.batches, job->id, BATCH_CANCELLED,
-                       (struct text){0}, &job->err);
+    return batches_end(task->api->options.batches, task->id, BATCH_CANCELLED,
+                       (struct text){0}, &task->err) &&
+           task_answer_nothing(task);
 }
 
-static void end_run(struct batch_job *job)
+static void end_run(struct task *task)
 {
-    batch_run_end(job->api, job->id);
+    batch_run_end(task->api, task->id);
 }
 
 void batches_route_cancel(struct call *call)
 {
-    start(open_job(call), run_cancel, end_run);
+    task_run_call(call, run_cancel, end_run);
 }
 
-static bool run_delete(struct batch_job *job)
+static bool run_delete(struct task *task)
 {
-    buf_str(&job->answer, "{}\n");
-    return batches_delete(job->api->options.batches, job->id, &job->err);
+    return batches_delete(task->api->options.batches, task->id, &task->err) &&
+           task_answer_nothing(task);
 }
 
 void batches_route_delete(struct call *call)
 {
-    start(open_job(call), run_delete, end_run);
+    task_run_call(call, run_delete, end_run);
 }
 
 /* ---- list ---- */
 
 /* A page that would be too large ends before its time; its token says where. */
-static bool run_list(struct batch_job *job)
+static bool run_list(struct task *task)
 {
     struct batch *list;
     struct text next;
     int n = 0, i = 0;
-    if (!batches_list(job->api->options.batches, job->page_size, job->token, job->arena,
-                      &list, &n, &next, &job->err))
+    if (!batches_list(task->api->options.batches, task->page_size, task->token,
+                      task->arena, &list, &n, &next, &task->err))
         return false;
-    struct json_writer w = json_writer(&job->answer, job->pretty);
+    struct json_writer w = json_writer(&task->answer, task->pretty);
     json_begin(&w, '{');
     if (n > 0) {
         json_key(&w, "operations");
         json_begin(&w, '[');
-        for (; i < n && job->answer.len < LIST_MOST; i++)
-            if (!write_batch(job, &w, &list[i], batch_write))
+        for (; i < n && task->answer.len < LIST_MOST; i++)
+            if (!write_batch(task, &w, &list[i], batch_write))
                 return false;
         json_end(&w, ']');
     }
     if (i < n)
-        next = batches_token(&list[i - 1], job->arena);
+        next = batches_token(&list[i - 1], task->arena);
     if (next.at) {
         json_key(&w, "nextPageToken");
         json_text(&w, next);
     }
     json_end(&w, '}');
-    if (job->pretty)
-        buf_char(&job->answer, '\n');
+    if (task->pretty)
+        buf_char(&task->answer, '\n');
     return true;
 }
 
 void batches_route_list(struct call *call)
 {
     struct error err;
-    int size;
-    bool good = api_page_size(call, PAGE, PAGE_MOST, &size, &err);
-    if (good && http_query(call->rq, "filter").len > 0)
-        good = error_at(&err, "filter", "'filter' is not supported by Pollux yet.");
-    if (!good) {
+    if (http_query(call->rq, "filter").len > 0) {
+        error_at(&err, "filter", "'filter' is not supported by Pollux yet.");
         api_error(call, &err);
         return;
     }
-    struct batch_job *job = open_job(call);
-    job->page_size = size;
-    job->token = arena_text(job->arena, http_query(call->rq, "pageToken"));
-    start(job, run_list, NULL);
+    struct task *task = task_open(call);
+    if (task_page(task, PAGE, PAGE_MOST))
+        task_start(task, run_list, NULL);
 }

@@ -109,12 +109,8 @@ bool cached_chat(struct api *api, const struct wire_kept *kept, struct arena *ar
         .tools = kept->tools,
         .tool_config = kept->tool_config,
     };
-    const struct content_rules rules = {
-        .thinks = prompter_thinks(runner_prompter(api->runner)),
-        .defaults = api->options.defaults,
-        .tools = api->options.tools,
-        .is_cache = true,
-    };
+    struct content_rules rules = content_rules(api);
+    rules.is_cache = true;
     return content_chat(&request, &rules, arena, chat, err);
 }
 

@@ -1,95 +1,10 @@
 /* caches.c - cachedContents: get, list, patch, delete.
  *
- * Everything waits for the database, so each is a job for a disk worker; the loop reads
- * the request before and writes the answer after. A job outlives its call, when the
- * client leaves: it has an arena of its own. */
+ * Each waits for the database, and so is a task (task.h) on a disk worker. */
 #include "api/caches.h"
-#include <stdlib.h>
+#include "api/task.h"
 
 enum { PAGE = 50, PAGE_MOST = 1000 };
-
-#define NS 1000000000LL
-
-struct cache_job {
-    struct work work; /* first */
-    struct arena *arena;
-    struct api *api;
-    struct call *call; /* NULL: the client is gone */
-    bool (*run)(struct cache_job *job);
-    void (*done)(struct cache_job *job); /* it went well, and the client is there */
-    bool at_work, good, over;
-    struct error err;
-
-    struct text id, token, body, mask; /* what is asked */
-    int page_size;
-
-    struct cache_entry entry, *list; /* what came of it */
-    int n;
-    struct text next;
-};
-
-/* ---- its life ---- */
-
-static void release(struct cache_job *job)
-{
-    if (!job->call && !job->at_work)
-        arena_close(job->arena);
-}
-
-static void on_closed(struct call *call)
-{
-    struct cache_job *job = call->own;
-    job->call = NULL;
-    release(job);
-}
-
-static void on_gone(struct call *call)
-{
-    ((struct cache_job *)call->own)->over = true;
-}
-
-static void run_job(struct work *work)
-{
-    struct cache_job *job = (struct cache_job *)work;
-    job->good = job->run(job);
-}
-
-static void finish_job(struct work *work)
-{
-    struct cache_job *job = (struct cache_job *)work;
-    job->at_work = false;
-    if (!job->call || job->over)
-        release(job);
-    else if (job->good)
-        job->done(job);
-    else
-        api_error(job->call, &job->err);
-}
-
-static struct cache_job *open_job(struct call *call)
-{
-    struct arena *arena = arena_open();
-    struct cache_job *job = arena_new(arena, struct cache_job);
-    job->arena = arena;
-    job->api = call->api;
-    job->call = call;
-    job->id = arena_text(arena, call->name);
-    call->own = job;
-    call->gone = on_gone;
-    call->closed = on_closed;
-    return job;
-}
-
-static void start(struct cache_job *job, bool (*run)(struct cache_job *),
-                  void (*done)(struct cache_job *))
-{
-    job->run = run;
-    job->done = done;
-    job->at_work = true;
-    job->work.run = run_job;
-    job->work.done = finish_job;
-    workers_push(job->api->options.disk, &job->work);
-}
 
 /* ---- what is told ---- */
 
@@ -113,70 +28,61 @@ struct wire_cache caches_wire(const struct cache_entry *entry, struct arena *are
     };
 }
 
-static void reply_entry(struct cache_job *job)
+static bool answer_entry(struct task *task, const struct cache_entry *entry)
 {
-    struct wire_cache cache = caches_wire(&job->entry, job->arena);
-    api_reply(job->call, &wire_cache_type, &cache);
+    struct wire_cache cache = caches_wire(entry, task->arena);
+    return task_answer(task, &wire_cache_type, &cache);
 }
 
 /* ---- get, delete ---- */
 
-static bool run_get(struct cache_job *job)
+static bool run_get(struct task *task)
 {
-    return caches_get(job->api->options.caches, job->id, job->arena, &job->entry,
-                      &job->err);
+    struct cache_entry entry;
+    return caches_get(task->api->options.caches, task->id, task->arena, &entry,
+                      &task->err) &&
+           answer_entry(task, &entry);
 }
 
 void caches_route_get(struct call *call)
 {
-    start(open_job(call), run_get, reply_entry);
+    task_run_call(call, run_get, NULL);
 }
 
-static bool run_delete(struct cache_job *job)
+static bool run_delete(struct task *task)
 {
-    return caches_delete(job->api->options.caches, job->id, &job->err);
-}
-
-static void reply_nothing(struct cache_job *job)
-{
-    http_reply(job->call->rq, 200, API_JSON, TEXT("{}\n"));
+    return caches_delete(task->api->options.caches, task->id, &task->err) &&
+           task_answer_nothing(task);
 }
 
 void caches_route_delete(struct call *call)
 {
-    start(open_job(call), run_delete, reply_nothing);
+    task_run_call(call, run_delete, NULL);
 }
 
 /* ---- list ---- */
 
-static bool run_list(struct cache_job *job)
+static bool run_list(struct task *task)
 {
-    return caches_list(job->api->options.caches, job->page_size, job->token, job->arena,
-                       &job->list, &job->n, &job->next, &job->err);
-}
-
-static void reply_list(struct cache_job *job)
-{
+    struct cache_entry *list;
+    struct wire_caches wire = {0};
+    int n;
+    if (!caches_list(task->api->options.caches, task->page_size, task->token, task->arena,
+                     &list, &n, &wire.next_page, &task->err))
+        return false;
     struct wire_cache *caches =
-        arena_array(job->arena, struct wire_cache, (size_t)job->n + 1);
-    for (int i = 0; i < job->n; i++)
-        caches[i] = caches_wire(&job->list[i], job->arena);
-    struct wire_caches list = {{caches, (size_t)job->n}, job->next};
-    api_reply(job->call, &wire_caches_type, &list);
+        arena_array(task->arena, struct wire_cache, (size_t)n + 1);
+    for (int i = 0; i < n; i++)
+        caches[i] = caches_wire(&list[i], task->arena);
+    wire.caches = (struct json_list){caches, (size_t)n};
+    return task_answer(task, &wire_caches_type, &wire);
 }
 
 void caches_route_list(struct call *call)
 {
-    struct error err;
-    int size;
-    if (!api_page_size(call, PAGE, PAGE_MOST, &size, &err)) {
-        api_error(call, &err);
-        return;
-    }
-    struct cache_job *job = open_job(call);
-    job->page_size = size;
-    job->token = arena_text(job->arena, http_query(call->rq, "pageToken"));
-    start(job, run_list, reply_list);
+    struct task *task = task_open(call);
+    if (task_page(task, PAGE, PAGE_MOST))
+        task_start(task, run_list, NULL);
 }
 
 /* ---- patch ---- */
@@ -261,34 +167,30 @@ static bool check_unchanged(const struct wire_cache *asked,
                  err);
 }
 
-static bool run_patch(struct cache_job *job)
+static bool run_patch(struct task *task)
 {
-    struct caches *caches = job->api->options.caches;
+    struct caches *caches = task->api->options.caches;
+    struct cache_entry entry;
     struct wire_cache asked;
     unsigned fields;
     int64_t expires;
-    if (!read_mask(job->mask, &fields, &job->err) ||
-        !json_read(&wire_cache_type, job->body, &asked, job->arena, &job->err) ||
-        !caches_get(caches, job->id, job->arena, &job->entry, &job->err))
+    if (!read_mask(task->mask, &fields, &task->err) ||
+        !json_read(&wire_cache_type, task->body, &asked, task->arena, &task->err) ||
+        !caches_get(caches, task->id, task->arena, &entry, &task->err))
         return false;
     if (fields == MASK_TTL)
         asked.expires = (struct json_int){0};
     else if (fields == MASK_EXPIRE)
         asked.ttl = (struct json_int){0};
-    else if (!fields && !check_unchanged(&asked, &job->entry, &job->err))
+    else if (!fields && !check_unchanged(&asked, &entry, &task->err))
         return false;
-    return caches_expiry(&asked, 0, &expires, &job->err) &&
-           caches_set_expiry(caches, job->id, expires, job->arena, &job->entry,
-                             &job->err);
+    return caches_expiry(&asked, 0, &expires, &task->err) &&
+           caches_set_expiry(caches, task->id, expires, task->arena, &entry,
+                             &task->err) &&
+           answer_entry(task, &entry);
 }
 
 void caches_route_patch(struct call *call)
 {
-    struct cache_job *job = open_job(call);
-    struct text mask = http_query(call->rq, "updateMask");
-    if (!mask.at)
-        mask = http_query(call->rq, "update_mask");
-    job->mask = arena_text(job->arena, mask);
-    job->body = arena_text(job->arena, call->rq->body);
-    start(job, run_patch, reply_entry);
+    task_run_call(call, run_patch, NULL);
 }

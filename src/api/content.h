@@ -17,6 +17,12 @@ struct content_rules {
     bool is_cache;               /* the beginning of a chat: contents may be missing */
 };
 
+/* Those of the server's own model. */
+struct content_rules content_rules(const struct api *api);
+
+/* "* GenerateContentRequest.PATH: RULE", at the path; false. */
+bool content_broken_rule(struct error *err, const char *path, const char *rule);
+
 /* What dialects share: the tokens that a level of thinking gives (enum wire_level; -1: as
  * many as the model wants), those that a level of resolution gives a picture (0: the
  * model's own), and from which level on a threshold blocks. */

@@ -1,8 +1,8 @@
 /* embed.c - embedContent and batchEmbedContents.
  *
- * A request is decoded and checked (a body over LARGE on a worker), its texts go to the
- * embedder as one job, and the job's one event becomes the answer. As a generation does,
- * an embedding outlives its call: the client may leave while a worker reads or the
+ * A request is decoded and checked (a body over API_LARGE on a worker), its texts go to
+ * the embedder as one job, and the job's one event becomes the answer. As a generation
+ * does, an embedding outlives its call: the client may leave while a worker reads or the
  * embedder computes. It is over when its call is closed, no worker has it and its event
  * came; from the moment it is `silent` nothing is written. */
 #include "api/embed.h"
@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 
-enum { LARGE = 64 * 1024 /* bytes of body */, DECIMALS = 9 };
+enum { DECIMALS = 9 };
 
 struct embedding {
     struct work work; /* first: a worker's message is the embedding */
@@ -179,9 +179,7 @@ static bool read_parts(const struct wire_content *content, const char *field,
 bool embed_read(const struct wire_embed *request, struct text model, const char *field,
                 struct arena *arena, struct embed_text *text, struct error *err)
 {
-    struct text named = request->model;
-    if (text_starts(named, "models/"))
-        named = text_slice(named, strlen("models/"), named.len);
+    struct text named = models_plain(request->model);
     if (named.len > 0 && !text_same(named, model))
         return refuse(err, field, "model",
                       "A request's model must be that of the path, or left out.");
@@ -288,7 +286,7 @@ static void write_answer(struct embedding *m, const struct embed_event *event)
     if (pretty)
         buf_char(&body, '\n');
     if (m->call)
-        http_reply(m->call->rq, 200, "application/json; charset=UTF-8", buf_view(&body));
+        http_reply(m->call->rq, 200, API_JSON, buf_view(&body));
     else
         tell(m, NULL, buf_view(&body));
     buf_free(&body);
@@ -366,9 +364,7 @@ static void on_deadline(void *arg)
     struct embedding *m = arg;
     struct error err;
     m->deadline = NULL;
-    error_set(&err, ERROR_DEADLINE_EXCEEDED,
-              "The request took longer than the %d s that X-Server-Timeout gives it.",
-              m->deadline_s);
+    api_late(&err, m->deadline_s);
     fail(m, &err);
 }
 
@@ -391,7 +387,7 @@ static void begin(struct call *call, bool batch, const char *method)
     if (m->deadline_s > 0)
         m->deadline =
             loop_after(m->api->loop, (int64_t)m->deadline_s * 1000, on_deadline, m);
-    if (m->body.len <= LARGE) {
+    if (m->body.len <= API_LARGE) {
         read_body(m);
         go_on(m);
         return;

@@ -1,111 +1,12 @@
 /* files.c - files.*: get, list, delete, download.
  *
- * Each is one job on a disk worker: the loop starts it and answers when it is back. A
- * download is such a job again and again: a piece is read when the last one has left. A
- * job has an arena of its own, for its client may go while the disk is at work. */
+ * Each is a task (task.h) on a disk worker. */
 #include "api/files.h"
+#include "api/send.h"
+#include "api/task.h"
 #include "json/write.h"
-#include <errno.h>
-#include <stdlib.h>
-#include <unistd.h>
 
-enum { PAGE = 10, PAGE_MOST = 100, PIECE = 256 * 1024 };
-
-struct file_job {
-    struct work work; /* first */
-    struct arena *arena;
-    struct api *api;
-    struct call *call; /* NULL: the client is gone */
-    bool (*run)(struct file_job *job);
-    void (*done)(struct file_job *job); /* it went well, and the client is there */
-    bool at_work, good, over;
-    struct error err;
-
-    struct text id, base; /* what is asked */
-    struct text token;
-    int page_size;
-
-    struct file *list; /* what came of it */
-    int n;
-    struct text next;
-    struct file file;
-
-    int fd; /* a download's: closed with the arena */
-    int64_t at, end;
-    char *piece;
-    size_t piece_len;
-};
-
-/* ---- its life ---- */
-
-static void release(struct file_job *job)
-{
-    if (!job->call && !job->at_work)
-        arena_close(job->arena);
-}
-
-static void on_closed(struct call *call)
-{
-    struct file_job *job = call->own;
-    job->call = NULL;
-    release(job);
-}
-
-static void run_job(struct work *work)
-{
-    struct file_job *job = (struct file_job *)work;
-    job->good = job->run(job);
-}
-
-static void finish_job(struct work *work)
-{
-    struct file_job *job = (struct file_job *)work;
-    job->at_work = false;
-    if (!job->call || job->over)
-        release(job);
-    else if (job->good)
-        job->done(job);
-    else
-        api_error(job->call, &job->err);
-}
-
-static void start(struct file_job *job, bool (*run)(struct file_job *),
-                  void (*done)(struct file_job *))
-{
-    job->run = run;
-    job->done = done;
-    job->at_work = true;
-    job->work.run = run_job;
-    job->work.done = finish_job;
-    workers_push(job->api->options.disk, &job->work);
-}
-
-static void on_gone(struct call *call)
-{
-    ((struct file_job *)call->own)->over = true;
-}
-
-/* NULL: answered already. */
-static struct file_job *open_job(struct call *call)
-{
-    struct text base;
-    struct error err;
-    if (!files_base(call, &base, &err)) {
-        api_error(call, &err);
-        return NULL;
-    }
-    struct arena *arena = arena_open();
-    struct file_job *job = arena_new(arena, struct file_job);
-    job->arena = arena;
-    job->api = call->api;
-    job->call = call;
-    job->base = arena_text(arena, base);
-    job->id = arena_text(arena, files_plain_id(call->name));
-    call->own = job;
-    call->gone = on_gone;
-    call->closed = on_closed;
-    return job;
-}
+enum { PAGE = 10, PAGE_MOST = 100 };
 
 /* ---- names and addresses ---- */
 
@@ -162,139 +63,114 @@ bool files_base(const struct call *call, struct text *base, struct error *err)
 
 /* ---- get, delete ---- */
 
-static bool run_get(struct file_job *job)
+/* task->own of each: what the addresses of files begin with. */
+struct asked {
+    struct text base;
+    struct file file; /* of a download */
+    int fd;
+};
+
+/* NULL: answered already. */
+static struct task *open_task(struct call *call)
 {
-    return files_get(job->api->options.files, job->id, job->arena, &job->file, &job->err);
+    struct text base;
+    struct error err;
+    if (!files_base(call, &base, &err)) {
+        api_error(call, &err);
+        return NULL;
+    }
+    struct task *task = task_open(call);
+    struct asked *asked = arena_new(task->arena, struct asked);
+    asked->base = arena_text(task->arena, base);
+    task->own = asked;
+    task->id = arena_text(task->arena, files_plain_id(call->name));
+    return task;
 }
 
-static void reply_file(struct file_job *job)
+static void run_call(struct call *call, task_run *run, task_done *done)
 {
-    struct wire_file file = wire_file_of(&job->file, job->base, job->arena);
-    api_reply(job->call, &wire_file_type, &file);
+    struct task *task = open_task(call);
+    if (task)
+        task_start(task, run, done);
+}
+
+static struct wire_file wire_of(const struct task *task, const struct file *file)
+{
+    return wire_file_of(file, ((const struct asked *)task->own)->base, task->arena);
+}
+
+static bool run_get(struct task *task)
+{
+    struct file file;
+    if (!files_get(task->api->options.files, task->id, task->arena, &file, &task->err))
+        return false;
+    struct wire_file wire = wire_of(task, &file);
+    return task_answer(task, &wire_file_type, &wire);
 }
 
 void files_route_get(struct call *call)
 {
-    struct file_job *job = open_job(call);
-    if (job)
-        start(job, run_get, reply_file);
+    run_call(call, run_get, NULL);
 }
 
-static bool run_delete(struct file_job *job)
+static bool run_delete(struct task *task)
 {
-    return files_delete(job->api->options.files, job->id, &job->err);
-}
-
-static void reply_nothing(struct file_job *job)
-{
-    http_reply(job->call->rq, 200, API_JSON, TEXT("{}\n"));
+    return files_delete(task->api->options.files, task->id, &task->err) &&
+           task_answer_nothing(task);
 }
 
 void files_route_delete(struct call *call)
 {
-    struct file_job *job = open_job(call);
-    if (job)
-        start(job, run_delete, reply_nothing);
+    run_call(call, run_delete, NULL);
 }
 
 /* ---- list ---- */
 
-static bool run_list(struct file_job *job)
+static bool run_list(struct task *task)
 {
-    return files_list(job->api->options.files, job->page_size, job->token, job->arena,
-                      &job->list, &job->n, &job->next, &job->err);
-}
-
-static void reply_list(struct file_job *job)
-{
-    struct wire_file *files =
-        arena_array(job->arena, struct wire_file, (size_t)job->n + 1);
-    for (int i = 0; i < job->n; i++)
-        files[i] = wire_file_of(&job->list[i], job->base, job->arena);
-    struct wire_files list = {{files, (size_t)job->n}, job->next};
-    api_reply(job->call, &wire_files_type, &list);
+    struct file *list;
+    struct wire_files wire = {0};
+    int n;
+    if (!files_list(task->api->options.files, task->page_size, task->token, task->arena,
+                    &list, &n, &wire.next_page, &task->err))
+        return false;
+    struct wire_file *files = arena_array(task->arena, struct wire_file, (size_t)n + 1);
+    for (int i = 0; i < n; i++)
+        files[i] = wire_of(task, &list[i]);
+    wire.files = (struct json_list){files, (size_t)n};
+    return task_answer(task, &wire_files_type, &wire);
 }
 
 void files_route_list(struct call *call)
 {
-    struct error err;
-    int size;
-    if (!api_page_size(call, PAGE, PAGE_MOST, &size, &err)) {
-        api_error(call, &err);
-        return;
-    }
-    struct file_job *job = open_job(call);
-    if (!job)
-        return;
-    job->page_size = size;
-    job->token = arena_text(job->arena, http_query(call->rq, "pageToken"));
-    start(job, run_list, reply_list);
+    struct task *task = open_task(call);
+    if (task && task_page(task, PAGE, PAGE_MOST))
+        task_start(task, run_list, NULL);
 }
 
 /* ---- download ---- */
 
-static bool run_open(struct file_job *job)
+static bool run_open(struct task *task)
 {
-    struct text name = arena_printf(job->arena, "files/%.*s", TEXT_ARG(job->id));
-    if (!files_id_is_good(job->id))
-        return files_get(job->api->options.files, job->id, job->arena, &job->file,
-                         &job->err);
-    job->piece = arena_alloc(job->arena, PIECE);
-    return files_find(job->api->options.files, name, job->arena, &job->file, &job->fd,
-                      &job->err);
-}
-
-static bool run_read(struct file_job *job)
-{
-    int64_t most = job->end - job->at < PIECE ? job->end - job->at : PIECE;
-    ssize_t n;
-    do
-        n = pread(job->fd, job->piece, (size_t)most, job->at);
-    while (n < 0 && errno == EINTR);
-    job->piece_len = n > 0 ? (size_t)n : 0;
-    return true;
-}
-
-/* When the disk fails here the answer has begun: all that is left is to break it off. */
-static void write_piece(struct file_job *job)
-{
-    if (job->piece_len == 0) {
-        http_drop(job->call->rq);
-        return;
-    }
-    job->at += (int64_t)job->piece_len;
-    http_write(job->call->rq, (struct text){job->piece, job->piece_len});
-    if (job->call && job->at == job->end)
-        http_end(job->call->rq);
-}
-
-static void on_drained(struct http_request *rq)
-{
-    struct file_job *job = ((struct call *)rq->user)->own;
-    if (!job->at_work && job->at < job->end)
-        start(job, run_read, write_piece);
-}
-
-static bool is_digits(struct text text)
-{
-    for (size_t i = 0; i < text.len; i++)
-        if (text.at[i] < '0' || text.at[i] > '9')
-            return false;
-    return true;
+    struct asked *asked = task->own;
+    struct files *files = task->api->options.files;
+    struct text name = arena_printf(task->arena, "files/%.*s", TEXT_ARG(task->id));
+    if (!files_id_is_good(task->id))
+        return files_get(files, task->id, task->arena, &asked->file, &task->err);
+    return files_find(files, name, task->arena, &asked->file, &asked->fd, &task->err);
 }
 
 /* "bytes=5-", "bytes=-5", "bytes=0-4". Other forms mean all of it, as HTTP allows. */
 static bool read_range(struct text range, int64_t size, int64_t *from, int64_t *end)
 {
     struct text last;
+    int64_t a = 0, b = 0;
     if (!text_starts(range, "bytes=") || memchr(range.at, ',', range.len))
         return false;
     struct text first = text_cut(text_slice(range, 6, range.len), '-', &last);
-    if (!last.at || first.len > 18 || last.len > 18 || first.len + last.len == 0 ||
-        !is_digits(first) || !is_digits(last))
+    if (!last.at || first.len + last.len == 0 || (first.len && !text_number(first, &a)) ||
+        (last.len && !text_number(last, &b)))
         return false;
-    /* The text ends with its header's NUL, and a number at what is no digit. */
-    int64_t a = strtoll(first.at, NULL, 10), b = strtoll(last.at, NULL, 10);
     if (first.len == 0) {
         *from = b < size ? size - b : 0;
         *end = size;
@@ -305,57 +181,55 @@ static bool read_range(struct text range, int64_t size, int64_t *from, int64_t *
     return true;
 }
 
-static void refuse_range(struct file_job *job)
+static void refuse_range(struct task *task, int64_t size)
 {
     struct error err;
-    struct text all = arena_printf(job->arena, "bytes */%lld", (long long)job->file.size);
-    http_set(job->call->rq, "Content-Range", all.at);
-    error_set(&err, ERROR_OUT_OF_RANGE, "The file has %lld bytes.",
-              (long long)job->file.size);
+    struct text all = arena_printf(task->arena, "bytes */%lld", (long long)size);
+    http_set(task->call->rq, "Content-Range", all.at);
+    error_set(&err, ERROR_OUT_OF_RANGE, "The file has %lld bytes.", (long long)size);
     err.http_status = 416;
-    api_error(job->call, &err);
+    task_fail(task, &err);
 }
 
-static void begin_download(struct file_job *job)
+static void begin_download(struct task *task)
 {
-    struct http_request *rq = job->call->rq;
-    int64_t size = job->file.size;
-    job->end = size;
-    bool part = read_range(http_header(rq, "Range"), size, &job->at, &job->end);
-    if (part && (job->at >= size || job->end <= job->at)) {
-        refuse_range(job);
+    if (!task_heard(task))
+        return;
+    const struct asked *asked = task->own;
+    struct http_request *rq = task->call->rq;
+    int64_t size = asked->file.size;
+    struct send_range range = {asked->fd, 0, size};
+    bool part = read_range(http_header(rq, "Range"), size, &range.from, &range.end);
+    if (part && (range.from >= size || range.end <= range.from)) {
+        refuse_range(task, size);
         return;
     }
     if (part)
         http_set(rq, "Content-Range",
-                 arena_printf(job->arena, "bytes %lld-%lld/%lld", (long long)job->at,
-                              (long long)job->end - 1, (long long)size)
+                 arena_printf(task->arena, "bytes %lld-%lld/%lld", (long long)range.from,
+                              (long long)range.end - 1, (long long)size)
                      .at);
     http_set(rq, "Accept-Ranges", "bytes");
     /* What somebody uploaded must not run as a page of this server. */
     http_set(rq, "X-Content-Type-Options", "nosniff");
     http_set(rq, "Content-Security-Policy", "sandbox");
-    if (size == 0) {
-        http_reply(rq, 200, job->file.mime_type.at, TEXT(""));
-        return;
-    }
-    rq->drained = on_drained;
-    http_stream_of(rq, part ? 206 : 200, job->file.mime_type.at, job->end - job->at);
+    if (size == 0)
+        http_reply(rq, 200, asked->file.mime_type.at, TEXT(""));
+    else
+        send_file(task, part ? 206 : 200, asked->file.mime_type.at, &range);
 }
 
 void files_route_download(struct call *call)
 {
     struct error err;
-    if (!text_is(http_query(call->rq, "alt"), "media")) {
-        error_at(&err, "alt",
-                 "A download needs alt=media; without :download the answer "
-                 "is what there is to know of the file.");
-        api_error(call, &err);
+    if (text_is(http_query(call->rq, "alt"), "media")) {
+        run_call(call, run_open, begin_download);
         return;
     }
-    struct file_job *job = open_job(call);
-    if (job)
-        start(job, run_open, begin_download);
+    error_at(&err, "alt",
+             "A download needs alt=media; without :download the answer "
+             "is what there is to know of the file.");
+    api_error(call, &err);
 }
 
 /* ---- others ---- */

@@ -1,31 +1,14 @@
 /* interact.c - the Interactions API: interactions.create, get, cancel, delete.
  *
- * Each call of one that is over is a job on a disk worker. A job has an arena of its own,
- * for its client may go while the disk is at work. */
+ * One that is under way is a run (interact_run.h); each call of one that is over is a
+ * task (task.h) on a disk worker. */
 #include "api/interact.h"
 #include "api/interact_log.h"
 #include "api/interact_request.h"
 #include "api/interact_run.h"
+#include "api/task.h"
 #include "json/write.h"
 #include <stdio.h>
-#include <stdlib.h>
-
-struct interact_job {
-    struct work work; /* first */
-    struct arena *arena;
-    struct api *api;
-    struct call *call; /* NULL: the client is gone */
-    void (*done)(struct interact_job *job);
-    bool (*run)(struct interact_job *job);
-    bool at_work, good;
-    struct error err;
-
-    struct text id;
-    int64_t after; /* the last event that is known already */
-    bool include_input;
-    struct interaction row;
-    struct buf lines; /* of events */
-};
 
 /* ---- errors ---- */
 
@@ -72,68 +55,6 @@ void interact_error(struct call *call, const struct error *err)
     buf_free(&body);
 }
 
-/* ---- the life of a job ---- */
-
-static void release(struct interact_job *job)
-{
-    if (job->call || job->at_work)
-        return;
-    buf_free(&job->lines);
-    arena_close(job->arena);
-}
-
-static void on_closed(struct call *call)
-{
-    struct interact_job *job = call->own;
-    if (!job)
-        return;
-    call->own = NULL;
-    job->call = NULL;
-    release(job);
-}
-
-static void run_job(struct work *work)
-{
-    struct interact_job *job = (struct interact_job *)work;
-    job->good = job->run(job);
-}
-
-static void finish_job(struct work *work)
-{
-    struct interact_job *job = (struct interact_job *)work;
-    job->at_work = false;
-    if (!job->call)
-        release(job);
-    else if (job->good)
-        job->done(job);
-    else
-        api_error(job->call, &job->err);
-}
-
-static struct interact_job *open_job(struct call *call)
-{
-    struct arena *arena = arena_open();
-    struct interact_job *job = arena_new(arena, struct interact_job);
-    job->arena = arena;
-    job->api = call->api;
-    job->call = call;
-    job->id = arena_text(arena, call->name);
-    call->own = job;
-    call->gone = on_closed;
-    call->closed = on_closed;
-    return job;
-}
-
-static void start(struct interact_job *job, bool (*run)(struct interact_job *),
-                  void (*done)(struct interact_job *))
-{
-    job->run = run;
-    job->done = done;
-    job->at_work = true;
-    job->work = (struct work){.run = run_job, .done = finish_job};
-    workers_push(job->api->options.disk, &job->work);
-}
-
 /* ---- create ---- */
 
 void interact_create(struct call *call)
@@ -166,56 +87,85 @@ static bool can_be(struct call *call)
     return false;
 }
 
-static bool run_get(struct interact_job *job)
+/* task->own of each. */
+struct look {
+    int64_t after; /* the last event that is known already */
+    bool include_input;
+    struct interaction row;
+    struct buf lines; /* of events */
+};
+
+static void free_lines(void *arg)
 {
-    return interactions_get(job->api->options.interactions, job->id, job->arena,
-                            &job->row, &job->err);
+    buf_free(&((struct look *)arg)->lines);
 }
 
-static void reply_row(struct interact_job *job)
+static struct task *open_look(struct call *call)
 {
-    irun_reply(job->call, &job->row, job->include_input);
+    struct task *task = task_open(call);
+    struct look *look = arena_new(task->arena, struct look);
+    arena_defer(task->arena, free_lines, look);
+    task->own = look;
+    return task;
 }
 
-static void add_lines(struct interact_job *job, struct text lines, int64_t first)
+static bool run_get(struct task *task)
 {
-    for (; lines.len && first <= job->after; first++)
+    struct look *look = task->own;
+    return interactions_get(task->api->options.interactions, task->id, task->arena,
+                            &look->row, &task->err);
+}
+
+static void reply_row(struct task *task)
+{
+    const struct look *look = task->own;
+    if (task_heard(task))
+        irun_reply(task->call, &look->row, look->include_input);
+}
+
+static void add_lines(struct look *look, struct text lines, int64_t first)
+{
+    for (; lines.len && first <= look->after; first++)
         text_cut(lines, '\n', &lines);
-    buf_text(&job->lines, lines);
+    buf_text(&look->lines, lines);
 }
 
 /* The log, or, where there is none, one that is made up. */
-static bool run_replay(struct interact_job *job)
+static bool run_replay(struct task *task)
 {
-    struct interactions *is = job->api->options.interactions;
+    struct look *look = task->own;
+    struct interactions *is = task->api->options.interactions;
     struct log_piece *pieces;
     struct buf made_up = {0};
     int n;
-    if (!run_get(job) ||
-        !interactions_log(is, job->id, job->after, job->arena, &pieces, &n, &job->err))
+    if (!run_get(task) || !interactions_log(is, task->id, look->after, task->arena,
+                                            &pieces, &n, &task->err))
         return false;
     for (int i = 0; i < n; i++)
-        add_lines(job, pieces[i].lines, pieces[i].first);
-    if (n > 0 || job->row.status == STATUS_IN_PROGRESS)
+        add_lines(look, pieces[i].lines, pieces[i].first);
+    if (n > 0 || look->row.status == STATUS_IN_PROGRESS)
         return true;
-    if (!interactions_log(is, job->id, 0, job->arena, &pieces, &n, &job->err))
+    if (!interactions_log(is, task->id, 0, task->arena, &pieces, &n, &task->err))
         return false;
     if (n > 0)
         return true;
-    ilog_made_up(&job->row, interact_model(job->row.request, job->arena), job->arena,
+    ilog_made_up(&look->row, interact_model(look->row.request, task->arena), task->arena,
                  &made_up);
-    add_lines(job, buf_view(&made_up), 1);
+    add_lines(look, buf_view(&made_up), 1);
     buf_free(&made_up);
     return true;
 }
 
-static void write_replay(struct interact_job *job)
+static void write_replay(struct task *task)
 {
-    struct http_request *rq = job->call->rq;
+    const struct look *look = task->own;
     struct buf bytes = {0};
-    ilog_sse(buf_view(&job->lines), &bytes);
+    if (!task_heard(task))
+        return;
+    struct http_request *rq = task->call->rq;
+    ilog_sse(buf_view(&look->lines), &bytes);
     buf_text(&bytes, ILOG_SSE_END);
-    irun_begin_stream(job->call);
+    irun_begin_stream(task->call);
     http_write(rq, buf_view(&bytes));
     http_end(rq);
     buf_free(&bytes);
@@ -224,15 +174,11 @@ static void write_replay(struct interact_job *job)
 static bool read_after(const struct call *call, int64_t *after, struct error *err)
 {
     struct text digits = http_query(call->rq, "last_event_id");
-    bool good = digits.len <= 18;
     *after = 0;
-    for (size_t i = 0; good && i < digits.len; i++) {
-        good = digits.at[i] >= '0' && digits.at[i] <= '9';
-        *after = *after * 10 + (digits.at[i] - '0');
-    }
-    return good || error_at(err, "last_event_id",
-                            "last_event_id is the event_id of an event of this "
-                            "interaction.");
+    return digits.len == 0 || text_number(digits, after) ||
+           error_at(err, "last_event_id",
+                    "last_event_id is the event_id of an event of this "
+                    "interaction.");
 }
 
 void interact_get(struct call *call)
@@ -253,22 +199,25 @@ void interact_get(struct call *call)
     } else if (run) {
         irun_get(run, call, include_input);
     } else {
-        struct interact_job *job = open_job(call);
-        job->after = after;
-        job->include_input = include_input;
-        start(job, stream ? run_replay : run_get, stream ? write_replay : reply_row);
+        struct task *task = open_look(call);
+        struct look *look = task->own;
+        look->after = after;
+        look->include_input = include_input;
+        task_start(task, stream ? run_replay : run_get,
+                   stream ? write_replay : reply_row);
     }
 }
 
 /* ---- cancel, delete ---- */
 
-static void refuse_cancel(struct interact_job *job)
+static void refuse_cancel(struct task *task)
 {
+    const struct look *look = task->own;
     struct error err;
     error_set(&err, ERROR_FAILED_PRECONDITION,
               "Interaction %.*s is over, its status is %s: there is nothing to cancel.",
-              TEXT_ARG(job->id), status_name(job->row.status));
-    api_error(job->call, &err);
+              TEXT_ARG(task->id), status_name(look->row.status));
+    task_fail(task, &err);
 }
 
 void interact_cancel(struct call *call)
@@ -279,17 +228,13 @@ void interact_cancel(struct call *call)
     if (run)
         irun_cancel(run, call);
     else
-        start(open_job(call), run_get, refuse_cancel);
+        task_start(open_look(call), run_get, refuse_cancel);
 }
 
-static bool run_delete(struct interact_job *job)
+static bool run_delete(struct task *task)
 {
-    return interactions_delete(job->api->options.interactions, job->id, &job->err);
-}
-
-static void reply_nothing(struct interact_job *job)
-{
-    http_reply(job->call->rq, 200, API_JSON, TEXT("{}\n"));
+    return interactions_delete(task->api->options.interactions, task->id, &task->err) &&
+           task_answer_nothing(task);
 }
 
 void interact_delete(struct call *call)
@@ -300,5 +245,5 @@ void interact_delete(struct call *call)
     if (run)
         irun_delete(run, call);
     else
-        start(open_job(call), run_delete, reply_nothing);
+        task_run_call(call, run_delete, NULL);
 }

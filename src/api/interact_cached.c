@@ -11,7 +11,7 @@ bool irun_read_cache(struct irun *run, struct chat *kept)
         !cached_chat(run->api, &run->cached.kept, run->arena, kept, &run->err))
         return false;
     for (int i = 0; i < WIRE_MODALITIES; i++)
-        run->attached.n_tokens[i] = run->cached.n_media[i];
+        run->prepare.attached.n_tokens[i] = run->cached.n_media[i];
     return true;
 }
 

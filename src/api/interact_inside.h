@@ -7,11 +7,11 @@
 #ifndef POLLUX_API_INTERACT_INSIDE_H
 #define POLLUX_API_INTERACT_INSIDE_H
 
-#include "api/attach.h"
 #include "api/cached.h"
 #include "api/interact_log.h"
 #include "api/interact_request.h"
 #include "api/interact_run.h"
+#include "api/prepare.h"
 #include "chat/rounds.h"
 
 enum wish { WANTS_END, WANTS_STREAM, WANTS_DELETION };
@@ -36,21 +36,19 @@ struct irun {
     bool sse;
 
     bool at_work, running, writing; /* a worker has it; its turn is not over; I1 */
-    bool good, read;                /* so far; else err says why not; its media */
+    bool good;                      /* so far; else err says why not */
     bool known, listed;             /* what is asked for; its id: no worker has them */
     bool stored;                    /* its row is on the disk */
     bool acknowledged;              /* somebody may know of it */
     bool resumed;                   /* an earlier server began it */
     bool concluded, told;           /* nothing more is said of it; and they know */
     bool deleted, left;             /* no row is wanted; the next server shall find it */
-    atomic_bool cancelled;          /* for whoever reads */
     struct error err;
 
     struct interact_request request;
     struct interaction row;
     struct chat chat;
-    struct prompt prompt;
-    struct attached attached;
+    struct prepare prepare;  /* its prompt */
     struct cached cached;    /* where one is asked for */
     struct cached_wait wait; /* for its rows */
     struct rounds *turn;     /* NULL: must not be cancelled any more */

@@ -1,17 +1,13 @@
 /* interact_prepare.c - from a request's body to a prompt.
  *
- * Reading a large body, the chain on the disk, media and grammars all take their time,
- * each on threads of its kind; between them the run comes back to the loop. While a
- * worker has it, the loop touches neither its request nor its row (`known`, `listed`). */
+ * Reading a large body, the chain on the disk, media (prepare.h) and grammars all take
+ * their time, each on threads of its kind; between them the run comes back to the loop.
+ * While a worker has it, the loop touches neither its request nor its row (`known`,
+ * `listed`). */
 #include "api/interact_inside.h"
 #include "api/models.h"
 #include "api/webhook.h"
 #include <stdlib.h>
-
-enum {
-    LARGE = 64 * 1024, /* bytes of body */
-    MOST_READING = 64,
-};
 
 /* ---- preparing: any thread ---- */
 
@@ -37,11 +33,7 @@ static bool needs_disk(const struct irun *run)
 
 static bool make_chat(struct irun *run)
 {
-    const struct content_rules rules = {
-        .thinks = prompter_thinks(runner_prompter(run->api->runner)),
-        .defaults = run->api->options.defaults,
-        .tools = run->api->options.tools,
-    };
+    const struct content_rules rules = content_rules(run->api);
     struct interaction *rows = NULL;
     struct text previous = run->request.wire.previous;
     int n_rows = 0;
@@ -50,12 +42,6 @@ static bool make_chat(struct irun *run)
                                                 run->arena, &rows, &n_rows, &run->err)) &&
            interact_chat(&run->request, &rules, rows, n_rows, run->arena, &run->chat,
                          &run->err);
-}
-
-static bool make_prompt(struct irun *run)
-{
-    return prompt_make(runner_prompter(run->api->runner), &run->chat, run->arena,
-                       &run->prompt, &run->err);
 }
 
 static void open_log(struct irun *run)
@@ -93,35 +79,13 @@ static bool add_row(struct irun *run)
 /* All but the media. */
 static void prepare(struct irun *run)
 {
-    run->good = make_chat(run);
-    if (run->good)
-        run->attached.n = attach_find(&run->chat);
-    if (run->good && run->attached.n == 0)
-        run->good = make_prompt(run);
+    run->good = make_chat(run) && prepare_begin(&run->prepare);
     if (!run->good || run->resumed)
         return;
     fill_request(run);
     open_log(run);
     if (irun_is_kept(run))
         run->good = add_row(run);
-}
-
-/* On a thread that may wait for readers. */
-static void prepare_media(struct irun *run)
-{
-    const struct attach_from from = {
-        .media = run->api->options.media,
-        .files = run->api->options.files,
-        .fetcher = run->api->options.fetcher,
-        .fetch_limit = run->api->options.fetch_limit,
-        .fetch_timeout_s = run->api->options.fetch_timeout_s,
-    };
-    run->read = true;
-    run->good = attach_read(&from, &run->chat, &run->cancelled, run->arena,
-                            &run->attached, &run->err) &&
-                make_prompt(run);
-    if (run->good)
-        attach_count(runner_engine(run->api->runner), &run->chat, &run->attached);
 }
 
 /* ---- from thread to thread ---- */
@@ -148,6 +112,26 @@ static void end_prepare(struct work *work)
     go_on(run);
 }
 
+static void on_media(struct prepare *p)
+{
+    struct irun *run = p->host;
+    run->good = p->good;
+    go_on(run);
+}
+
+/* Its arena is its own: while media are read the loop may end the run. */
+static void open_prepare(struct irun *run)
+{
+    struct prepare *p = &run->prepare;
+    p->api = run->api;
+    p->arena = arena_open();
+    p->chat = &run->chat;
+    p->err = &run->err;
+    p->make = prepare_prompt;
+    p->done = on_media;
+    p->host = run;
+}
+
 static void begin_preparing(struct irun *run)
 {
     struct api *api = run->api;
@@ -157,7 +141,7 @@ static void begin_preparing(struct irun *run)
                    prompter_thinks(runner_prompter(api->runner));
     if (needs_disk(run)) {
         push(run, api->options.disk, run_prepare, end_prepare);
-    } else if (grammar || run->body.len > LARGE) {
+    } else if (grammar || run->body.len > API_LARGE) {
         push(run, api->workers, run_prepare, end_prepare);
     } else {
         prepare(run);
@@ -170,9 +154,7 @@ static void on_deadline(void *arg)
     struct irun *run = arg;
     struct error err;
     run->deadline = NULL;
-    error_set(&err, ERROR_DEADLINE_EXCEEDED,
-              "The request took longer than the %d s that X-Server-Timeout gives it.",
-              run->deadline_s);
+    api_late(&err, run->deadline_s);
     irun_fail(run, &err);
 }
 
@@ -198,6 +180,7 @@ static void decoded(struct irun *run)
     if (run->deadline_s > 0 && !run->request.background)
         run->deadline =
             loop_after(run->api->loop, (int64_t)run->deadline_s * 1000, on_deadline, run);
+    open_prepare(run);
     begin_preparing(run);
 }
 
@@ -213,34 +196,12 @@ void irun_decode(struct irun *run)
     push(run, run->api->workers, run_decode, end_decode);
 }
 
-static void run_read(struct work *work)
-{
-    prepare_media((struct irun *)work);
-}
-
-static void end_read(struct work *work)
-{
-    struct irun *run = (struct irun *)work;
-    run->api->n_reading--;
-    run->at_work = false;
-    go_on(run);
-}
-
 /* It takes seconds: who asked for no answer yet has one now. */
 static void begin_reading(struct irun *run)
 {
-    struct api *api = run->api;
-    if (api->n_reading >= MOST_READING) {
-        error_set(&run->err, ERROR_RESOURCE_EXHAUSTED,
-                  "The media of %d requests wait to be read already.", MOST_READING);
-        run->err.retry_ms = 5000;
+    if (!prepare_read(&run->prepare))
         irun_fail(run, &run->err);
-        return;
-    }
-    api->n_reading++;
-    push(run, api->options.media ? api->options.readers : api->workers, run_read,
-         end_read);
-    if (run->request.background)
+    else if (run->request.background)
         irun_acknowledge(run);
 }
 
@@ -248,7 +209,7 @@ static void set_media_header(struct irun *run)
 {
     for (struct reader *reader = run->readers; reader; reader = reader->next)
         if (reader->owner && !reader->begun)
-            http_set(reader->call->rq, "x-pollux-media", run->attached.header.at);
+            http_set(reader->call->rq, "x-pollux-media", run->prepare.attached.header.at);
 }
 
 static void go_on(struct irun *run)
@@ -263,10 +224,10 @@ static void go_on(struct irun *run)
         irun_release(run);
     } else if (!run->good) {
         irun_fail(run, &run->err);
-    } else if (run->attached.n > 0 && !run->read) {
+    } else if (prepare_waits(&run->prepare)) {
         begin_reading(run);
     } else {
-        if (run->attached.n > 0)
+        if (run->prepare.attached.n > 0)
             set_media_header(run);
         irun_start_turn(run);
     }
@@ -280,7 +241,7 @@ void irun_create(struct call *call, bool sse)
     run->sse = sse;
     run->deadline_s = api_timeout_s(call);
     irun_attach(run, call, WANTS_END)->owner = true;
-    if (run->body.len > LARGE) {
+    if (run->body.len > API_LARGE) {
         irun_decode(run);
         return;
     }

@@ -33,12 +33,13 @@ enum {
 
 void irun_release(struct irun *run)
 {
-    if (run->readers || run->at_work || run->running || run->writing || !run->concluded ||
-        !(run->told || run->left))
+    if (run->readers || run->at_work || run->prepare.at_work || run->running ||
+        run->writing || !run->concluded || !(run->told || run->left))
         return;
     *run->at = run->next;
     if (run->next)
         run->next->at = run->at;
+    arena_close(run->prepare.arena);
     arena_close(run->arena);
 }
 
@@ -101,7 +102,7 @@ static void log_turn(const struct irun *run, const char *end)
 void irun_silence(struct irun *run, const char *end)
 {
     run->concluded = true;
-    atomic_store(&run->cancelled, true);
+    atomic_store(&run->prepare.cancelled, true);
     stop_timers(run);
     if (run->known && run->listed)
         log_turn(run, end);
@@ -446,13 +447,13 @@ static void on_event(const struct turn_event *event, void *arg)
 
 void irun_start_turn(struct irun *run)
 {
-    bool media = run->attached.n > 0 || run->cached.has_media;
+    bool media = run->prepare.attached.n > 0 || run->cached.has_media;
     if (run->cached.lacks) {
         irun_make_rows(run);
         return;
     }
-    ilog_set_prompt(run->log, print_of(0, run->prompt.text));
-    run->usage.n_media = media ? run->attached.n_tokens : NULL;
+    ilog_set_prompt(run->log, print_of(0, run->prepare.prompt.text));
+    run->usage.n_media = media ? run->prepare.attached.n_tokens : NULL;
     run->chat.rows = run->cached.rows;
     run->chat.n_rows = run->cached.n_rows;
     run->running = true;
@@ -460,7 +461,7 @@ void irun_start_turn(struct irun *run)
         .runner = run->api->runner,
         .box = run->api->options.tools,
         .chat = &run->chat,
-        .prompt = &run->prompt,
+        .prompt = &run->prepare.prompt,
         .arena = run->arena,
         .on = on_event,
         .arg = run,

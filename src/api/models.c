@@ -115,6 +115,12 @@ static bool not_found(struct text version, struct text name, const char *method,
                      TEXT_ARG(text_slice(name, 0, 200)), TEXT_ARG(version), method);
 }
 
+struct text models_plain(struct text name)
+{
+    return text_slice(name, text_starts(name, "models/") ? strlen("models/") : 0,
+                      name.len);
+}
+
 bool models_serve(const struct api *api, struct text version, struct text name,
                   const char *method, struct error *err)
 {

@@ -9,6 +9,9 @@
 
 #include "api/api.h"
 
+/* The name without "models/", which may be left out. */
+struct text models_plain(struct text name);
+
 /* Whether `name`, without "models/", is served; if not, err says so for `method`. */
 bool models_serve(const struct api *api, struct text version, struct text name,
                   const char *method, struct error *err);

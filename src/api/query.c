@@ -11,6 +11,14 @@ int api_timeout_s(const struct call *call)
     return n > 0 && n <= LONGEST_S ? (int)n : 0;
 }
 
+bool api_late(struct error *err, int timeout_s)
+{
+    return error_set(err, ERROR_DEADLINE_EXCEEDED,
+                     "The request took longer than the %d s that X-Server-Timeout gives "
+                     "it.",
+                     timeout_s);
+}
+
 bool api_flag(const struct call *call, const char *name, bool otherwise)
 {
     struct text value = http_query(call->rq, name);
@@ -22,12 +30,9 @@ bool api_flag(const struct call *call, const char *name, bool otherwise)
 bool api_number(const struct call *call, const char *name, int otherwise, int *number)
 {
     struct text value = http_query(call->rq, name);
-    *number = value.len == 0 ? otherwise : 0;
-    bool good = value.len <= 9;
-    for (size_t i = 0; good && i < value.len; i++) {
-        good = value.at[i] >= '0' && value.at[i] <= '9';
-        *number = *number * 10 + (value.at[i] - '0');
-    }
+    int64_t n = otherwise;
+    bool good = value.len == 0 || (value.len <= 9 && text_number(value, &n));
+    *number = (int)n;
     return good;
 }
 

@@ -1,8 +1,9 @@
+/* ran.c - code that the server ran, in a history of generateContent. */
 #include "api/ran.h"
 #include "tools/code.h"
 
-/* Code that the server ran, and what came of it: a call of the tool and its result, in
- * the words that the model was told (tools/tool.h). */
+/* A call of the tool and its result, in the words that the model was told (tools/tool.h).
+ */
 void ran_code(const struct wire_code *from, struct arena *arena, struct part *part)
 {
     *part = (struct part){
@@ -44,8 +45,7 @@ static bool is_drawn(const struct turn_of *turn, int i)
 
 /* On the wire a model's turn holds what the server gave it in between; to the model these
  * were turns of their own, as results of functions are. */
-static void split_turn(const struct turn_of *turn, int nth, struct chat *chat,
-                       struct arena *arena)
+static void split_turn(const struct turn_of *turn, struct chat *chat)
 {
     for (int i = 0; i < turn->n_parts; i++) {
         struct part *part = &turn->parts[i];
@@ -53,8 +53,6 @@ static void split_turn(const struct turn_of *turn, int nth, struct chat *chat,
         enum role role = result ? ROLE_USER : ROLE_MODEL;
         if (part->kind == PART_MEDIA && is_drawn(turn, i))
             continue;
-        if (part->kind == PART_MEDIA)
-            part->media->path = arena_printf(arena, "contents[%d].parts[%d]", nth, i).at;
         struct turn_of *last = i > 0 ? &chat->turns[chat->n_turns - 1] : NULL;
         if (!last || last->role != role) {
             last = &chat->turns[chat->n_turns++];
@@ -80,7 +78,7 @@ void ran_split(struct chat *chat, struct arena *arena)
     chat->n_turns = 0;
     for (int i = 0; i < n; i++) {
         if (has_result(&turns[i]))
-            split_turn(&turns[i], i, chat, arena);
+            split_turn(&turns[i], chat);
         else
             chat->turns[chat->n_turns++] = turns[i];
     }

@@ -4,6 +4,7 @@
  * small models call better the less they read. Its schema is checked all the same, so
  * that a request which works here works elsewhere. */
 #include "api/tools.h"
+#include "api/content.h"
 #include "chat/shape.h"
 #include "tools/code.h"
 #include "json/tree.h"
@@ -16,11 +17,6 @@ struct reader {
     struct chat *chat;
     struct error *err;
 };
-
-static bool broken_rule(const struct reader *r, const char *path, const char *rule)
-{
-    return error_at(r->err, path, "* GenerateContentRequest.%s: %s\n", path, rule);
-}
 
 static const char *below(const struct reader *r, const char *path, const char *field)
 {
@@ -98,7 +94,7 @@ struct function *tools_find(const struct chat *chat, struct text name)
 static bool read_name(const struct reader *r, struct text name, const char *path)
 {
     if (!tools_is_name(name))
-        return broken_rule(r, below(r, path, "name"), TOOLS_NAME_RULE);
+        return content_broken_rule(r->err, below(r, path, "name"), TOOLS_NAME_RULE);
     if (!tools_find(r->chat, name))
         return true;
     const char *here = below(r, path, "name");
@@ -167,9 +163,10 @@ static bool read_parameters(const struct reader *r, const struct wire_function *
     if (!read_schema(r, &pair, path, &function->parameters))
         return false;
     if (is_of_other_type(json ? pair.json : pair.schema))
-        return broken_rule(r, below(r, path, json ? pair.json_name : pair.name),
-                           "functionDeclaration parameters schema should be of type "
-                           "OBJECT.");
+        return content_broken_rule(
+            r->err, below(r, path, json ? pair.json_name : pair.name),
+            "functionDeclaration parameters schema should be of type "
+            "OBJECT.");
     if (pair.schema && takes_none(pair.schema))
         function->parameters = (struct text){0};
     return true;
@@ -192,11 +189,19 @@ static bool read_function(const struct reader *r, const struct wire_function *fr
         !check_response(r, from, path))
         return false;
     if (from->behavior == WIRE_NON_BLOCKING)
-        return broken_rule(r, below(r, path, "behavior"),
-                           "NON_BLOCKING is for the Live API alone: in generateContent "
-                           "the model waits for the function's response.");
+        return content_broken_rule(
+            r->err, below(r, path, "behavior"),
+            "NON_BLOCKING is for the Live API alone: in generateContent "
+            "the model waits for the function's response.");
     r->chat->functions[r->chat->n_functions++] = function;
     return true;
+}
+
+/* In what the caller sent: a cache's stand before those. */
+static size_t place_of_tool(const struct reader *r, size_t i)
+{
+    size_t kept = (size_t)r->chat->kept_tools;
+    return i < kept ? i : i - kept;
 }
 
 static bool read_declarations(const struct reader *r, const struct json_list *list)
@@ -215,9 +220,8 @@ static bool read_declarations(const struct reader *r, const struct json_list *li
         const struct wire_function *functions = tools[i].functions.at;
         for (size_t k = 0; k < tools[i].functions.n; k++) {
             char path[80];
-            size_t kept = (size_t)r->chat->kept_tools;
             snprintf(path, sizeof path, "tools[%zu].function_declarations[%zu]",
-                     i < kept ? i : i - kept, k);
+                     place_of_tool(r, i), k);
             if (!read_function(r, &functions[k], path))
                 return false;
         }
@@ -231,7 +235,7 @@ static bool read_built_in(const struct reader *r, const struct toolbox *box,
     const struct wire_tool *tools = list->at;
     for (size_t i = 0; i < list->n; i++) {
         char path[60];
-        snprintf(path, sizeof path, "tools[%zu].code_execution", i);
+        snprintf(path, sizeof path, "tools[%zu].code_execution", place_of_tool(r, i));
         if (tools[i].code && !tools_add(box, TEXT(CODE_NAME), tools[i].code, path,
                                         r->arena, r->chat, r->err))
             return false;
@@ -298,9 +302,9 @@ static bool read_calling(const struct reader *r, const struct wire_calling_confi
     if (!names_some)
         return true;
     if (config->mode != WIRE_CALLING_ANY && config->mode != WIRE_CALLING_VALIDATED)
-        return broken_rule(r, CALLING ".allowed_function_names",
-                           "Please set allowed_function_names only when function "
-                           "calling mode is ANY or VALIDATED.");
+        return content_broken_rule(r->err, CALLING ".allowed_function_names",
+                                   "Please set allowed_function_names only when function "
+                                   "calling mode is ANY or VALIDATED.");
     return read_allowed(r, &config->allowed);
 }
 

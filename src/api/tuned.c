@@ -1,153 +1,57 @@
 /* tuned.c - tunedModels.*: create, get, list, patch, delete, cancel, transfer.
  *
- * Each is one job on a disk worker, as with files (files.c); the bodies of creates, which
- * may have thousands of examples, are decoded there, too. What has changed in the
- * database is then told to whoever runs the trainings, on the loop, also when the client
- * is gone meanwhile. */
+ * What has changed in the database is then told to whoever runs the trainings, on the
+ * loop, also when the client is gone meanwhile. */
 #include "api/tuned.h"
 #include "api/models.h"
 #include "tuning/supervisor.h"
 
-enum { PAGE = 10, PAGE_MOST = 1000 };
-
-/* ---- a job's life ---- */
-
-static void release(struct tuned_job *job)
-{
-    if (job->call || job->at_work || job->timer)
-        return;
-    arena_close(job->arena);
-}
-
-static void on_gone(struct call *call)
-{
-    ((struct tuned_job *)call->own)->over = true;
-}
-
-static void on_closed(struct call *call)
-{
-    struct tuned_job *job = call->own;
-    job->call = NULL;
-    loop_cancel(job->api->loop, job->timer);
-    job->timer = NULL;
-    release(job);
-}
-
-bool tuned_job_heard(const struct tuned_job *job)
-{
-    return job->call && !job->over;
-}
-
-static void run_job(struct work *work)
-{
-    struct tuned_job *job = (struct tuned_job *)work;
-    job->good = job->run(job);
-}
-
-static void finish_job(struct work *work)
-{
-    struct tuned_job *job = (struct tuned_job *)work;
-    bool alone = !job->call;
-    job->at_work = false;
-    if (job->good)
-        job->done(job); /* an answer may be the end of the call, and so of the job */
-    else if (tuned_job_heard(job))
-        api_error(job->call, &job->err);
-    if (alone)
-        release(job);
-}
-
-void tuned_job_start(struct tuned_job *job, bool (*run)(struct tuned_job *),
-                     void (*done)(struct tuned_job *))
-{
-    job->run = run;
-    job->done = done;
-    job->at_work = true;
-    job->work = (struct work){.run = run_job, .done = finish_job};
-    workers_push(job->api->options.disk, &job->work);
-}
-
-struct tuned_job *tuned_job_open(struct call *call)
-{
-    struct arena *arena = arena_open();
-    struct tuned_job *job = arena_new(arena, struct tuned_job);
-    job->arena = arena;
-    job->api = call->api;
-    job->call = call;
-    job->who = api_caller(call, arena);
-    job->version = arena_text(arena, call->version);
-    job->id = arena_text(arena, call->name);
-    job->sub = arena_text(arena, call->sub);
-    job->body = arena_text(arena, call->rq->body);
-    job->asked_id = arena_text(arena, http_query(call->rq, "tunedModelId"));
-    if (!job->asked_id.at)
-        job->asked_id = arena_text(arena, http_query(call->rq, "tuned_model_id"));
-    call->own = job;
-    call->gone = on_gone;
-    call->closed = on_closed;
-    return job;
-}
-
-void tuned_job_reply_nothing(struct tuned_job *job)
-{
-    if (tuned_job_heard(job))
-        http_reply(job->call->rq, 200, API_JSON, TEXT("{}\n"));
-}
-
-bool tuned_job_page(struct tuned_job *job)
-{
-    if (!api_page_size(job->call, PAGE, PAGE_MOST, &job->page_size, &job->err)) {
-        api_error(job->call, &job->err);
-        return false;
-    }
-    job->token = arena_text(job->arena, http_query(job->call->rq, "pageToken"));
-    return true;
-}
-
-static struct tuning *tuning_of(const struct tuned_job *job)
-{
-    return job->api->options.tuning;
-}
-
 /* ---- get ---- */
 
-static bool tell(struct tuned_job *job)
+static bool answer_tuned(struct task *task, const struct tuned *tuned)
 {
     struct tuned_snapshot *snapshots = NULL;
     int n = 0;
-    if (!tuned_snapshots(tuning_of(job), job->tuned.operation, job->arena, &snapshots, &n,
-                         &job->err))
+    if (!tuned_snapshots(tuned_tuning(task), tuned->operation, task->arena, &snapshots,
+                         &n, &task->err))
         return false;
-    job->wire.response = arena_new(job->arena, struct wire_tuned);
-    *job->wire.response = wire_tuned_of(&job->tuned, snapshots, n, job->arena);
-    return true;
+    struct wire_tuned wire = wire_tuned_of(tuned, snapshots, n, task->arena);
+    return task_answer(task, &wire_tuned_type, &wire);
 }
 
-static void reply_tuned(struct tuned_job *job)
+static bool run_get(struct task *task)
 {
-    if (tuned_job_heard(job))
-        api_reply(job->call, &wire_tuned_type, job->wire.response);
-}
-
-static bool run_get(struct tuned_job *job)
-{
-    return tuned_get(tuning_of(job), job->who, job->id, TUNED_READER, job->arena,
-                     &job->tuned, &job->err) &&
-           tell(job);
+    struct tuned tuned;
+    return tuned_get(tuned_tuning(task), task->who, task->id, TUNED_READER, task->arena,
+                     &tuned, &task->err) &&
+           answer_tuned(task, &tuned);
 }
 
 void tuned_route_get(struct call *call)
 {
-    tuned_job_start(tuned_job_open(call), run_get, reply_tuned);
+    task_run_call(call, run_get, NULL);
 }
 
 /* ---- create ---- */
 
-bool tuned_asked_id(struct tuned_job *job)
+struct task *tuned_open(struct call *call)
 {
-    job->tuned.id = job->asked_id.len > 0 ? job->asked_id : (struct text){0};
-    return !job->tuned.id.at || tuned_id_is_good(job->tuned.id) ||
-           error_at(&job->err, "tuned_model_id",
+    struct task *task = task_open(call);
+    struct text *id = arena_new(task->arena, struct text);
+    *id = http_query(call->rq, "tunedModelId");
+    if (!id->at)
+        *id = http_query(call->rq, "tuned_model_id");
+    *id = arena_text(task->arena, *id);
+    task->own = id;
+    return task;
+}
+
+bool tuned_asked_id(struct task *task, struct text *id)
+{
+    struct text asked = *(const struct text *)task->own;
+    *id = asked.len > 0 ? asked : (struct text){0};
+    return !id->at || tuned_id_is_good(*id) ||
+           error_at(&task->err, "tuned_model_id",
                     "tunedModelId must match [a-z]([a-z0-9-]{0,38}[a-z0-9])?: lower-case "
                     "letters, digits and dashes, a letter first, no dash last, at most "
                     "%d.",
@@ -155,25 +59,25 @@ bool tuned_asked_id(struct tuned_job *job)
 }
 
 /* Which model of this server it is made from: the one that writes, under any name. */
-static bool check_base(struct tuned_job *job, struct tuned *tuned)
+static bool check_base(struct task *task, struct tuned *tuned)
 {
-    const struct api *api = job->api;
+    const struct api *api = task->api;
     struct text own = engine_info(runner_engine(api->runner))->model;
     tuned->engine = own;
-    if (!tuning_options(tuning_of(job))->base)
-        return error_set(&job->err, ERROR_FAILED_PRECONDITION,
+    if (!tuning_options(tuned_tuning(task))->base)
+        return error_set(&task->err, ERROR_FAILED_PRECONDITION,
                          "This server replays a script and has no model that could be "
                          "tuned.");
     if (!tuned->source.at)
-        return models_serve(api, job->version,
+        return models_serve(api, task->version,
                             text_slice(tuned->base, strlen("models/"), tuned->base.len),
-                            "createTunedModel", &job->err);
+                            "createTunedModel", &task->err);
     struct tuned source;
-    if (!tuned_get(tuning_of(job), job->who, tuned->source, TUNED_READER, job->arena,
-                   &source, &job->err))
+    if (!tuned_get(tuned_tuning(task), task->who, tuned->source, TUNED_READER,
+                   task->arena, &source, &task->err))
         return false;
     if (source.state != TUNED_ACTIVE || !text_same(source.engine, own))
-        return error_set(&job->err, ERROR_FAILED_PRECONDITION,
+        return error_set(&task->err, ERROR_FAILED_PRECONDITION,
                          "tunedModels/%.*s cannot be tuned further: it is %s.",
                          TEXT_ARG(source.id),
                          source.state != TUNED_ACTIVE ? "not ACTIVE"
@@ -184,10 +88,10 @@ static bool check_base(struct tuned_job *job, struct tuned *tuned)
 }
 
 /* What is left out is the base model's. */
-void tuned_settings(const struct tuned_job *job, const struct wire_tuned *wire,
+void tuned_settings(const struct task *task, const struct wire_tuned *wire,
                     struct tuned *tuned)
 {
-    const struct api_defaults *defaults = &job->api->options.defaults;
+    const struct api_defaults *defaults = &task->api->options.defaults;
     tuned->temperature =
         wire->temperature.set ? wire->temperature.is : defaults->temperature;
     tuned->top_p = wire->top_p.set ? wire->top_p.is : defaults->top_p;
@@ -196,137 +100,153 @@ void tuned_settings(const struct tuned_job *job, const struct wire_tuned *wire,
         tuned->temperature = 1; /* the field's range */
 }
 
-static bool run_create(struct tuned_job *job)
+static bool run_create(struct task *task)
 {
     struct wire_tuned wire;
     struct tuned_wish wish = {0};
-    if (!tuned_asked_id(job) ||
-        !json_read(&wire_tuned_type, job->body, &wire, job->arena, &job->err))
+    struct tuned tuned;
+    struct text id;
+    if (!tuned_asked_id(task, &id) ||
+        !json_read(&wire_tuned_type, task->body, &wire, task->arena, &task->err))
         return false;
-    wish.tuned.id = job->tuned.id;
-    if (!tuned_check(&wire, job->arena, &wish, &job->err) ||
-        !check_base(job, &wish.tuned))
+    wish.tuned.id = id;
+    if (!tuned_check(&wire, task->arena, &wish, &task->err) ||
+        !check_base(task, &wish.tuned))
         return false;
-    tuned_settings(job, &wire, &wish.tuned);
-    if (!tuned_create(tuning_of(job), job->who, &wish, job->arena, &job->tuned,
-                      &job->err))
+    tuned_settings(task, &wire, &wish.tuned);
+    if (!tuned_create(tuned_tuning(task), task->who, &wish, task->arena, &tuned,
+                      &task->err))
         return false;
     const struct tuned_operation operation = {
-        .id = job->tuned.operation, .model = job->tuned.id, .total = job->tuned.total};
-    job->wire = wire_operation_of(&operation, NULL, NULL, 0, job->arena);
-    return true;
+        .id = tuned.operation, .model = tuned.id, .total = tuned.total};
+    struct wire_operation answer =
+        wire_operation_of(&operation, NULL, NULL, 0, task->arena);
+    return task_answer(task, &wire_operation_type, &answer);
 }
 
-static void created(struct tuned_job *job)
+static void created(struct task *task)
 {
-    supervisor_kick(job->api->options.supervisor);
-    if (tuned_job_heard(job))
-        api_reply(job->call, &wire_operation_type, &job->wire);
+    supervisor_kick(task->api->options.supervisor);
 }
 
 void tuned_route_create(struct call *call)
 {
-    tuned_job_start(tuned_job_open(call), run_create, created);
+    task_start(tuned_open(call), run_create, created);
 }
 
 /* ---- list ---- */
 
-static bool run_list(struct tuned_job *job)
+/* task->own is the filter. */
+static bool run_list(struct task *task)
 {
-    return tuned_list(tuning_of(job), job->who, &job->filter, job->page_size, job->token,
-                      job->arena, &job->list, &job->n, &job->next, &job->err);
-}
-
-static void reply_list(struct tuned_job *job)
-{
-    if (!tuned_job_heard(job))
-        return;
+    const struct tuned_filter *filter = task->own;
+    struct wire_tuned_list wire = {0};
+    struct tuned *list;
+    int n;
+    if (!tuned_list(tuned_tuning(task), task->who, filter, task->page_size, task->token,
+                    task->arena, &list, &n, &wire.next_page, &task->err))
+        return false;
     struct wire_tuned *models =
-        arena_array(job->arena, struct wire_tuned, (size_t)job->n + 1);
-    for (int i = 0; i < job->n; i++)
-        models[i] = wire_tuned_of(&job->list[i], NULL, 0, job->arena);
-    struct wire_tuned_list list = {{models, (size_t)job->n}, job->next};
-    api_reply(job->call, &wire_tuned_list_type, &list);
+        arena_array(task->arena, struct wire_tuned, (size_t)n + 1);
+    for (int i = 0; i < n; i++)
+        models[i] = wire_tuned_of(&list[i], NULL, 0, task->arena);
+    wire.models = (struct json_list){models, (size_t)n};
+    return task_answer(task, &wire_tuned_list_type, &wire);
 }
 
 void tuned_route_list(struct call *call)
 {
-    struct tuned_job *job = tuned_job_open(call);
-    if (!tuned_job_page(job))
+    struct task *task = task_open(call);
+    struct tuned_filter *filter = arena_new(task->arena, struct tuned_filter);
+    task->own = filter;
+    if (!task_page(task, TUNED_PAGE, TUNED_PAGE_MOST))
         return;
-    if (tuned_check_filter(http_query(call->rq, "filter"), job->arena, &job->filter,
-                           &job->err))
-        tuned_job_start(job, run_list, reply_list);
+    if (tuned_check_filter(http_query(call->rq, "filter"), task->arena, filter,
+                           &task->err))
+        task_start(task, run_list, NULL);
     else
-        api_error(call, &job->err);
+        task_fail(task, &task->err);
 }
 
 /* ---- patch ---- */
 
-static bool run_patch(struct tuned_job *job)
+static bool run_patch(struct task *task)
 {
     struct wire_tuned wire;
-    return json_read(&wire_tuned_type, job->body, &wire, job->arena, &job->err) &&
-           tuned_get(tuning_of(job), job->who, job->id, TUNED_WRITER, job->arena,
-                     &job->tuned, &job->err) &&
-           tuned_check_patch(&wire, job->mask, &job->api->options.defaults, job->arena,
-                             &job->tuned, &job->err) &&
-           tuned_update(tuning_of(job), &job->tuned, &job->err) && tell(job);
+    struct tuned tuned;
+    return json_read(&wire_tuned_type, task->body, &wire, task->arena, &task->err) &&
+           tuned_get(tuned_tuning(task), task->who, task->id, TUNED_WRITER, task->arena,
+                     &tuned, &task->err) &&
+           tuned_check_patch(&wire, task->mask, &task->api->options.defaults, task->arena,
+                             &tuned, &task->err) &&
+           tuned_update(tuned_tuning(task), &tuned, &task->err) &&
+           answer_tuned(task, &tuned);
 }
 
 void tuned_route_patch(struct call *call)
 {
-    struct tuned_job *job = tuned_job_open(call);
-    job->mask = arena_text(job->arena, http_query(call->rq, "updateMask"));
-    if (!job->mask.at)
-        job->mask = arena_text(job->arena, http_query(call->rq, "update_mask"));
-    tuned_job_start(job, run_patch, reply_tuned);
+    task_run_call(call, run_patch, NULL);
 }
 
 /* ---- delete, cancel ---- */
 
-static bool run_delete(struct tuned_job *job)
+/* task->own of both: the operation that is to stop. */
+static void start_stopping(struct call *call, task_run *run, task_done *done)
 {
-    return tuned_delete(tuning_of(job), job->who, job->id, job->arena, &job->operation,
-                        &job->err);
+    struct task *task = task_open(call);
+    task->own = arena_new(task->arena, struct text);
+    task_start(task, run, done);
 }
 
-static void stopped(struct tuned_job *job)
+static bool run_delete(struct task *task)
 {
-    supervisor_stop(job->api->options.supervisor, job->operation);
-    tuned_job_reply_nothing(job);
+    return tuned_delete(tuned_tuning(task), task->who, task->id, task->arena, task->own,
+                        &task->err) &&
+           task_answer_nothing(task);
+}
+
+static void stopped(struct task *task)
+{
+    supervisor_stop(task->api->options.supervisor, *(const struct text *)task->own);
 }
 
 void tuned_route_delete(struct call *call)
 {
-    tuned_job_start(tuned_job_open(call), run_delete, stopped);
+    start_stopping(call, run_delete, stopped);
 }
 
 /* google-genai's tunings.cancel: of the model, not of its operation. */
-static bool run_cancel(struct tuned_job *job)
+static bool run_cancel(struct task *task)
 {
-    if (!tuned_get(tuning_of(job), job->who, job->id, TUNED_WRITER, job->arena,
-                   &job->tuned, &job->err))
+    struct text *operation = task->own;
+    struct tuned tuned;
+    if (!tuned_get(tuned_tuning(task), task->who, task->id, TUNED_WRITER, task->arena,
+                   &tuned, &task->err))
         return false;
-    job->operation = job->tuned.operation;
-    return tuned_cancel(tuning_of(job), job->who, job->id, job->operation, &job->err);
+    *operation = tuned.operation;
+    return tuned_cancel(tuned_tuning(task), task->who, task->id, *operation,
+                        &task->err) &&
+           task_answer_nothing(task);
 }
 
 void tuned_route_cancel(struct call *call)
 {
-    tuned_job_start(tuned_job_open(call), run_cancel, stopped);
+    start_stopping(call, run_cancel, stopped);
 }
 
 /* ---- transferOwnership ---- */
 
-static bool run_transfer(struct tuned_job *job)
+static bool run_transfer(struct task *task)
 {
     struct wire_transfer transfer;
-    return json_read(&wire_transfer_type, job->body, &transfer, job->arena, &job->err) &&
-           tuned_transfer(tuning_of(job), job->who, job->id, transfer.address, &job->err);
+    return json_read(&wire_transfer_type, task->body, &transfer, task->arena,
+                     &task->err) &&
+           tuned_transfer(tuned_tuning(task), task->who, task->id, transfer.address,
+                          &task->err) &&
+           task_answer_nothing(task);
 }
 
 void tuned_route_transfer(struct call *call)
 {
-    tuned_job_start(tuned_job_open(call), run_transfer, tuned_job_reply_nothing);
+    task_run_call(call, run_transfer, NULL);
 }

@@ -30,56 +30,24 @@ void tuned_route_permission_delete(struct call *call);
 
 /* ---- for the files of tuned models ---- */
 
-/* One call, most of which is done by a disk worker. It has an arena of its own, for its
- * client may go while the disk is at work. */
-struct tuned_job {
-    struct work work; /* first */
-    struct arena *arena;
-    struct api *api;
-    struct call *call; /* NULL: the client is gone */
-    bool (*run)(struct tuned_job *job);
-    void (*done)(struct tuned_job *job); /* it went well; job->call may be NULL */
-    bool at_work, good, over;
-    struct error err;
+/* Each call is a task (task.h) on a disk worker. */
+#include "api/task.h"
 
-    struct text who, version, id, sub, body; /* what is asked */
-    struct text asked_id, mask, token;
-    int page_size;
-    struct tuned_filter filter;
-    int64_t until_ms; /* of a wait */
-    struct timer *timer;
+enum { TUNED_PAGE = 10, TUNED_PAGE_MOST = 1000 };
 
-    struct tuned tuned; /* what came of it */
-    struct tuned *list;
-    int n;
-    struct text next, operation;
-    struct tuned_operation *operations;
-    struct wire_operation wire;
-    struct tuned_permission permission, *permissions;
+static inline struct tuning *tuned_tuning(const struct task *task)
+{
+    return task->api->options.tuning;
+}
 
-    int fd; /* an export's: closed with the arena */
-    int64_t at, end;
-    char *piece;
-    size_t piece_len;
-};
-
-struct tuned_job *tuned_job_open(struct call *call);
-void tuned_job_start(struct tuned_job *job, bool (*run)(struct tuned_job *),
-                     void (*done)(struct tuned_job *));
-
-/* Whether somebody still waits for the answer. */
-bool tuned_job_heard(const struct tuned_job *job);
-void tuned_job_reply_nothing(struct tuned_job *job); /* {} */
-
-/* pageSize and pageToken into the job. False: answered already. */
-bool tuned_job_page(struct tuned_job *job);
+/* A task that is to make a model, and the id that was asked for it; absent: any. The
+ * second is for run(). */
+struct task *tuned_open(struct call *call);
+bool tuned_asked_id(struct task *task, struct text *id);
 
 /* The base model's, where the message leaves a setting out. */
-void tuned_settings(const struct tuned_job *job, const struct wire_tuned *wire,
+void tuned_settings(const struct task *task, const struct wire_tuned *wire,
                     struct tuned *tuned);
-
-/* tunedModelId into job->tuned.id. Any thread. */
-bool tuned_asked_id(struct tuned_job *job);
 
 /* What a table cannot say of a model that is to be made (tuned_check.c): examples,
  * source, hyperparameters. Fills the wish. Any thread. */

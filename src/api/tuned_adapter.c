@@ -2,80 +2,45 @@
  *
  * An export is the adapter's bytes, read in pieces by a disk worker as they leave. An
  * import is of a file that was uploaded before (files.*), however large. */
+#include "api/send.h"
 #include "api/tuned.h"
 #include "tuning/import.h"
 #include "json/tree.h"
-#include <errno.h>
-#include <unistd.h>
-
-enum { PIECE = 256 * 1024 };
-
-static struct tuning *tuning_of(const struct tuned_job *job)
-{
-    return job->api->options.tuning;
-}
 
 /* ---- export ---- */
 
-static bool run_open(struct tuned_job *job)
+struct export
 {
-    job->piece = arena_alloc(job->arena, PIECE);
-    return tuned_get(tuning_of(job), job->who, job->id, TUNED_READER, job->arena,
-                     &job->tuned, &job->err) &&
-           tuned_export(tuning_of(job), &job->tuned, job->arena, &job->fd, &job->end,
-                        &job->err);
+    struct tuned tuned;
+    struct send_range range;
+};
+
+static bool run_open(struct task *task)
+{
+    struct export *export = task->own;
+    return tuned_get(tuned_tuning(task), task->who, task->id, TUNED_READER, task->arena,
+                     &export->tuned, &task->err) &&
+           tuned_export(tuned_tuning(task), &export->tuned, task->arena,
+                        &export->range.fd, &export->range.end, &task->err);
 }
 
-static bool run_read(struct tuned_job *job)
+static void begin_export(struct task *task)
 {
-    int64_t most = job->end - job->at < PIECE ? job->end - job->at : PIECE;
-    ssize_t n;
-    do
-        n = pread(job->fd, job->piece, (size_t)most, job->at);
-    while (n < 0 && errno == EINTR);
-    job->piece_len = n > 0 ? (size_t)n : 0;
-    return true;
-}
-
-/* When the disk fails here the answer has begun: all that is left is to break it off. */
-static void write_piece(struct tuned_job *job)
-{
-    if (!tuned_job_heard(job))
+    const struct export *export = task->own;
+    if (!task_heard(task))
         return;
-    struct http_request *rq = job->call->rq;
-    if (job->piece_len == 0) {
-        http_drop(rq);
-        return;
-    }
-    job->at += (int64_t)job->piece_len;
-    http_write(rq, (struct text){job->piece, job->piece_len});
-    if (job->call && job->at == job->end)
-        http_end(rq);
-}
-
-static void on_drained(struct http_request *rq)
-{
-    struct tuned_job *job = ((struct call *)rq->user)->own;
-    if (!job->at_work && job->at < job->end)
-        tuned_job_start(job, run_read, write_piece);
-}
-
-static void begin_export(struct tuned_job *job)
-{
-    if (!tuned_job_heard(job))
-        return;
-    struct http_request *rq = job->call->rq;
-    http_set(rq, "Content-Disposition",
-             arena_printf(job->arena, "attachment; filename=\"%.*s.gguf\"",
-                          TEXT_ARG(job->tuned.id))
+    http_set(task->call->rq, "Content-Disposition",
+             arena_printf(task->arena, "attachment; filename=\"%.*s.gguf\"",
+                          TEXT_ARG(export->tuned.id))
                  .at);
-    rq->drained = on_drained;
-    http_stream_of(rq, 200, "application/octet-stream", job->end);
+    send_file(task, 200, "application/octet-stream", &export->range);
 }
 
 void tuned_route_export(struct call *call)
 {
-    tuned_job_start(tuned_job_open(call), run_open, begin_export);
+    struct task *task = task_open(call);
+    task->own = arena_new(task->arena, struct export);
+    task_start(task, run_open, begin_export);
 }
 
 /* ---- import ---- */
@@ -157,50 +122,48 @@ static bool check_config(const struct wire_config *wire, struct import_config *c
     return true;
 }
 
-static bool run_import(struct tuned_job *job)
+static bool run_import(struct task *task)
 {
     struct wire_import wire;
     struct wire_tuned none = {0};
     struct import_config config;
     struct tuned_wish wish = {0};
+    struct tuned made;
     struct file file;
-    if (!tuned_asked_id(job) ||
-        !json_read(&import_type, job->body, &wire, job->arena, &job->err) ||
-        !check_config(wire.config, &config, &job->err))
+    struct text id;
+    int fd;
+    if (!tuned_asked_id(task, &id) ||
+        !json_read(&import_type, task->body, &wire, task->arena, &task->err) ||
+        !check_config(wire.config, &config, &task->err))
         return false;
     const struct wire_tuned *tuned = wire.tuned ? wire.tuned : &none;
-    if (!tuning_options(tuning_of(job))->base)
-        return error_set(&job->err, ERROR_FAILED_PRECONDITION,
+    if (!tuning_options(tuned_tuning(task))->base)
+        return error_set(&task->err, ERROR_FAILED_PRECONDITION,
                          "This server replays a script and has no model that an adapter "
                          "could be for.");
     if (tuned->base.len || tuned->source || tuned->pre || tuned->task)
-        return error_at(&job->err, "tuned_model",
+        return error_at(&task->err, "tuned_model",
                         "An adapter is imported for the model that this server runs: "
                         "only names and settings can be set.");
-    struct text own = engine_info(runner_engine(job->api->runner))->model;
+    struct text own = engine_info(runner_engine(task->api->runner))->model;
     wish.tuned = (struct tuned){
-        .id = job->tuned.id,
+        .id = id,
         .display_name = tuned->display_name,
         .description = tuned->description,
-        .base = arena_printf(job->arena, "models/%.*s", TEXT_ARG(own)),
+        .base = arena_printf(task->arena, "models/%.*s", TEXT_ARG(own)),
         .engine = own,
     };
-    tuned_settings(job, tuned, &wish.tuned);
-    return files_find(job->api->options.files, wire.file, job->arena, &file, &job->fd,
-                      &job->err) &&
-           tuned_import(tuning_of(job), job->who, &wish, job->fd, &config, job->arena,
-                        &job->tuned, &job->err);
-}
-
-static void reply_import(struct tuned_job *job)
-{
-    if (!tuned_job_heard(job))
-        return;
-    struct wire_tuned wire = wire_tuned_of(&job->tuned, NULL, 0, job->arena);
-    api_reply(job->call, &wire_tuned_type, &wire);
+    tuned_settings(task, tuned, &wish.tuned);
+    if (!files_find(task->api->options.files, wire.file, task->arena, &file, &fd,
+                    &task->err) ||
+        !tuned_import(tuned_tuning(task), task->who, &wish, fd, &config, task->arena,
+                      &made, &task->err))
+        return false;
+    struct wire_tuned answer = wire_tuned_of(&made, NULL, 0, task->arena);
+    return task_answer(task, &wire_tuned_type, &answer);
 }
 
 void tuned_route_import(struct call *call)
 {
-    tuned_job_start(tuned_job_open(call), run_import, reply_import);
+    task_start(tuned_open(call), run_import, NULL);
 }

@@ -154,15 +154,6 @@ static const char *const fields[N_FIELDS][2] = {
     [READERS] = {"readerProjectNumbers", "reader_project_numbers"},
 };
 
-static struct text trimmed(struct text text)
-{
-    while (text.len > 0 && text.at[0] == ' ')
-        text = text_slice(text, 1, text.len);
-    while (text.len > 0 && text.at[text.len - 1] == ' ')
-        text.len--;
-    return text;
-}
-
 static bool mask_one(struct text word, bool set[N_FIELDS], struct error *err)
 {
     static const char own[] = "tuned_model.";
@@ -185,7 +176,7 @@ static bool mask_one(struct text word, bool set[N_FIELDS], struct error *err)
 static bool read_mask(const struct wire_tuned *wire, struct text mask, bool set[N_FIELDS],
                       struct error *err)
 {
-    if (trimmed(mask).len == 0) { /* whatever the body has */
+    if (text_trim(mask).len == 0) { /* whatever the body has */
         set[NAME] = wire->display_name.at != NULL;
         set[DESCRIPTION] = wire->description.at != NULL;
         set[TEMPERATURE] = wire->temperature.set;
@@ -195,7 +186,7 @@ static bool read_mask(const struct wire_tuned *wire, struct text mask, bool set[
         return true;
     }
     for (struct text rest = mask; rest.at;)
-        if (!mask_one(trimmed(text_cut(rest, ',', &rest)), set, err))
+        if (!mask_one(text_trim(text_cut(rest, ',', &rest)), set, err))
             return false;
     return true;
 }
@@ -236,7 +227,7 @@ static const struct {
 /* The next word, or what stands in quotes; absent at the end. "owner: me" is one word. */
 static struct text next_word(struct text *rest)
 {
-    struct text at = trimmed(*rest);
+    struct text at = text_trim(*rest);
     if (at.len == 0)
         return (struct text){0};
     if (at.at[0] == '"')

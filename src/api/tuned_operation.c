@@ -6,134 +6,135 @@
 
 enum { ASK_MS = 100, WAIT_MOST_MS = 10 * 60 * 1000 };
 
-static struct tuning *tuning_of(const struct tuned_job *job)
-{
-    return job->api->options.tuning;
-}
-
 /* The model that came of it, when it has. */
-static bool read_model(struct tuned_job *job, const struct tuned_operation *operation,
+static bool read_model(struct task *task, const struct tuned_operation *operation,
                        struct tuned **tuned)
 {
     *tuned = NULL;
     if (!operation->ended || operation->error_code != ERROR_OK)
         return true;
-    *tuned = arena_new(job->arena, struct tuned);
-    return tuned_get(tuning_of(job), job->who, operation->model, TUNED_READER, job->arena,
-                     *tuned, &job->err);
+    *tuned = arena_new(task->arena, struct tuned);
+    return tuned_get(tuned_tuning(task), task->who, operation->model, TUNED_READER,
+                     task->arena, *tuned, &task->err);
 }
 
-static bool tell(struct tuned_job *job, const struct tuned_operation *operation,
-                 struct wire_operation *wire)
+static bool answer_operation(struct task *task, const struct tuned_operation *operation)
 {
     struct tuned_snapshot *snapshots = NULL;
     struct tuned *tuned;
     int n = 0;
-    if (!tuned_snapshots(tuning_of(job), operation->id, job->arena, &snapshots, &n,
-                         &job->err) ||
-        !read_model(job, operation, &tuned))
+    if (!tuned_snapshots(tuned_tuning(task), operation->id, task->arena, &snapshots, &n,
+                         &task->err) ||
+        !read_model(task, operation, &tuned))
         return false;
-    *wire = wire_operation_of(operation, tuned, snapshots, n, job->arena);
-    return true;
+    struct wire_operation wire =
+        wire_operation_of(operation, tuned, snapshots, n, task->arena);
+    return task_answer(task, &wire_operation_type, &wire);
 }
 
 /* ---- get ---- */
 
-static bool run_get(struct tuned_job *job)
+static bool run_get(struct task *task)
 {
     struct tuned_operation operation;
-    return tuned_operation_get(tuning_of(job), job->who, job->id, job->sub, job->arena,
-                               &operation, &job->err) &&
-           tell(job, &operation, &job->wire);
-}
-
-static void reply(struct tuned_job *job)
-{
-    if (tuned_job_heard(job))
-        api_reply(job->call, &wire_operation_type, &job->wire);
+    return tuned_operation_get(tuned_tuning(task), task->who, task->id, task->sub,
+                               task->arena, &operation, &task->err) &&
+           answer_operation(task, &operation);
 }
 
 void tuned_route_operation(struct call *call)
 {
-    tuned_job_start(tuned_job_open(call), run_get, reply);
+    task_run_call(call, run_get, NULL);
 }
 
 /* ---- list ---- */
 
-static bool run_list(struct tuned_job *job)
+/* All on one page: a model has few. */
+static bool run_list(struct task *task)
 {
-    return tuned_operations(tuning_of(job), job->who, job->id, job->arena,
-                            &job->operations, &job->n, &job->err);
-}
-
-static void reply_list(struct tuned_job *job)
-{
-    if (!tuned_job_heard(job))
-        return;
+    struct tuned_operation *operations;
+    int n;
+    if (!tuned_operations(tuned_tuning(task), task->who, task->id, task->arena,
+                          &operations, &n, &task->err))
+        return false;
     struct wire_operation *wires =
-        arena_array(job->arena, struct wire_operation, (size_t)job->n + 1);
-    for (int i = 0; i < job->n; i++)
-        wires[i] = wire_operation_of(&job->operations[i], NULL, NULL, 0, job->arena);
-    struct wire_operations list = {{wires, (size_t)job->n}, {0}};
-    api_reply(job->call, &wire_operations_type, &list);
+        arena_array(task->arena, struct wire_operation, (size_t)n + 1);
+    for (int i = 0; i < n; i++)
+        wires[i] = wire_operation_of(&operations[i], NULL, NULL, 0, task->arena);
+    struct wire_operations list = {{wires, (size_t)n}, {0}};
+    return task_answer(task, &wire_operations_type, &list);
 }
 
 void tuned_route_operations(struct call *call)
 {
-    struct tuned_job *job = tuned_job_open(call);
-    if (tuned_job_page(job))
-        tuned_job_start(job, run_list, reply_list);
+    struct task *task = task_open(call);
+    if (task_page(task, TUNED_PAGE, TUNED_PAGE_MOST))
+        task_start(task, run_list, NULL);
 }
 
 /* ---- cancel ---- */
 
-static bool run_cancel(struct tuned_job *job)
+static bool run_cancel(struct task *task)
 {
-    return tuned_cancel(tuning_of(job), job->who, job->id, job->sub, &job->err);
+    return tuned_cancel(tuned_tuning(task), task->who, task->id, task->sub, &task->err) &&
+           task_answer_nothing(task);
 }
 
-static void cancelled(struct tuned_job *job)
+static void cancelled(struct task *task)
 {
-    supervisor_stop(job->api->options.supervisor, job->sub);
-    tuned_job_reply_nothing(job);
+    supervisor_stop(task->api->options.supervisor, task->sub);
 }
 
 void tuned_route_operation_cancel(struct call *call)
 {
-    tuned_job_start(tuned_job_open(call), run_cancel, cancelled);
+    task_run_call(call, run_cancel, cancelled);
 }
 
 /* ---- wait ---- */
 
-static void look_again(struct tuned_job *job);
+struct waiting {
+    int64_t since_ms, until_ms; /* the latter is 0 until the body was read */
+};
 
-static void on_due(void *arg)
+static bool read_wait(struct task *task, struct waiting *w)
 {
-    struct tuned_job *job = arg;
-    job->timer = NULL;
-    tuned_job_start(job, run_get, look_again);
+    struct wire_wait wait;
+    if (!json_read(&wire_wait_type, task->body, &wait, task->arena, &task->err))
+        return false;
+    int64_t ms = wait.timeout.set ? wait.timeout.is / 1000000 : WAIT_MOST_MS;
+    w->until_ms = w->since_ms + (ms < 0 ? 0 : ms < WAIT_MOST_MS ? ms : WAIT_MOST_MS);
+    return true;
 }
 
-static void look_again(struct tuned_job *job)
+static bool run_wait(struct task *task)
 {
-    bool over = job->wire.done.set || now_ms() >= job->until_ms || job->api->stopping;
-    if (!tuned_job_heard(job))
+    struct waiting *w = task->own;
+    struct tuned_operation operation;
+    if (!w->until_ms && !read_wait(task, w))
+        return false;
+    struct arena *arena = arena_open(); /* of its own: there may be thousands of looks */
+    bool good = tuned_operation_get(tuned_tuning(task), task->who, task->id, task->sub,
+                                    arena, &operation, &task->err);
+    bool over = good && (operation.ended || now_ms() >= w->until_ms);
+    arena_close(arena);
+    return good && (!over || run_get(task));
+}
+
+static void look_again(struct task *task)
+{
+    struct waiting *w = task->own;
+    if (!task_heard(task) || task->answer.len > 0)
         return;
-    if (over)
-        reply(job);
-    else
-        job->timer = loop_after(job->api->loop, ASK_MS, on_due, job);
+    if (task->api->stopping)
+        w->until_ms = 1; /* what is known now is the answer */
+    task_start_later(task, task->api->stopping ? 0 : ASK_MS, run_wait, look_again);
 }
 
 void tuned_route_operation_wait(struct call *call)
 {
-    struct tuned_job *job = tuned_job_open(call);
-    struct wire_wait wait;
-    if (!json_read(&wire_wait_type, job->body, &wait, job->arena, &job->err)) {
-        api_error(call, &job->err);
-        return;
-    }
-    int64_t ms = wait.timeout.set ? wait.timeout.is / 1000000 : WAIT_MOST_MS;
-    job->until_ms = now_ms() + (ms < 0 ? 0 : ms < WAIT_MOST_MS ? ms : WAIT_MOST_MS);
-    tuned_job_start(job, run_get, look_again);
+    struct task *task = task_open(call);
+    struct waiting *w = arena_new(task->arena, struct waiting);
+    w->since_ms = now_ms();
+    task->own = w;
+    task_start(task, run_wait, look_again);
 }

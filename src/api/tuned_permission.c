@@ -1,18 +1,11 @@
 /* tuned_permission.c - tunedModels.permissions.*. */
 #include "api/tuned.h"
 
-static struct tuning *tuning_of(const struct tuned_job *job)
+static bool answer_permission(struct task *task,
+                              const struct tuned_permission *permission)
 {
-    return job->api->options.tuning;
-}
-
-static void reply(struct tuned_job *job)
-{
-    if (!tuned_job_heard(job))
-        return;
-    struct wire_permission wire =
-        wire_permission_of(&job->permission, job->id, job->arena);
-    api_reply(job->call, &wire_permission_type, &wire);
+    struct wire_permission wire = wire_permission_of(permission, task->id, task->arena);
+    return task_answer(task, &wire_permission_type, &wire);
 }
 
 /* ---- create ---- */
@@ -43,94 +36,99 @@ static bool check(const struct wire_permission *wire, struct error *err)
     return check_role(wire->role, wire->grantee, err);
 }
 
-static bool run_grant(struct tuned_job *job)
+static bool run_grant(struct task *task)
 {
     struct wire_permission wire;
-    if (!json_read(&wire_permission_type, job->body, &wire, job->arena, &job->err) ||
-        !check(&wire, &job->err))
+    if (!json_read(&wire_permission_type, task->body, &wire, task->arena, &task->err) ||
+        !check(&wire, &task->err))
         return false;
-    job->permission = (struct tuned_permission){
+    struct tuned_permission permission = {
         .grantee = wire.grantee, .role = wire.role, .address = wire.address};
-    return tuned_permission_create(tuning_of(job), job->who, job->id, &job->permission,
-                                   job->arena, &job->err);
+    return tuned_permission_create(tuned_tuning(task), task->who, task->id, &permission,
+                                   task->arena, &task->err) &&
+           answer_permission(task, &permission);
 }
 
 void tuned_route_grant(struct call *call)
 {
-    tuned_job_start(tuned_job_open(call), run_grant, reply);
+    task_run_call(call, run_grant, NULL);
 }
 
 /* ---- get, list ---- */
 
-static bool run_get(struct tuned_job *job)
+static bool get(struct task *task, struct tuned_permission *permission)
 {
-    return tuned_permission_get(tuning_of(job), job->who, job->id, job->sub, job->arena,
-                                &job->permission, &job->err);
+    return tuned_permission_get(tuned_tuning(task), task->who, task->id, task->sub,
+                                task->arena, permission, &task->err);
+}
+
+static bool run_get(struct task *task)
+{
+    struct tuned_permission permission;
+    return get(task, &permission) && answer_permission(task, &permission);
 }
 
 void tuned_route_permission(struct call *call)
 {
-    tuned_job_start(tuned_job_open(call), run_get, reply);
+    task_run_call(call, run_get, NULL);
 }
 
-static bool run_list(struct tuned_job *job)
+static bool run_list(struct task *task)
 {
-    return tuned_permissions(tuning_of(job), job->who, job->id, job->page_size,
-                             job->token, job->arena, &job->permissions, &job->n,
-                             &job->next, &job->err);
-}
-
-static void reply_list(struct tuned_job *job)
-{
-    if (!tuned_job_heard(job))
-        return;
-    struct wire_permission *wires =
-        arena_array(job->arena, struct wire_permission, (size_t)job->n + 1);
-    for (int i = 0; i < job->n; i++)
-        wires[i] = wire_permission_of(&job->permissions[i], job->id, job->arena);
-    struct wire_permissions list = {{wires, (size_t)job->n}, job->next};
-    api_reply(job->call, &wire_permissions_type, &list);
+    struct wire_permissions wire = {0};
+    struct tuned_permission *list;
+    int n;
+    if (!tuned_permissions(tuned_tuning(task), task->who, task->id, task->page_size,
+                           task->token, task->arena, &list, &n, &wire.next_page,
+                           &task->err))
+        return false;
+    struct wire_permission *permissions =
+        arena_array(task->arena, struct wire_permission, (size_t)n + 1);
+    for (int i = 0; i < n; i++)
+        permissions[i] = wire_permission_of(&list[i], task->id, task->arena);
+    wire.permissions = (struct json_list){permissions, (size_t)n};
+    return task_answer(task, &wire_permissions_type, &wire);
 }
 
 void tuned_route_permissions(struct call *call)
 {
-    struct tuned_job *job = tuned_job_open(call);
-    if (tuned_job_page(job))
-        tuned_job_start(job, run_list, reply_list);
+    struct task *task = task_open(call);
+    if (task_page(task, TUNED_PAGE, TUNED_PAGE_MOST))
+        task_start(task, run_list, NULL);
 }
 
 /* ---- patch, delete ---- */
 
-static bool run_patch(struct tuned_job *job)
+static bool run_patch(struct task *task)
 {
     struct wire_permission wire;
-    struct text mask = job->mask;
+    struct tuned_permission permission;
+    struct text mask = task->mask;
     if (mask.len > 0 && !text_is(mask, "role") && !text_is(mask, "*"))
-        return error_at(&job->err, "update_mask",
+        return error_at(&task->err, "update_mask",
                         "'%.*s' cannot be changed; only role can.",
                         TEXT_ARG(text_slice(mask, 0, 100)));
-    return json_read(&wire_permission_type, job->body, &wire, job->arena, &job->err) &&
-           tuned_permission_get(tuning_of(job), job->who, job->id, job->sub, job->arena,
-                                &job->permission, &job->err) &&
-           check_role(wire.role, job->permission.grantee, &job->err) &&
-           tuned_permission_update(tuning_of(job), job->who, job->id, job->sub, wire.role,
-                                   job->arena, &job->permission, &job->err);
+    return json_read(&wire_permission_type, task->body, &wire, task->arena, &task->err) &&
+           get(task, &permission) &&
+           check_role(wire.role, permission.grantee, &task->err) &&
+           tuned_permission_update(tuned_tuning(task), task->who, task->id, task->sub,
+                                   wire.role, task->arena, &permission, &task->err) &&
+           answer_permission(task, &permission);
 }
 
 void tuned_route_permission_patch(struct call *call)
 {
-    struct tuned_job *job = tuned_job_open(call);
-    job->mask = arena_text(job->arena, http_query(call->rq, "updateMask"));
-    tuned_job_start(job, run_patch, reply);
+    task_run_call(call, run_patch, NULL);
 }
 
-static bool run_delete(struct tuned_job *job)
+static bool run_delete(struct task *task)
 {
-    return tuned_permission_delete(tuning_of(job), job->who, job->id, job->sub,
-                                   &job->err);
+    return tuned_permission_delete(tuned_tuning(task), task->who, task->id, task->sub,
+                                   &task->err) &&
+           task_answer_nothing(task);
 }
 
 void tuned_route_permission_delete(struct call *call)
 {
-    tuned_job_start(tuned_job_open(call), run_delete, tuned_job_reply_nothing);
+    task_run_call(call, run_delete, NULL);
 }

@@ -1,34 +1,12 @@
 /* upload_head.c - what an upload request asks for, by its header alone. */
 #include "api/upload_head.h"
 
-static struct text trim(struct text text)
-{
-    while (text.len && (text.at[0] == ' ' || text.at[0] == '\t'))
-        text = text_slice(text, 1, text.len);
-    while (text.len && (text.at[text.len - 1] == ' ' || text.at[text.len - 1] == '\t'))
-        text.len--;
-    return text;
-}
-
-static bool read_number(struct text digits, int64_t *number)
-{
-    *number = 0;
-    if (digits.len == 0 || digits.len > 18)
-        return false;
-    for (size_t i = 0; i < digits.len; i++) {
-        if (digits.at[i] < '0' || digits.at[i] > '9')
-            return false;
-        *number = *number * 10 + (digits.at[i] - '0');
-    }
-    return true;
-}
-
 /* Absent is -1. */
 static bool read_told(struct text value, const char *name, int64_t *number,
                       struct error *err)
 {
     *number = -1;
-    return !value.at || read_number(trim(value), number) ||
+    return !value.at || text_number(text_trim(value), number) ||
            error_set(err, ERROR_INVALID_ARGUMENT, "%s must be a number of bytes.", name);
 }
 
@@ -37,19 +15,20 @@ static bool read_told(struct text value, const char *name, int64_t *number,
 bool upload_range_read(struct text range, int64_t *from, int64_t *end, int64_t *total)
 {
     struct text all, last;
-    range = trim(range);
+    range = text_trim(range);
     *from = *end = 0;
     *total = -1;
     if (!text_is_nocase(text_slice(range, 0, 6), "bytes "))
         return false;
-    struct text piece = trim(text_cut(trim(text_slice(range, 6, range.len)), '/', &all));
-    all = trim(all);
-    if (!text_is(all, "*") && !read_number(all, total))
+    struct text piece =
+        text_trim(text_cut(text_trim(text_slice(range, 6, range.len)), '/', &all));
+    all = text_trim(all);
+    if (!text_is(all, "*") && !text_number(all, total))
         return false;
     if (text_is(piece, "*"))
         return true;
     struct text first = text_cut(piece, '-', &last);
-    if (!read_number(first, from) || !read_number(last, end) || *end < *from)
+    if (!text_number(first, from) || !text_number(last, end) || *end < *from)
         return false;
     ++*end;
     return *total < 0 || *end <= *total;
@@ -71,7 +50,7 @@ static bool read_commands(struct text list, unsigned *bits, struct error *err)
 {
     *bits = 0;
     while (list.len) {
-        struct text one = trim(text_cut(list, ',', &list));
+        struct text one = text_trim(text_cut(list, ',', &list));
         unsigned bit = 0;
         for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
             if (text_is_nocase(one, commands[i].name))

@@ -10,6 +10,7 @@
 #include "store/hooks.h"
 #include "json/tree.h"
 #include <openssl/hmac.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 enum {
@@ -31,6 +32,7 @@ struct webhooks {
     bool busy, again;
     int64_t next; /* when; 0: not known of */
     bool trouble;
+    atomic_bool stopped;
 };
 
 static const int64_t SECOND = 1000000000; /* ns */
@@ -231,6 +233,7 @@ static bool bring(const struct webhooks *webhooks, const struct hook *hook,
         .post = hook->body,
         .timeout_ms = TIMEOUT_S * 1000,
         .most = REPLY_MOST,
+        .cancelled = &webhooks->stopped,
     };
     struct error err = {0};
     struct fetched fetched;
@@ -242,18 +245,25 @@ static bool bring(const struct webhooks *webhooks, const struct hook *hook,
     return good;
 }
 
-/* When it is due again; 0: never. */
+/* When it is due again; 0: never. A try that was broken off does not count. */
 static int64_t bring_one(struct webhooks *webhooks, struct hook *hook,
                          struct arena *arena)
 {
     struct store *store = webhooks->api->options.store;
     struct error err;
     bool taken = bring(webhooks, hook, arena), good;
+    if (!taken && atomic_load(&webhooks->stopped))
+        return hook->due;
     bool over = taken || ++hook->tries >= TRIES;
     hook->due = over ? 0 : clock_ns() + waits[hook->tries - 1] * SECOND;
     good = over ? hooks_done(store, hook->id, &err) : hooks_again(store, hook, &err);
     webhooks->trouble |= !good;
     return hook->due;
+}
+
+static bool goes_on(const struct webhooks *webhooks)
+{
+    return !webhooks->trouble && !atomic_load(&webhooks->stopped);
 }
 
 static void run_bring(struct work *work)
@@ -262,14 +272,14 @@ static void run_bring(struct work *work)
     struct store *store = webhooks->api->options.store;
     int n = AT_ONCE;
     webhooks->trouble = false;
-    while (n == AT_ONCE && !webhooks->trouble) {
+    while (n == AT_ONCE && goes_on(webhooks)) {
         struct arena *arena = arena_open();
         struct hook *hooks;
         struct error err;
         if (!hooks_due(store, clock_ns(), AT_ONCE, arena, &hooks, &n, &webhooks->next,
                        &err))
             webhooks->trouble = true;
-        for (int i = 0; i < n && !webhooks->trouble; i++) {
+        for (int i = 0; i < n && goes_on(webhooks); i++) {
             int64_t due = bring_one(webhooks, &hooks[i], arena);
             if (due && (!webhooks->next || due < webhooks->next))
                 webhooks->next = due;
@@ -326,6 +336,12 @@ struct webhooks *webhooks_open(struct api *api)
     webhooks->api = api;
     webhooks_kick(webhooks);
     return webhooks;
+}
+
+void webhooks_stop(struct webhooks *webhooks)
+{
+    if (webhooks)
+        atomic_store(&webhooks->stopped, true);
 }
 
 bool webhooks_busy(const struct webhooks *webhooks)

@@ -26,6 +26,9 @@ struct webhooks;
 /* NULL: this server brings none (api->options.webhook_secret). */
 struct webhooks *webhooks_open(struct api *api);
 void webhooks_close(struct webhooks *webhooks); /* none is on its way; NULL is fine */
+
+/* Whoever is being told is told by the next server. */
+void webhooks_stop(struct webhooks *webhooks); /* NULL is fine */
 bool webhooks_busy(const struct webhooks *webhooks);
 
 /* There is something on the disk, perhaps. */

@@ -130,6 +130,13 @@ struct text arena_text(struct arena *arena, struct text text)
     return (struct text){copy, text.len};
 }
 
+struct text arena_take(struct arena *arena, struct buf *buf)
+{
+    struct text copy = arena_text(arena, buf_view(buf));
+    buf_free(buf);
+    return copy;
+}
+
 struct text arena_printf(struct arena *arena, const char *format, ...)
 {
     struct buf out = {0};
@@ -137,9 +144,7 @@ struct text arena_printf(struct arena *arena, const char *format, ...)
     va_start(args, format);
     buf_vprintf(&out, format, args);
     va_end(args);
-    struct text copy = arena_text(arena, buf_view(&out));
-    buf_free(&out);
-    return copy;
+    return arena_take(arena, &out);
 }
 
 void arena_defer(struct arena *arena, void (*close)(void *what), void *what)

@@ -10,6 +10,7 @@
 #include "base/text.h"
 
 struct arena;
+struct buf;
 
 struct arena *arena_open(void);
 void arena_close(struct arena *arena); /* NULL is fine */
@@ -21,6 +22,7 @@ void *arena_alloc(struct arena *arena, size_t size);
 
 /* Copies; the copy is followed by a NUL. An absent text stays absent. */
 struct text arena_text(struct arena *arena, struct text text);
+struct text arena_take(struct arena *arena, struct buf *buf); /* and frees the buf */
 struct text arena_printf(struct arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

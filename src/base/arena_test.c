@@ -67,6 +67,18 @@ static void printing_fits_short_and_long(void **state)
     arena_close(arena);
 }
 
+static void taking_a_buf_leaves_it_empty(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_open();
+    struct buf buf = {0};
+    buf_str(&buf, "taken");
+    assert_true(text_is(arena_take(arena, &buf), "taken"));
+    assert_null(buf.at);
+    assert_non_null(arena_take(arena, &buf).at); /* of nothing: empty, not absent */
+    arena_close(arena);
+}
+
 struct note {
     struct buf *out;
     char what;
@@ -109,6 +121,7 @@ int main(void)
         cmocka_unit_test(many_small_pieces_fill_many_chunks),
         cmocka_unit_test(copies_end_with_a_nul_and_absent_stays_absent),
         cmocka_unit_test(printing_fits_short_and_long),
+        cmocka_unit_test(taking_a_buf_leaves_it_empty),
         cmocka_unit_test(what_is_deferred_runs_newest_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -78,11 +78,17 @@ void buf_drop(struct buf *buf, size_t len)
     buf->len -= len;
 }
 
+void buf_cut(struct buf *buf, size_t len)
+{
+    assert(len <= buf->len);
+    buf->len = len;
+    if (buf->at)
+        buf->at[len] = '\0';
+}
+
 void buf_clear(struct buf *buf)
 {
-    buf->len = 0;
-    if (buf->at)
-        buf->at[0] = '\0';
+    buf_cut(buf, 0);
 }
 
 void buf_free(struct buf *buf)

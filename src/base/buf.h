@@ -24,6 +24,7 @@ void buf_printf(struct buf *buf, const char *format, ...)
 void buf_vprintf(struct buf *buf, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));
 void buf_drop(struct buf *buf, size_t len); /* forgets the first len bytes */
+void buf_cut(struct buf *buf, size_t len);  /* keeps the first len bytes */
 void buf_clear(struct buf *buf);            /* empty, memory kept */
 void buf_free(struct buf *buf);
 

@@ -61,6 +61,18 @@ static void dropping_moves_the_rest_to_the_front(void **state)
     buf_free(&buf);
 }
 
+static void cutting_keeps_the_front(void **state)
+{
+    (void)state;
+    struct buf buf = {0};
+    buf_cut(&buf, 0);
+    buf_str(&buf, "abc");
+    buf_cut(&buf, 2);
+    assert_string_equal(buf.at, "ab");
+    assert_int_equal(buf.len, 2);
+    buf_free(&buf);
+}
+
 static void clearing_keeps_the_memory(void **state)
 {
     (void)state;
@@ -96,6 +108,7 @@ int main(void)
         cmocka_unit_test(it_grows_past_any_size),
         cmocka_unit_test(printing_fits_at_every_length),
         cmocka_unit_test(dropping_moves_the_rest_to_the_front),
+        cmocka_unit_test(cutting_keeps_the_front),
         cmocka_unit_test(clearing_keeps_the_memory),
         cmocka_unit_test(reserved_room_can_be_written_by_hand),
     };

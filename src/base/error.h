@@ -2,7 +2,7 @@
  *
  * A function that can fail returns false or NULL and fills the caller's struct error. The
  * codes are google.rpc's (the numbers are on the wire); the table gives each its name and
- * HTTP status. Only api/api.c turns an error into a reply. */
+ * HTTP status. Only api/reply.c turns an error into a reply. */
 #ifndef POLLUX_BASE_ERROR_H
 #define POLLUX_BASE_ERROR_H
 

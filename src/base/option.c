@@ -187,22 +187,22 @@ static void variable_name(const struct option *option, struct buf *out)
         buf_char(out, variable_letter(*c));
 }
 
-static const char *variable_value(const char *name)
+/* An empty variable counts as unset, as in most programs. */
+const char *option_env(const char *name)
 {
     size_t len = strlen(name);
     for (char **row = environ; row && *row; row++)
         if (strncmp(*row, name, len) == 0 && (*row)[len] == '=')
-            return *row + len + 1;
+            return (*row)[len + 1] ? *row + len + 1 : NULL;
     return NULL;
 }
 
-/* An empty variable counts as unset, as in most programs. */
 static bool set_from_variable(const struct option *option, void *into, struct error *err)
 {
     struct buf name = {0};
     variable_name(option, &name);
-    const char *value = variable_value(name.at);
-    bool good = !value || !*value || set_value(option, into, name.at, value, err);
+    const char *value = option_env(name.at);
+    bool good = !value || set_value(option, into, name.at, value, err);
     buf_free(&name);
     return good;
 }

@@ -46,6 +46,11 @@ bool option_read(const struct option *table, int argc, char **argv, void *into,
  * environment and the table. */
 void option_free(const struct option *table, void *into);
 
+/* An environment variable's value; NULL when it is unset or empty. Not getenv(), whose
+ * static memory is not for threads; nobody here changes the environment once there are
+ * any. */
+const char *option_env(const char *name);
+
 /* One aligned paragraph per row, as --help prints it: names, variable, default, range. */
 void option_help(const struct option *table, struct buf *out);
 

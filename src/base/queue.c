@@ -10,6 +10,7 @@
 #include "base/loop.h"
 #include <assert.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -25,9 +26,10 @@ struct queue {
     struct message *first, **end;
     atomic_bool some; /* first is not NULL, or it is shut; for looking without the lock */
     bool shut, roused;
-    bool raised;   /* the descriptor is readable */
-    int fd;        /* -1: nobody asked for it */
-    int n_waiting; /* threads that block */
+    bool raised;         /* the descriptor is readable */
+    int fd;              /* -1: nobody asked for it */
+    int n_waiting;       /* threads that block */
+    atomic_int n_waking; /* threads that are about to wake one, without the lock */
 };
 
 struct queue *queue_open(void)
@@ -49,6 +51,8 @@ void queue_close(struct queue *queue)
     if (!queue)
         return;
     assert(!queue->first);
+    while (atomic_load(&queue->n_waking)) /* who got the last message was faster */
+        sched_yield();
     if (queue->fd >= 0)
         close(queue->fd);
     pthread_cond_destroy(&queue->more);
@@ -86,6 +90,19 @@ int queue_fd(struct queue *queue)
     return queue->fd;
 }
 
+/* Gives the lock back and then wakes somebody: woken while it is held, he would wait for
+ * it. Who is woken may close the queue, so that waits for n_waking. */
+static void unlock_and_wake(struct queue *queue, bool wake)
+{
+    if (wake)
+        atomic_fetch_add(&queue->n_waking, 1);
+    pthread_mutex_unlock(&queue->lock);
+    if (!wake)
+        return;
+    pthread_cond_signal(&queue->more);
+    atomic_fetch_sub(&queue->n_waking, 1);
+}
+
 bool queue_push(struct queue *queue, struct message *message)
 {
     pthread_mutex_lock(&queue->lock);
@@ -97,10 +114,7 @@ bool queue_push(struct queue *queue, struct message *message)
         atomic_store(&queue->some, true);
         raise_flag(queue);
     }
-    bool wake = open && queue->n_waiting > 0;
-    pthread_mutex_unlock(&queue->lock);
-    if (wake)
-        pthread_cond_signal(&queue->more);
+    unlock_and_wake(queue, open && queue->n_waiting > 0);
     return open;
 }
 
@@ -119,9 +133,7 @@ void queue_rouse(struct queue *queue)
     pthread_mutex_lock(&queue->lock);
     bool wake = queue->n_waiting > 0 && !queue->roused;
     queue->roused = queue->roused || wake;
-    pthread_mutex_unlock(&queue->lock);
-    if (wake)
-        pthread_cond_signal(&queue->more);
+    unlock_and_wake(queue, wake);
 }
 
 /* The rest of this part needs the lock. */

@@ -1,6 +1,5 @@
 /* text.c - looking into texts, and what UTF-8 allows where. */
 #include "base/text.h"
-#include <stdint.h>
 #include <strings.h>
 
 bool text_is_nocase(struct text text, const char *string)
@@ -43,6 +42,21 @@ struct text text_slice(struct text text, size_t from, size_t to)
     if (from > to)
         from = to;
     return (struct text){text.at + from, to - from};
+}
+
+static bool is_space(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+struct text text_trim(struct text text)
+{
+    size_t from = 0, to = text.len;
+    while (from < to && is_space(text.at[from]))
+        from++;
+    while (to > from && is_space(text.at[to - 1]))
+        to--;
+    return text_slice(text, from, to);
 }
 
 struct text text_cut(struct text text, char at, struct text *rest)
@@ -120,6 +134,25 @@ static size_t skip_ascii(struct text text, size_t i)
             break;
     }
     return i;
+}
+
+bool text_number(struct text text, int64_t *number)
+{
+    *number = 0;
+    bool good = text.len > 0 && text.len <= 18;
+    for (size_t i = 0; good && i < text.len; i++) {
+        good = text.at[i] >= '0' && text.at[i] <= '9';
+        *number = *number * 10 + (text.at[i] - '0');
+    }
+    return good;
+}
+
+size_t text_characters(struct text text)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < text.len; i++)
+        n += ((unsigned char)text.at[i] & 0xc0) != 0x80;
+    return n;
 }
 
 bool text_is_utf8(struct text text)

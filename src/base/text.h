@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 struct text {
@@ -45,9 +46,18 @@ size_t text_find(struct text text, struct text needle, size_t from);
 /* Bytes [from, to) of text; both are clamped to its length. */
 struct text text_slice(struct text text, size_t from, size_t to);
 
+/* Without the white space (ASCII's) at either end. */
+struct text text_trim(struct text text);
+
 /* Cuts `text` at the first `at`: returns what is before it and leaves in *rest what is
  * after it. Without `at` the whole text is returned and *rest becomes absent. */
 struct text text_cut(struct text text, char at, struct text *rest);
+
+/* Reads 1 to 18 decimal digits and nothing else. */
+bool text_number(struct text text, int64_t *number);
+
+/* How many characters it has. */
+size_t text_characters(struct text text);
 
 /* Whether all of it is well-formed UTF-8 (no surrogates, no overlong forms). */
 bool text_is_utf8(struct text text);

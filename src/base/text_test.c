@@ -49,6 +49,17 @@ static void slices_are_clamped(void **state)
     assert_null(text_slice((struct text){0}, 0, 9).at);
 }
 
+static void trimming_takes_white_space_off_both_ends(void **state)
+{
+    (void)state;
+    assert_true(text_is(text_trim(TEXT(" \t\r\n a b\v\f ")), "a b"));
+    assert_true(text_is(text_trim(TEXT("ab")), "ab"));
+    assert_true(text_is(text_trim(TEXT("voilà")), "voilà"));
+    assert_non_null(text_trim(TEXT(" ")).at);
+    assert_int_equal(text_trim(TEXT(" ")).len, 0);
+    assert_null(text_trim((struct text){0}).at);
+}
+
 static void cutting_leaves_what_follows_the_first_cut(void **state)
 {
     (void)state;
@@ -115,13 +126,35 @@ static void malformed_bytes_are_found_at_every_offset(void **state)
     }
 }
 
+static void a_number_is_digits_and_nothing_else(void **state)
+{
+    (void)state;
+    int64_t n;
+    assert_true(text_number(TEXT("0"), &n) && n == 0);
+    assert_true(text_number(TEXT("999999999999999999"), &n) && n == 999999999999999999);
+    assert_false(text_number(TEXT("1000000000000000000"), &n)); /* 19 of them */
+    static const char *const bad[] = {"", " 1", "1 ", "-1", "+1", "1e3", "0x1"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_false(text_number(text_of(bad[i]), &n));
+}
+
+static void characters_are_not_bytes(void **state)
+{
+    (void)state;
+    assert_int_equal(text_characters(TEXT("")), 0);
+    assert_int_equal(text_characters(TEXT("a\u00e4\u20ac\U0001f600")), 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_number_is_digits_and_nothing_else),
+        cmocka_unit_test(characters_are_not_bytes),
         cmocka_unit_test(comparing_ignores_case_only_where_it_says_so),
         cmocka_unit_test(a_text_starts_and_ends_with_what_it_holds),
         cmocka_unit_test(finding_begins_at_the_offset),
         cmocka_unit_test(slices_are_clamped),
+        cmocka_unit_test(trimming_takes_white_space_off_both_ends),
         cmocka_unit_test(cutting_leaves_what_follows_the_first_cut),
         cmocka_unit_test(utf8_is_told_from_what_only_looks_like_it),
         cmocka_unit_test(malformed_bytes_are_found_at_every_offset),

@@ -220,7 +220,8 @@ bool caches_list(struct caches *caches, int page_size, struct text token,
     int most = page_size + 1; /* the one more says that there is another page */
     *list = arena_array(arena, struct cache_entry, (size_t)most);
     *next = (struct text){0};
-    if (!page_read(token, INT64_MAX, &created, &id, err) || !store_begin(caches->store, err))
+    if (!page_read(token, INT64_MAX, &created, &id, err) ||
+        !store_begin(caches->store, err))
         return false;
     bool good = read_page(caches, created, id, most, arena, *list, n, err);
     if (!store_end(caches->store, good, err))

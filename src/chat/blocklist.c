@@ -14,11 +14,10 @@
  * place waits. Expressions see a line when it is complete. */
 #include "chat/blocklist.h"
 #include "base/arena.h"
-#include "base/buf.h"
+#include "base/file.h"
 #include <locale.h>
 #include <regex.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <wctype.h>
 
@@ -137,7 +136,7 @@ static size_t lower_bound(const struct blocklist *list, size_t from, size_t to, 
 
 enum found { FOUND_NOT, FOUND_PERHAPS, FOUND };
 
-/* Whether a word ends here that began with `first` and is whole. */
+/* Whether a word that ends here, with `last`, is whole. */
 static enum found ends_here(const struct blocklist *list, struct text text, size_t at,
                             uint32_t last, bool final)
 {
@@ -260,15 +259,6 @@ bool blocklist_finds(const struct blocklist *list, struct text text)
 
 /* ---- reading ---- */
 
-static struct text trim(struct text text)
-{
-    while (text.len > 0 && is_space((unsigned char)text.at[0]))
-        text = text_slice(text, 1, text.len);
-    while (text.len > 0 && is_space((unsigned char)text.at[text.len - 1]))
-        text.len--;
-    return text;
-}
-
 static bool add_word(struct blocklist *list, struct text text, struct error *err)
 {
     if (text.len > LONGEST_WORD)
@@ -313,7 +303,7 @@ static bool add_expression(struct blocklist *list, struct text source, struct er
 
 static bool add_line(struct blocklist *list, struct text line, struct error *err)
 {
-    line = trim(line);
+    line = text_trim(line);
     if (line.len == 0 || line.at[0] == '#')
         return true;
     if (!text_is_utf8(line))
@@ -357,25 +347,11 @@ struct blocklist *blocklist_read(struct text file, const char *path, struct erro
 
 struct blocklist *blocklist_open(const char *path, struct error *err)
 {
-    FILE *file = fopen(path, "rb");
-    if (!file) {
-        error_set(err, ERROR_NOT_FOUND, "%s: %m", path);
-        return NULL;
-    }
     struct buf all = {0};
-    size_t n;
-    do {
-        n = fread(buf_reserve(&all, 65536), 1, 65536, file);
-        all.len += n;
-    } while (n > 0 && all.len <= MOST_FILE);
     struct blocklist *list = NULL;
-    if (ferror(file) || all.len > MOST_FILE)
-        error_set(err, ERROR_INVALID_ARGUMENT, "%s: %s", path,
-                  all.len > MOST_FILE ? "longer than 16 MiB" : "cannot be read");
-    else
+    if (file_read(path, MOST_FILE, &all, err))
         list = blocklist_read(buf_view(&all), path, err);
     buf_free(&all);
-    fclose(file);
     return list;
 }
 

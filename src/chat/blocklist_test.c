@@ -36,6 +36,7 @@ static void a_listed_word_is_found_in_any_case(void **state)
     finds("", "apple", false);
     finds("Ärger", "viel ÄRGER hier", true);
     finds("ЖУК", "большой жук.", true);
+    finds(" voilà \t\r\nplum", "Et voilà!", true); /* its last byte is 0xa0 */
 }
 
 static void a_word_is_found_only_whole(void **state)

@@ -111,15 +111,6 @@ const struct function *call_begins(const struct family *family,
 
 /* ---- a call ---- */
 
-static struct text trimmed(struct text text)
-{
-    while (text.len > 0 && is_space(text.at[0]))
-        text = text_slice(text, 1, text.len);
-    while (text.len > 0 && is_space(text.at[text.len - 1]))
-        text.len--;
-    return text;
-}
-
 static bool fill(struct part *call, struct text name, struct json_object *args,
                  struct arena *arena)
 {
@@ -132,9 +123,8 @@ static bool fill(struct part *call, struct text name, struct json_object *args,
         return false;
     struct buf json = {0};
     json_any_write(args, &json);
-    *call = (struct part){
-        .kind = PART_CALL, .name = name, .json = arena_text(arena, buf_view(&json))};
-    buf_free(&json);
+    *call =
+        (struct part){.kind = PART_CALL, .name = name, .json = arena_take(arena, &json)};
     return true;
 }
 
@@ -168,10 +158,10 @@ static int read_json(struct text block, struct arena *arena, struct part **calls
  * a name, up to whatever cannot be part of one. */
 static struct text name_in(const struct family *family, struct text head)
 {
-    struct text before = trimmed(text_of(family->before));
+    struct text before = text_trim(text_of(family->before));
     for (size_t at; before.len > 0 && (at = text_find(head, before, 0)) != SIZE_MAX;)
         head = text_slice(head, at + before.len, head.len);
-    head = trimmed(head);
+    head = text_trim(head);
     size_t n = 0;
     while (n < head.len &&
            strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"

@@ -27,8 +27,9 @@ enum part_kind {
 
 /* Something to see, hear or read, and what it was found to be. */
 struct part_media {
-    const char *path; /* where the request has it; NULL: by its turn and part */
-    struct text uri;  /* where the source's bytes are to be got; absent: they are there */
+    const char *path;  /* where the request has it */
+    const char *field; /* of that, the source; NULL: it is all of it */
+    struct text uri;   /* where the source's bytes are to be got; absent: they are there */
     struct media_source source;
     struct media_options options;
     bool has_options;             /* they were asked for */

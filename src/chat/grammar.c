@@ -12,22 +12,20 @@
  *     f0: "{\"name\": \"get\", \"arguments\": " %json {...} "}"
  *
  * What this rests on:
- * - A lazy lexeme ends as soon as it matches, so `head` takes the text away from `text`
- * at its first mark, and from there on only a call is possible.
+ * - A lazy lexeme ends as soon as it matches, so `head` takes the text away from WORDS
+ *   at its first mark, and from there on only a call is possible.
  * - Everything around the arguments is literal, so a function's arguments are a %json of
  *   their own, with its own x-guidance and its own $refs, and no two of them are ever
  *   possible at the same byte (llguidance could not choose).
  * - A thought that has used up its tokens is ended by force with the first lexeme that
- * was possible: `cut` stands before `whole`, and behind `cut` the end mark must follow.
- * What is counted are tokens since the thought began.
+ *   was possible: `cut` stands before `whole`, and behind `cut` the end mark must follow.
+ *   What is counted are tokens since the thought began.
  * - A mark that is a control token cannot be part of a lexeme and cannot occur in text:
- * it is written <[id]>, between lexemes.
+ *   it is written <[id]>, between lexemes.
  *
- * Without a mark, a call can only be the whole answer: WORDS do not
- * begin as it does.
- * A model that is too small to know when to stop is stopped by the number of its calls.
- * A rule costs nothing unless `start` reaches it, so all that might be used is written.
- */
+ * Without a mark, a call can only be the whole answer: WORDS do not begin as it does. A
+ * model that is too small to know when to stop is stopped by the number of its calls. A
+ * rule costs nothing unless `start` reaches it, so all that might be used is written. */
 #include "chat/grammar.h"
 #include "json/write.h"
 
@@ -202,12 +200,12 @@ static void put_calls(struct writer *w)
     put_literals(w, text_of(family->trail), text_of(family->end_mark));
     put(w, "\ncall:");
     const struct chat *chat = w->spec->chat;
-    const char * or = " ";
+    const char *before = " ";
     for (int i = 0; i < chat->n_functions; i++) {
         if (chat->functions[i].barred)
             continue;
-        buf_printf(w->out, "%sf%d", or, i);
-        or = " | ";
+        buf_printf(w->out, "%sf%d", before, i);
+        before = " | ";
     }
     put(w, "\n");
     for (int i = 0; i < chat->n_functions; i++)

@@ -89,8 +89,11 @@ static bool read_unicode(struct reader *r, uint32_t *c)
     if (!read_hex(r, 4, c))
         return false;
     uint32_t low = 0;
-    if (*c >= 0xd800 && *c < 0xdc00 && eat(r, "\\u") && read_hex(r, 4, &low))
-        *c = 0x10000 + ((*c - 0xd800) << 10) + (low - 0xdc00);
+    if (*c < 0xd800 || *c >= 0xdc00 || !eat(r, "\\u"))
+        return true;
+    if (!read_hex(r, 4, &low) || low < 0xdc00 || low >= 0xe000)
+        return false;
+    *c = 0x10000 + ((*c - 0xd800) << 10) + (low - 0xdc00);
     return true;
 }
 
@@ -131,6 +134,27 @@ static enum escape char_by_number(struct reader *r, int letter, uint32_t *c)
     bool good = letter == 'u' ? read_unicode(r, c) : read_hex(r, 2, c);
     if (!good || *c > 0x10ffff || (*c >= 0xd800 && *c < 0xe000))
         return bad(r, "an escape that is no character");
+    return ESCAPE_CHAR;
+}
+
+static bool is_digit(int c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool is_letter(int c)
+{
+    return (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
+}
+
+/* After "\c". */
+static enum escape control_char(struct reader *r, uint32_t *c)
+{
+    int letter = peek(r, 0);
+    if (!is_letter(letter))
+        return bad(r, "an escape that is no character");
+    r->at++;
+    *c = (uint32_t)(letter & 0x1f);
     return ESCAPE_CHAR;
 }
 
@@ -175,12 +199,11 @@ static enum escape read_escape(struct reader *r, bool in_class, bool excluded,
     case 'x':
         return char_by_number(r, letter, c);
     case 'c':
-        *c = (uint32_t)(peek(r, 0) & 0x1f);
-        r->at++;
-        return r->at <= r->in.len ? ESCAPE_CHAR : bad(r, "a backslash at its end");
+        return control_char(r, c);
     case '0':
         *c = 0;
-        return ESCAPE_CHAR;
+        return is_digit(peek(r, 0)) ? bad(r, "an escape that is no character")
+                                    : ESCAPE_CHAR;
     case 'b':
         *c = '\b';
         return in_class ? ESCAPE_CHAR : bad(r, "a word boundary (\\b)");
@@ -189,9 +212,9 @@ static enum escape read_escape(struct reader *r, bool in_class, bool excluded,
     case 'k':
         return bad(r, "a back reference");
     default:
-        if (letter >= '1' && letter <= '9')
+        if (is_digit(letter))
             return bad(r, "a back reference");
-        if ((letter | 0x20) >= 'a' && (letter | 0x20) <= 'z')
+        if (is_letter(letter))
             return bad(r, "an escape that ECMA-262 does not know");
         return ESCAPE_CHAR;
     }
@@ -231,7 +254,7 @@ static bool read_members(struct reader *r, bool excluded)
         }
         if (to < from)
             return refuse(r, "a range that is the wrong way round");
-        r->out->len = before;
+        buf_cut(r->out, before);
         buf_char(r->out, '-');
         write_char(r->out, to);
     }

@@ -107,6 +107,10 @@ static void what_cannot_be_said_is_refused_with_its_reason(void **state)
         {"\\Z", "an escape that ECMA-262 does not know"},
         {"\\u12", "an escape that is no character"},
         {"\\ud800", "an escape that is no character"},
+        {"\\ud800\\u0041", "an escape that is no character"},
+        {"\\c1", "an escape that is no character"},
+        {"\\c", "an escape that is no character"},
+        {"\\012", "an escape that is no character"},
         {"a{100001}", "a repetition of more than 100000"},
     };
     ASSERT_WRITTEN(examples, false);

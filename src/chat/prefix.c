@@ -85,12 +85,8 @@ struct prefix_work {
 static bool next(struct prefix_work *w, struct error *err)
 {
     const struct prefix *prefix = &w->prefixes[w->n_made];
-    int most = engine_info(runner_engine(w->runner))->n_ctx - 1;
-    if (prefix->n > most)
-        return error_set(err, ERROR_INVALID_ARGUMENT,
-                         "The input token count (%d) exceeds the maximum number of "
-                         "tokens allowed (%d).",
-                         prefix->n, most);
+    if (!engine_fits(runner_engine(w->runner), prefix->n, err))
+        return false;
     const struct job_spec spec = {
         .tokens = prefix->tokens,
         .n_tokens = prefix->n,

@@ -375,8 +375,7 @@ static void tokenize_pieces(struct engine *engine, struct text text, struct text
     prompt->n_tokens = (int)(tokens.len / sizeof *prompt->tokens);
     prompt->tokens = arena_array(arena, int32_t, (size_t)prompt->n_tokens + 1);
     memcpy(prompt->tokens, tokens.at, tokens.len);
-    prompt->text = arena_text(arena, buf_view(&whole));
-    buf_free(&whole);
+    prompt->text = arena_take(arena, &whole);
     buf_free(&tokens);
 }
 

@@ -12,13 +12,11 @@
  *     WORDS   the answer; with functions, white space before a call is dropped
  *     CALL    inside a block of calls; how it ends, call.c knows. The call that it begins
  *             with may be told in pieces, while the block stays held
- *     ITEM    inside an array of calls, between two of them: each is given when it is
- * whole
+ *     ITEM    inside an array of calls, between two: each is given when it is whole
  *
  * A block whose end never comes is taken when it is whole: small models forget the mark.
  * Of an answer that was cut short, the call that is not whole is dropped; so is a mark of
- * which more than half is there.
- */
+ * which more than half is there. */
 #include "chat/reply.h"
 #include "chat/call.h"
 #include "json/tree.h"

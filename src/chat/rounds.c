@@ -136,7 +136,10 @@ static void keep(struct rounds *r, const struct part *part)
     if (!goes_on) {
         end_words(r);
         struct part *to = add(&r->said, r->arena, sizeof *to);
-        *to = words ? (struct part){.kind = part->kind} : copy_part(r, part);
+        if (words)
+            *to = (struct part){.kind = part->kind};
+        else
+            *to = copy_part(r, part);
     }
     if (words)
         buf_text(&r->words, part->text);

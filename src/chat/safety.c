@@ -37,14 +37,6 @@ bool safety_asks(const struct safety *safety)
     return false;
 }
 
-bool verdict_rates(const struct verdict *verdict)
-{
-    for (int i = 0; i < N_HARMS; i++)
-        if (verdict->levels[i] != LEVEL_NONE)
-            return true;
-    return false;
-}
-
 bool verdict_blocks(const struct verdict *verdict, const struct safety *safety,
                     enum harm harm)
 {

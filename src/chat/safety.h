@@ -32,7 +32,6 @@ struct verdict {
     enum level levels[N_HARMS];
 };
 
-bool verdict_rates(const struct verdict *verdict); /* anything at all */
 bool verdict_blocks(const struct verdict *verdict, const struct safety *safety,
                     enum harm harm);
 bool verdict_blocks_any(const struct verdict *verdict, const struct safety *safety);

@@ -1,7 +1,8 @@
 #include "chat/say.h"
 #include "json/write.h"
 
-struct text say_join(struct arena *arena, struct text a, struct text b)
+/* As paragraphs, if both say something. */
+static struct text join(struct arena *arena, struct text a, struct text b)
 {
     static const struct text gap = {"\n\n", 2};
     if (a.len == 0)
@@ -152,13 +153,6 @@ static void give_ids(struct saying *say, int len, struct arena *arena)
 
 /* ---- what the template does not show ---- */
 
-static struct text taken(struct arena *arena, struct buf *buf)
-{
-    struct text text = arena_text(arena, buf_view(buf));
-    buf_free(buf);
-    return text;
-}
-
 static void calls_to_words(const struct family *family, struct said *said,
                            struct arena *arena)
 {
@@ -171,7 +165,7 @@ static void calls_to_words(const struct family *family, struct said *said,
     if (said->content.len > 0 && said->n_calls > 0)
         buf_char(&words, '\n');
     family_write_calls(family, calls, said->n_calls, &words);
-    said->content = taken(arena, &words);
+    said->content = arena_take(arena, &words);
     said->n_calls = 0;
 }
 
@@ -191,7 +185,7 @@ static void result_to_words(const struct family *family, struct said *said,
     family_write_json(buf_view(&json), &words);
     buf_free(&json);
     buf_str(&words, family->end_result);
-    *said = (struct said){.role = "user", .content = taken(arena, &words)};
+    *said = (struct said){.role = "user", .content = arena_take(arena, &words)};
 }
 
 static void put_into_words(const struct say_spec *spec, struct saying *say,
@@ -228,8 +222,8 @@ static void merge_neighbours(struct saying *say, struct arena *arena)
             say->at[n++] = *it;
             continue;
         }
-        last->content = say_join(arena, last->content, it->content);
-        last->thought = say_join(arena, last->thought, it->thought);
+        last->content = join(arena, last->content, it->content);
+        last->thought = join(arena, last->thought, it->thought);
         merge_calls(last, it, arena);
     }
     say->n = n;
@@ -244,7 +238,7 @@ static void fold_system(struct saying *say, struct arena *arena)
         say->at[0].role = "user";
         return;
     }
-    say->at[1].content = say_join(arena, system, say->at[1].content);
+    say->at[1].content = join(arena, system, say->at[1].content);
     memmove(say->at, say->at + 1, sizeof *say->at * (size_t)--say->n);
 }
 
@@ -303,7 +297,7 @@ struct saying say_chat(const struct say_spec *spec, struct arena *arena)
     for (int i = 0; i < spec->n_turns; i++)
         room += (size_t)chat->turns[i].n_parts + 1;
     struct saying say = {arena_array(arena, struct said, room), 0};
-    struct text system = say_join(arena, chat->system, spec->words);
+    struct text system = join(arena, chat->system, spec->words);
     if (system.len > 0)
         say.at[say.n++] = (struct said){.role = "system", .content = system};
     for (int i = 0; i < spec->n_turns; i++) {

@@ -48,7 +48,4 @@ struct saying say_chat(const struct say_spec *spec, struct arena *arena);
 struct text say_parts(struct arena *arena, const struct turn_of *turn, int from, int to,
                       enum part_kind kind);
 
-/* As paragraphs, if both say something. */
-struct text say_join(struct arena *arena, struct text a, struct text b);
-
 #endif

@@ -10,15 +10,9 @@ struct reader {
     int depth;
 };
 
-static void put_tree(void *tree)
-{
-    json_object_put(tree);
-}
-
 static struct json_object *made(const struct reader *r, struct json_object *fresh)
 {
-    arena_defer(r->arena, put_tree, fresh);
-    return fresh;
+    return tree_keep(r->arena, fresh);
 }
 
 static struct json_object *string(const struct reader *r, const char *text)

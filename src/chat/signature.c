@@ -241,7 +241,5 @@ struct text signature_of(const struct function *function, struct arena *arena)
     else
         buf_str(&out, "{}");
     buf_str(&out, ")\n");
-    struct text text = arena_text(arena, buf_view(&out));
-    buf_free(&out);
-    return text;
+    return arena_take(arena, &out);
 }

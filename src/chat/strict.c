@@ -12,15 +12,9 @@
 
 /* ---- trees ---- */
 
-static void put_tree(void *tree)
-{
-    json_object_put(tree);
-}
-
 struct json_object *strict_made(struct walk *w, struct json_object *fresh)
 {
-    arena_defer(w->arena, put_tree, fresh);
-    return fresh;
+    return tree_keep(w->arena, fresh);
 }
 
 struct json_object *strict_object(struct walk *w)
@@ -92,12 +86,6 @@ static void add_keyword(struct walk *w, const char *keyword)
     }
 }
 
-static void back_to(struct walk *w, size_t mark)
-{
-    w->path.len = mark;
-    w->path.at[mark] = '\0';
-}
-
 bool strict_refuse(struct walk *w, const char *keyword, const char *format, ...)
 {
     char words[400];
@@ -109,7 +97,7 @@ bool strict_refuse(struct walk *w, const char *keyword, const char *format, ...)
     if (keyword)
         add_keyword(w, keyword);
     error_at(w->err, w->path.at, "* GenerateContentRequest.%s: %s\n", w->path.at, words);
-    back_to(w, mark);
+    buf_cut(&w->path, mark);
     return false;
 }
 
@@ -127,7 +115,7 @@ struct json_object *strict_below(struct walk *w, const char *keyword, const char
         buf_printf(&w->path, "[%d]", index);
     struct json_object *out = strict_walk(w, schema);
     w->within = within;
-    back_to(w, mark);
+    buf_cut(&w->path, mark);
     return out;
 }
 
@@ -139,7 +127,7 @@ struct json_object *strict_beside(struct walk *w, const char *keyword, int index
     if (index >= 0)
         buf_printf(&w->path, "[%d]", index);
     struct json_object *out = strict_walk(w, schema);
-    back_to(w, mark);
+    buf_cut(&w->path, mark);
     return out;
 }
 

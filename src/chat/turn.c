@@ -382,29 +382,23 @@ static void on_event(struct listener *self, const struct job_event *from)
 
 /* ---- the prompt ---- */
 
-static bool fits(const struct engine_info *info, const struct prompt *prompt,
+static bool fits(const struct engine *engine, const struct prompt *prompt,
                  struct error *err)
 {
-    if (prompt->n_tokens > info->n_ctx - 1)
-        return error_set(
-            err, ERROR_INVALID_ARGUMENT,
-            "The input token count (%d) exceeds the maximum number of tokens "
-            "allowed (%d).",
-            prompt->n_tokens, info->n_ctx - 1);
     if (prompt->n_tokens < 1)
         return error_set(err, ERROR_INVALID_ARGUMENT,
                          "The model's chat template makes an empty prompt of this.");
-    return true;
+    return engine_fits(engine, prompt->n_tokens, err);
 }
 
 /* It, and what may be asked or answered in its place. */
-static bool all_fit(const struct engine_info *info, const struct prompt *prompt,
+static bool all_fit(const struct engine *engine, const struct prompt *prompt,
                     struct error *err)
 {
-    bool good = fits(info, prompt, err) &&
-                (!prompt->otherwise || fits(info, prompt->otherwise, err));
+    bool good = fits(engine, prompt, err) &&
+                (!prompt->otherwise || fits(engine, prompt->otherwise, err));
     for (int i = 0; good && i < prompt->n_questions; i++)
-        good = fits(info, &prompt->questions[i], err);
+        good = fits(engine, &prompt->questions[i], err);
     return good;
 }
 
@@ -430,19 +424,17 @@ static struct text last_words(const struct chat *chat, struct arena *arena)
 {
     struct buf words = {0};
     int last = chat->n_turns - 1;
-    while (last > 0 && chat->turns[last].role != ROLE_USER)
+    while (last >= 0 && chat->turns[last].role != ROLE_USER)
         last--;
-    const struct turn_of *turn = &chat->turns[last];
-    for (int i = 0; turn->role == ROLE_USER && i < turn->n_parts; i++) {
+    const struct turn_of *turn = last >= 0 ? &chat->turns[last] : NULL;
+    for (int i = 0; turn && i < turn->n_parts; i++) {
         if (turn->parts[i].kind != PART_TEXT)
             continue;
         if (words.len > 0)
             buf_char(&words, '\n');
         buf_text(&words, turn->parts[i].text);
     }
-    struct text copy = arena_text(arena, buf_view(&words));
-    buf_free(&words);
-    return copy;
+    return arena_take(arena, &words);
 }
 
 static struct job_spec spec_of(const struct engine_info *info, const struct chat *chat,
@@ -618,8 +610,7 @@ struct turn *turn_start(struct runner *runner, const struct chat *chat,
                         void (*on)(const struct turn_event *event, void *arg), void *arg,
                         struct error *err)
 {
-    const struct engine_info *info = engine_info(runner_engine(runner));
-    if (!all_fit(info, prompt, err))
+    if (!all_fit(runner_engine(runner), prompt, err))
         return NULL;
     size_t n = chat->n_candidates > 1 ? (size_t)chat->n_candidates : 1;
     struct turn *turn = arena_alloc(arena, sizeof *turn + n * sizeof *turn->voices);

@@ -29,6 +29,8 @@ struct scene {
     int cancel_at; /* the event at which the reader goes away; 0: never */
 };
 
+static const struct verdict unrated;
+
 static int open_scene(void **state)
 {
     struct arena *arena = arena_open();
@@ -330,7 +332,7 @@ static void a_listed_word_in_the_prompt_blocks_it_before_the_engine_is_asked(voi
     run(scene);
     assert_string_equal(scene->said.at, "[0:END]");
     assert_end(scene, FINISH_BLOCKED, "BLOCKLIST");
-    assert_false(verdict_rates(scene->end.prompt_verdict));
+    assert_memory_equal(scene->end.prompt_verdict, &unrated, sizeof unrated);
     assert_true(scene->end.n_prompt > 0);
 }
 
@@ -461,7 +463,7 @@ static void without_a_threshold_no_judge_is_asked(void **state)
     scene->chat.safety.block_from[HARM_DANGEROUS] = LEVEL_NONE;
     run(scene);
     assert_string_equal(scene->said.at, "[0:S]Bread.[0:END]");
-    assert_false(verdict_rates(scene->end.verdict));
+    assert_memory_equal(scene->end.verdict, &unrated, sizeof unrated);
 }
 
 static void a_judge_that_fails_ends_the_turn_with_its_error(void **state)

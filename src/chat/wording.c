@@ -3,13 +3,6 @@
 #include "json/tree.h"
 #include <stdint.h>
 
-static struct text taken(struct arena *arena, struct buf *buf)
-{
-    struct text text = arena_text(arena, buf_view(buf));
-    buf_free(buf);
-    return text;
-}
-
 /* ---- functions ---- */
 
 /* A schema as a model is to read it: what it tells llguidance is not part of it. */
@@ -27,7 +20,7 @@ static struct text shown_schema(struct text schema, struct arena *arena)
     json_object_object_del(tree, "x-guidance");
     struct buf shown = {0};
     json_any_write(tree, &shown);
-    return taken(arena, &shown);
+    return arena_take(arena, &shown);
 }
 
 struct text wording_tool(const struct family *family, const struct function *f,
@@ -53,7 +46,7 @@ struct text wording_tool(const struct family *family, const struct function *f,
     struct buf spaced = {0};
     family_write_json(buf_view(&json), &spaced);
     buf_free(&json);
-    return taken(arena, &spaced);
+    return arena_take(arena, &spaced);
 }
 
 /* The tools' last words, with a call in which no name stands yet, as templates write it.
@@ -140,7 +133,7 @@ struct text wording_system(const struct wording_spec *spec, struct arena *arena)
         buf_printf(&words, "Before you answer, think step by step between %s and %s.",
                    spec->family->think, spec->family->end_think);
     }
-    return taken(arena, &words);
+    return arena_take(arena, &words);
 }
 
 /* ---- whether to call ---- */
@@ -228,7 +221,7 @@ static struct text question_about(const struct chat *chat, int from, int to,
     if (before)
         add_request(before, "Earlier request: ", &words);
     add_request(last_turn(chat), before ? "\nRequest: " : "Request: ", &words);
-    return taken(arena, &words);
+    return arena_take(arena, &words);
 }
 
 int wording_questions(const struct family *family, const struct chat *chat,

@@ -213,9 +213,7 @@ static struct text join(const struct content *content, struct arena *arena)
     for (size_t i = 0; i < content->parts.n; i++)
         if (!parts[i].thought.is)
             buf_text(&all, parts[i].text);
-    struct text kept = arena_text(arena, buf_view(&all));
-    buf_free(&all);
-    return kept;
+    return arena_take(arena, &all);
 }
 
 bool talk_read(struct text json, struct talk *talk, struct settings *settings,

@@ -18,7 +18,7 @@ static const char *keep(struct chat *chat, struct text text)
 /* "~/x" as a shell would have it. */
 static const char *file_name(struct chat *chat, struct text typed)
 {
-    const char *home = command_env("HOME");
+    const char *home = option_env("HOME");
     if (home && text_starts(typed, "~/"))
         return arena_printf(chat->arena, "%s%.*s", home,
                             TEXT_ARG(text_slice(typed, 1, typed.len)))

@@ -28,8 +28,8 @@ struct client {
     char curl_says[CURL_ERROR_SIZE];
 
     /* Of the call in hand. */
-    struct buf *answer; /* NULL in a stream */
-    const char *method; /* NULL: GET, or POST when there is a body */
+    struct buf *answer;                   /* NULL in a stream */
+    const struct client_request *request; /* NULL: a GET, or a POST of a string */
     FILE *from, *to;    /* NULL: the body is a string, the answer goes to a buffer */
     const char *header; /* NULL: none more */
     struct curl_slist *extra;
@@ -46,7 +46,7 @@ static const char *find_key(const char *given)
 {
     const char *variables[] = {"GEMINI_API_KEY", "GOOGLE_API_KEY"};
     for (int i = 0; !given && i < 2; i++)
-        given = command_env(variables[i]);
+        given = option_env(variables[i]);
     return given;
 }
 
@@ -221,6 +221,37 @@ static void set_file(struct client *client)
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, size);
 }
 
+/* What is sent with every call, but for the type, and what this request has. */
+static struct curl_slist *headers_of(const struct client *client,
+                                     const struct client_request *request)
+{
+    struct curl_slist *headers = NULL;
+    struct buf type = {0};
+    for (const struct curl_slist *h = client->headers; h; h = h->next)
+        if (!request->type || !text_starts(text_of(h->data), "Content-Type:"))
+            headers = curl_slist_append(headers, h->data);
+    buf_printf(&type, "Content-Type: %s", request->type ? request->type : "");
+    if (request->type)
+        headers = curl_slist_append(headers, type.at);
+    for (int i = 0; i < 3 && request->headers[i]; i++)
+        headers = curl_slist_append(headers, request->headers[i]);
+    buf_free(&type);
+    return headers;
+}
+
+static void set_request(struct client *client, const struct client_request *request)
+{
+    CURL *easy = client->easy;
+    client->extra = headers_of(client, request);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, client->extra);
+    if (request->body.at) {
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                         (curl_off_t)request->body.len);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body.at);
+    }
+    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+}
+
 static void set_up(struct client *client, const char *url, const char *body)
 {
     CURL *easy = client->easy;
@@ -244,8 +275,8 @@ static void set_up(struct client *client, const char *url, const char *body)
     }
     if (client->from)
         set_file(client);
-    if (client->method)
-        curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, client->method);
+    if (client->request)
+        set_request(client, client->request);
 }
 
 static bool is_interrupted(const struct client *client)
@@ -337,54 +368,6 @@ static enum client_end how_it_ended(struct client *client, CURLcode result,
     return say_broken(client, result, err);
 }
 
-/* What is sent with every call, but for the type, and what this request has. */
-static struct curl_slist *headers_of(const struct client *client,
-                                     const struct client_request *request)
-{
-    struct curl_slist *headers = NULL;
-    struct buf type = {0};
-    for (const struct curl_slist *h = client->headers; h; h = h->next)
-        if (!request->type || !text_starts(text_of(h->data), "Content-Type:"))
-            headers = curl_slist_append(headers, h->data);
-    buf_printf(&type, "Content-Type: %s", request->type ? request->type : "");
-    if (request->type)
-        headers = curl_slist_append(headers, type.at);
-    for (int i = 0; i < 3 && request->headers[i]; i++)
-        headers = curl_slist_append(headers, request->headers[i]);
-    buf_free(&type);
-    return headers;
-}
-
-enum client_end client_exchange(struct client *client,
-                                const struct client_request *request, struct buf *answer,
-                                struct error *err)
-{
-    struct text base = text_of(client->base_url);
-    while (text_ends(base, "/"))
-        base.len--;
-    struct buf url = {0};
-    buf_text(&url, base);
-    buf_str(&url, request->path);
-    client->answer = answer;
-    client->sse = (struct sse){.event = take_event, .arg = client};
-    client->refused_inside = false;
-    set_up(client, url.at, NULL);
-    struct curl_slist *headers = headers_of(client, request);
-    curl_easy_setopt(client->easy, CURLOPT_HTTPHEADER, headers);
-    if (request->body.at) {
-        curl_easy_setopt(client->easy, CURLOPT_POSTFIELDSIZE_LARGE,
-                         (curl_off_t)request->body.len);
-        curl_easy_setopt(client->easy, CURLOPT_POSTFIELDS, request->body.at);
-    }
-    curl_easy_setopt(client->easy, CURLOPT_CUSTOMREQUEST, request->method);
-    enum client_end end = how_it_ended(client, perform(client), err);
-    buf_free(&client->refusal);
-    client->refusal = (struct buf){0};
-    curl_slist_free_all(headers);
-    buf_free(&url);
-    return end;
-}
-
 static enum client_end call(struct client *client, const char *path, const char *body,
                             struct error *err)
 {
@@ -400,12 +383,12 @@ static enum client_end call(struct client *client, const char *path, const char 
     sse_end(&client->sse);
     enum client_end end = how_it_ended(client, result, err);
     buf_free(&client->refusal);
-    client->refusal = (struct buf){0};
     buf_free(&url);
     curl_slist_free_all(client->extra);
     client->extra = NULL;
     client->from = client->to = NULL;
-    client->method = client->header = NULL;
+    client->header = NULL;
+    client->request = NULL;
     return end;
 }
 
@@ -417,11 +400,19 @@ enum client_end client_call(struct client *client, const char *path, const char 
     return call(client, path, body, err);
 }
 
+enum client_end client_exchange(struct client *client,
+                                const struct client_request *request, struct buf *answer,
+                                struct error *err)
+{
+    client->request = request;
+    return client_call(client, request->path, NULL, answer, err);
+}
+
 enum client_end client_delete(struct client *client, const char *path, struct error *err)
 {
+    const struct client_request request = {.method = "DELETE", .path = path};
     struct buf answer = {0};
-    client->method = "DELETE";
-    enum client_end end = client_call(client, path, NULL, &answer, err);
+    enum client_end end = client_exchange(client, &request, &answer, err);
     buf_free(&answer);
     return end;
 }

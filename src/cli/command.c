@@ -79,18 +79,9 @@ void command_print(struct buf *buf, FILE *out)
     buf_free(buf);
 }
 
-const char *command_env(const char *name)
-{
-    size_t len = strlen(name);
-    for (char **row = environ; row && *row; row++)
-        if (strncmp(*row, name, len) == 0 && (*row)[len] == '=')
-            return (*row)[len + 1] ? *row + len + 1 : NULL;
-    return NULL;
-}
-
 bool command_folder(const char *variable, const char *under_home, struct buf *path)
 {
-    const char *folder = command_env(variable), *home = command_env("HOME");
+    const char *folder = option_env(variable), *home = option_env("HOME");
     if (folder && folder[0] == '/') /* XDG: a relative path is to be ignored */
         buf_printf(path, "%s/pollux", folder);
     else if (home)

@@ -31,9 +31,6 @@ int command_misuse(const struct command *command, const char *format, ...)
 /* Prints and forgets. */
 void command_print(struct buf *buf, FILE *out);
 
-/* The value of an environment variable; NULL when it is unset or empty. */
-const char *command_env(const char *name);
-
 /* DIR/pollux, where DIR is the variable's (XDG_STATE_HOME) or HOME and `under_home`
  * (".local/state"). False when neither is set. */
 bool command_folder(const char *variable, const char *under_home, struct buf *path);

@@ -26,10 +26,8 @@ static struct finding found(struct doctor *doctor, enum level level, const char 
     va_start(args, format);
     buf_vprintf(&what, format, args);
     va_end(args);
-    struct finding finding = {level, arena_text(doctor->arena, buf_view(&what)),
-                              arena_text(doctor->arena, text_of(mend))};
-    buf_free(&what);
-    return finding;
+    return (struct finding){level, arena_take(doctor->arena, &what),
+                            arena_text(doctor->arena, text_of(mend))};
 }
 
 /* The machine. */
@@ -184,9 +182,7 @@ static struct text data_folder(struct doctor *doctor)
         buf_str(&path, doctor->data_dir);
     else if (!command_folder("XDG_DATA_HOME", ".local/share", &path))
         buf_str(&path, "/nonexistent/pollux");
-    struct text kept = arena_text(doctor->arena, buf_view(&path));
-    buf_free(&path);
-    return kept;
+    return arena_take(doctor->arena, &path);
 }
 
 /* Files that clients upload lie there. */

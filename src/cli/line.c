@@ -231,12 +231,6 @@ static enum line_end add_line(struct line_reader *reader, struct buf *message)
     return end;
 }
 
-static void cut_message(struct buf *message, size_t len)
-{
-    message->len = len;
-    message->at[len] = '\0';
-}
-
 static const struct text quotes = {"\"\"\"", 3};
 
 /* Up to the closing quotes, or the end of the input. The line ends next to the quotes are
@@ -255,9 +249,9 @@ static enum line_end read_quoted(struct line_reader *reader, struct buf *message
             break;
     }
     if (close != SIZE_MAX)
-        cut_message(message, close);
+        buf_cut(message, close);
     if (text_ends(buf_view(message), "\n"))
-        cut_message(message, message->len - 1);
+        buf_cut(message, message->len - 1);
     if (text_starts(buf_view(message), "\n"))
         buf_drop(message, 1);
     return LINE_READ;
@@ -267,7 +261,7 @@ static enum line_end read_continued(struct line_reader *reader, struct buf *mess
 {
     enum line_end end = LINE_READ;
     while (end == LINE_READ && text_ends(buf_view(message), "\\")) {
-        cut_message(message, message->len - 1);
+        buf_cut(message, message->len - 1);
         end = add_line(reader, message);
     }
     return end == LINE_INTERRUPTED ? end : LINE_READ;

@@ -44,8 +44,7 @@ static enum client_end get(struct client *client, const char *path,
 {
     struct buf body = {0};
     enum client_end end = client_call(client, path, NULL, &body, err);
-    struct text kept = arena_text(arena, buf_view(&body));
-    buf_free(&body);
+    struct text kept = arena_take(arena, &body);
     if (end == CLIENT_DONE && !json_read(type, kept, into, arena, err))
         return CLIENT_LOST;
     return end;

@@ -100,9 +100,7 @@ struct text settings_model(const struct settings *settings, struct arena *arena)
     if (!text_starts(name, "models/") && !text_starts(name, "tunedModels/"))
         buf_str(&url, "models/");
     add_for_url(&url, name);
-    struct text kept = arena_text(arena, buf_view(&url));
-    buf_free(&url);
-    return kept;
+    return arena_take(arena, &url);
 }
 
 /* /set. */

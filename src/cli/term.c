@@ -1,6 +1,6 @@
 /* term.c - colours, control characters and Ctrl-C. */
 #include "cli/term.h"
-#include "cli/command.h"
+#include "base/option.h"
 #include <unistd.h>
 
 bool term_is(FILE *out)
@@ -8,10 +8,10 @@ bool term_is(FILE *out)
     return isatty(fileno(out)) == 1;
 }
 
-bool term_colours(FILE *out)
+static bool has_colours(FILE *out)
 {
-    const char *kind = command_env("TERM");
-    return term_is(out) && !command_env("NO_COLOR") && kind && strcmp(kind, "dumb") != 0;
+    const char *kind = option_env("TERM");
+    return term_is(out) && !option_env("NO_COLOR") && kind && strcmp(kind, "dumb") != 0;
 }
 
 const char *term_ink(FILE *out, enum ink ink)
@@ -21,7 +21,7 @@ const char *term_ink(FILE *out, enum ink ink)
         [INK_RED] = "\033[31m",  [INK_GREEN] = "\033[32m", [INK_YELLOW] = "\033[33m",
         [INK_BLUE] = "\033[34m",
     };
-    return term_colours(out) ? codes[ink] : "";
+    return has_colours(out) ? codes[ink] : "";
 }
 
 /* C0 and DEL, and C1 as UTF-8 spells it: c2 80 to c2 9f. */

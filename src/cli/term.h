@@ -13,7 +13,6 @@
 enum ink { INK_PLAIN, INK_DIM, INK_BOLD, INK_RED, INK_GREEN, INK_YELLOW, INK_BLUE };
 
 bool term_is(FILE *out);
-bool term_colours(FILE *out);
 
 /* The bytes that begin an ink, "" where there are no colours; INK_PLAIN ends any. */
 const char *term_ink(FILE *out, enum ink ink);

@@ -1,8 +1,10 @@
 /* Every edge carries a run of tokens and a bit for each slot whose sequence goes through
- * it. I1  Children of a node begin with different tokens. I2  A node's bits are the union
- * of its children's and of the slots that end in it. I3  No node without bits; no node
- * with one child and no slot of its own ending there (such a pair is merged when a slot
- * is forgotten), so the tree has at most two nodes a slot. */
+ * it.
+ * I1  Children of a node begin with different tokens.
+ * I2  A node's bits are the union of its children's and of the slots that end in it.
+ * I3  No node without bits; no node with one child and no slot of its own ending there
+ *     (such a pair is merged when a slot is forgotten), so the tree has at most two nodes
+ *     a slot. */
 #include "engine/cache.h"
 #include "base/arena.h"
 #include <pthread.h>

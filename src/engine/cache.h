@@ -2,15 +2,13 @@
  *
  * A request reuses the longest prefix that any slot holds. The tree answers, for a
  * prompt, how much of it each slot has, in time that depends on the prompt's length and
- * not on the number of slots or of what they hold. It keeps copies of tokens, no KV rows:
- * those are the slots'. It locks for
- * itself: the engine's thread changes it, others only ask. */
+ * not on the number of slots (at most 64) or of what they hold. It keeps copies of
+ * tokens, no KV rows: those are the slots'. It locks for itself: the engine's thread
+ * changes it, others only ask. */
 #ifndef POLLUX_ENGINE_CACHE_H
 #define POLLUX_ENGINE_CACHE_H
 
 #include <stdint.h>
-
-enum { CACHE_SLOTS_MAX = 64 };
 
 struct cache;
 

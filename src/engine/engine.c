@@ -35,6 +35,16 @@ const struct engine_info *engine_info(const struct engine *engine)
     return &engine->info;
 }
 
+bool engine_fits(const struct engine *engine, int n_tokens, struct error *err)
+{
+    int most = engine->info.n_ctx - 1;
+    return n_tokens <= most ||
+           error_set(err, ERROR_INVALID_ARGUMENT,
+                     "The input token count (%d) exceeds the maximum number of tokens "
+                     "allowed (%d).",
+                     n_tokens, most);
+}
+
 void engine_rouse(struct engine *engine)
 {
     if (engine->ops->rouse)

@@ -182,6 +182,10 @@ void engine_adapter_release(struct adapter *adapter);
 
 const struct engine_info *engine_info(const struct engine *engine);
 
+/* Whether a prompt of so many tokens leaves room for an answer; false and err
+ * (INVALID_ARGUMENT) when it does not. */
+bool engine_fits(const struct engine *engine, int n_tokens, struct error *err);
+
 /* How many tokens of this prompt have rows in the engine now, so that a job would find
  * them: a hint, for it may be different when the job's turn comes. Any thread. */
 int engine_cached(struct engine *engine, const int32_t *tokens, int n);

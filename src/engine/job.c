@@ -110,8 +110,9 @@ static void put_steps(struct llm *llm, const struct sampled *sampled, int n, voi
     event->n_steps = n;
 }
 
-struct job_event *sequence_event(struct sequence *sequence, struct llm *llm,
-                                 enum job_event_kind kind)
+/* An event with what the sequence has not sent yet. */
+static struct job_event *new_event(struct sequence *sequence, struct llm *llm,
+                                   enum job_event_kind kind)
 {
     const struct sampled *sampled = (const struct sampled *)(void *)sequence->steps.at;
     int n = (int)(sequence->steps.len / sizeof(*sampled));
@@ -137,7 +138,7 @@ void sequence_tell(struct sequence *sequence, struct llm *llm)
 {
     if (sequence->text.len == 0 && sequence->steps.len == 0)
         return;
-    struct job_event *event = sequence_event(sequence, llm, JOB_TEXT);
+    struct job_event *event = new_event(sequence, llm, JOB_TEXT);
     queue_push(sequence->job->to, &event->message);
 }
 
@@ -147,7 +148,7 @@ void sequence_end(struct sequence *sequence, struct llm *llm, enum finish finish
     struct local_job *job = sequence->job;
     if (finish != FINISH_CANCELLED && finish != FINISH_ERROR)
         output_end(sequence->output, &sequence->text);
-    struct job_event *event = sequence_event(sequence, llm, JOB_END);
+    struct job_event *event = new_event(sequence, llm, JOB_END);
     int64_t now = now_us();
     int64_t admitted = sequence->admitted_us ? sequence->admitted_us : now;
     int64_t spoke = sequence->spoke_us ? sequence->spoke_us : now;

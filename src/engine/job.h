@@ -77,11 +77,7 @@ void job_unhold(struct local_job *job);
 /* The job's own rows are not needed any more. Engine's thread. */
 void job_drop_rows(struct local_job *job);
 
-/* An event with what the sequence has not sent yet. Engine's thread. */
-struct job_event *sequence_event(struct sequence *sequence, struct llm *llm,
-                                 enum job_event_kind kind);
-
-/* Sends what there is to see; nothing when there is nothing. */
+/* Sends what there is to see; nothing when there is nothing. Engine's thread. */
 void sequence_tell(struct sequence *sequence, struct llm *llm);
 
 /* Sends JOB_END and lets go of the job, which may be gone afterwards. */

@@ -29,7 +29,7 @@ struct llm {
     int n_shown;
     struct llm_adapter *adapter; /* of the steps */
     uint64_t n_adapters;         /* that there were */
-    struct sight *sight; /* NULL: it does not see */
+    struct sight *sight;         /* NULL: it does not see */
 };
 
 static void on_log(enum ggml_log_level level, const char *text, void *arg)

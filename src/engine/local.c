@@ -13,9 +13,10 @@
  * and then samples; SPEAKING is the usual case of one token that has no row yet.
  *
  * I1  A slot's KV rows are those of tokens[0..n_past), free or not: a free slot is a
- * cache. I2  A slot always has room for one more row (n_past < n_ctx), so that it can
- * take the pad row of a batch (plan.h). I3  tokens[0..n_exact) were computed in the
- * canonical shape (below).
+ *     cache.
+ * I2  A slot always has room for one more row (n_past < n_ctx), so that it can take the
+ *     pad row of a batch (plan.h).
+ * I3  tokens[0..n_exact) were computed in the canonical shape (below).
  *
  * Grammars. A sequence with a grammar has a matcher, which says before each draw which
  * tokens may come, and after it which must: those are known at once, without a step of
@@ -80,14 +81,8 @@ static struct job *local_submit(struct engine *engine, const struct job_spec *sp
                                 struct queue *to, void *user, struct error *err)
 {
     struct local *local = (struct local *)engine;
-    if (spec->n_tokens < 1 || spec->n_tokens >= engine->info.n_ctx) {
-        error_set(
-            err, ERROR_INVALID_ARGUMENT,
-            "The input token count (%d) exceeds the maximum number of tokens allowed "
-            "(%d).",
-            spec->n_tokens, engine->info.n_ctx - 1);
+    if (!engine_fits(engine, spec->n_tokens, err))
         return NULL;
-    }
     int n_running = 0, n_waiting = 0;
     engine_load(engine, &n_running, &n_waiting);
     if (n_running + n_waiting + spec->n_candidates >
@@ -529,8 +524,7 @@ static void local_free(struct local *local)
     tokens_close(local->tokens);
     llm_close(local->llm);
     cache_close(local->cache);
-    if (local->inbox)
-        queue_close(local->inbox);
+    queue_close(local->inbox);
     for (int i = 0; i < SLOTS_MAX; i++)
         free(local->slots[i].tokens);
     free(local->mask);
@@ -629,6 +623,10 @@ struct engine *local_open(const struct local_options *options, struct error *err
         local->slots[i].tokens =
             mem_alloc(sizeof(int32_t) * (size_t)local->engine.info.n_ctx);
     }
-    pthread_create(&local->thread, NULL, run, local);
+    if (!local->inbox || pthread_create(&local->thread, NULL, run, local) != 0) {
+        error_set(err, ERROR_INTERNAL, "no thread for the model: %m");
+        local_free(local);
+        return NULL;
+    }
     return &local->engine;
 }

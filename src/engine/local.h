@@ -14,7 +14,7 @@
 #include <pthread.h>
 
 enum {
-    SLOTS_MAX = 64,
+    SLOTS_MAX = PLAN_SLOTS_MAX,
     EXACT = 64, /* rows: what makes a piece of a prompt canonical */
 };
 

@@ -181,15 +181,15 @@ static struct text answer_alone(struct request *request)
 static void the_same_seed_gives_the_same_bytes(void **state)
 {
     (void)state;
-    struct request *cold = seeded(long_prompt(7), 40, 42);
+    struct request *cold = seeded(long_prompt(7), 24, 42);
     struct text first = answer_alone(cold);
-    struct request *warm = seeded(long_prompt(7), 40, 42);
+    struct request *warm = seeded(long_prompt(7), 24, 42);
     warm->spec.sampling.n_top = 5;
     struct text second = answer_alone(warm);
     assert_true(text_same(first, second));
     assert_true(warm->answers[0].end.n_cached >= 64);
     assert_int_equal(warm->answers[0].n_steps, warm->answers[0].end.n_output);
-    struct request *other = seeded(long_prompt(7), 40, 43);
+    struct request *other = seeded(long_prompt(7), 24, 43);
     assert_false(text_same(answer_alone(other), first));
     request_free(warm);
     request_free(other);
@@ -197,10 +197,10 @@ static void the_same_seed_gives_the_same_bytes(void **state)
     /* In company: seven others, some seeded, some not, some that share its prefix. */
     struct request *crowd[8];
     for (int i = 0; i < 8; i++) {
-        crowd[i] = i == 4   ? seeded(long_prompt(7), 40, 42)
-                   : i == 5 ? request_new(long_prompt(7), 30)
-                   : i % 2  ? seeded(long_prompt(20 + i), 30, 1)
-                            : request_new(long_prompt(20 + i), 50);
+        crowd[i] = i == 4   ? seeded(long_prompt(7), 24, 42)
+                   : i == 5 ? request_new(long_prompt(7), 20)
+                   : i % 2  ? seeded(long_prompt(20 + i), 20, 1)
+                            : request_new(long_prompt(20 + i), 28);
         submit(crowd[i]);
     }
     for (int i = 0; i < 8; i++)
@@ -223,14 +223,18 @@ static void a_repeated_prompt_is_not_computed_again(void **state)
     request_free(again);
 }
 
-/* Other prompts take every slot. */
+/* Other prompts take every slot; all are tokens already before the first is submitted, so that
+ * none has ended when the last comes. */
 static void forget_all(void)
 {
     struct request *others[N_SLOTS];
     for (int i = 0; i < N_SLOTS; i++) {
-        others[i] = request_new(long_prompt(100 + i), 1);
-        submit(others[i]);
+        char prompt[64];
+        snprintf(prompt, sizeof(prompt), "%d other words take its place, and more.", i);
+        others[i] = request_new(prompt, 4);
     }
+    for (int i = 0; i < N_SLOTS; i++)
+        submit(others[i]);
     for (int i = 0; i < N_SLOTS; i++) {
         finish(others[i]);
         request_free(others[i]);

@@ -11,10 +11,7 @@
 
 enum { BLOCK = 64, LANES = 16 };
 
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wpsabi" /* vectors never cross a call: all is inlined   \
-                                          */
-#endif
+/* Vectors never cross a call, for all is inlined; so the Makefile's -Wno-psabi. */
 #define INLINE static inline __attribute__((always_inline))
 
 typedef float lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(4)));

@@ -3,9 +3,9 @@
  * The tables say what may stand in the file; the checks below them say what makes no
  * sense together. Then each answer is cut into the pieces that the engine will speak. */
 #include "engine/script_file.h"
+#include "base/file.h"
 #include "engine/words.h"
 #include "json/tree.h"
-#include <stdio.h>
 
 enum { MOST_FILE = 16 << 20 };
 
@@ -269,9 +269,7 @@ static struct text call_text(struct arena *arena, const struct script_call *call
         json_raw(&w, TEXT("{}"));
     json_end(&w, '}');
     buf_str(&out, "</tool_call>");
-    struct text text = arena_text(arena, buf_view(&out));
-    buf_free(&out);
-    return text;
+    return arena_take(arena, &out);
 }
 
 static bool make_answer(struct reader *r, struct script_answer *answer, bool by_words,
@@ -410,32 +408,10 @@ struct script *script_read(struct text json, const char *path, struct arena *are
     return script;
 }
 
-static bool read_file(const char *path, struct arena *arena, struct text *text,
-                      struct error *err)
-{
-    FILE *file = fopen(path, "rb");
-    if (!file)
-        return error_set(err, ERROR_NOT_FOUND, "%s: %m", path);
-    struct buf all = {0};
-    size_t n;
-    do {
-        n = fread(buf_reserve(&all, 65536), 1, 65536, file);
-        all.len += n;
-    } while (n > 0 && all.len <= MOST_FILE);
-    bool good = !ferror(file) && all.len <= MOST_FILE;
-    if (good)
-        *text = arena_text(arena, buf_view(&all));
-    else
-        error_set(err, ERROR_INVALID_ARGUMENT, "%s: %s", path,
-                  all.len > MOST_FILE ? "longer than 16 MiB" : "cannot be read");
-    buf_free(&all);
-    fclose(file);
-    return good;
-}
-
 struct script *script_from_file(const char *path, struct arena *arena, struct error *err)
 {
-    struct text json = {0};
-    return read_file(path, arena, &json, err) ? script_read(json, path, arena, err)
-                                              : NULL;
+    struct buf json = {0};
+    return file_read(path, MOST_FILE, &json, err)
+               ? script_read(arena_take(arena, &json), path, arena, err)
+               : NULL;
 }

@@ -205,7 +205,8 @@ bool files_list(struct files *files, int page_size, struct text token,
     int most = page_size + 1; /* the one more says that there is another page */
     *list = arena_array(arena, struct file, (size_t)most);
     *next = (struct text){0};
-    if (!page_read(token, INT64_MAX, &created, &id, err) || !store_begin(files->store, err))
+    if (!page_read(token, INT64_MAX, &created, &id, err) ||
+        !store_begin(files->store, err))
         return false;
     bool good = read_page(files, created, id, most, arena, *list, n, err);
     if (!store_end(files->store, good, err))

@@ -14,15 +14,6 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-static struct text trim(struct text text)
-{
-    while (text.len && is_blank(text.at[0]))
-        text = text_slice(text, 1, text.len);
-    while (text.len && (is_blank(text.at[text.len - 1]) || text.at[text.len - 1] == '\r'))
-        text.len--;
-    return text;
-}
-
 /* Up to a semicolon outside quotes. */
 static struct text cut_parameter(struct text *rest)
 {
@@ -36,7 +27,7 @@ static struct text cut_parameter(struct text *rest)
     }
     struct text one = text_slice(*rest, 0, i);
     *rest = text_slice(*rest, i + 1, rest->len);
-    return trim(one);
+    return text_trim(one);
 }
 
 static bool unquote(struct text value, char *to, size_t room)
@@ -56,15 +47,17 @@ static bool unquote(struct text value, char *to, size_t room)
     return n > 0;
 }
 
-bool multipart_parameter(struct text header, const char *name, char *to, size_t room)
+/* The value of `name` in "type/subtype; name=value; other=\"a b\"", unquoted into `to`;
+ * false when there is none or it has no room. */
+static bool parameter(struct text header, const char *name, char *to, size_t room)
 {
     cut_parameter(&header); /* the type */
     while (header.len) {
         struct text value;
         struct text one = cut_parameter(&header);
-        struct text key = trim(text_cut(one, '=', &value));
+        struct text key = text_trim(text_cut(one, '=', &value));
         if (value.at && text_is_nocase(key, name))
-            return unquote(trim(value), to, room);
+            return unquote(text_trim(value), to, room);
     }
     return false;
 }
@@ -75,7 +68,7 @@ bool multipart_open(struct multipart *m, struct text content_type, struct error 
 {
     char boundary[MULTIPART_BOUNDARY + 1];
     *m = (struct multipart){0};
-    if (!multipart_parameter(content_type, "boundary", boundary, sizeof boundary))
+    if (!parameter(content_type, "boundary", boundary, sizeof boundary))
         return error_set(
             err, ERROR_INVALID_ARGUMENT,
             "The Content-Type of a multipart body must tell its boundary, of "
@@ -177,11 +170,12 @@ static bool begin_part(struct multipart *m, struct text lines, struct error *err
     struct text type = {0}, encoding = {0};
     while (lines.len) {
         struct text value;
-        struct text name = trim(text_cut(text_cut(lines, '\n', &lines), ':', &value));
+        struct text name =
+            text_trim(text_cut(text_cut(lines, '\n', &lines), ':', &value));
         if (text_is_nocase(name, "content-type"))
-            type = trim(value);
+            type = text_trim(value);
         else if (text_is_nocase(name, "content-transfer-encoding"))
-            encoding = trim(value);
+            encoding = text_trim(value);
     }
     m->state = MULTIPART_BODY;
     return m->begin(m->arg, m->n_parts++, type, encoding, err);

@@ -44,8 +44,4 @@ bool multipart_add(struct multipart *m, struct text bytes, struct error *err);
 /* Nothing more comes: an error when the last boundary did not. */
 bool multipart_finish(const struct multipart *m, struct error *err);
 
-/* The value of `name` in "type/subtype; name=value; other=\"a b\"", unquoted into `to`;
- * false when there is none or it has no room. */
-bool multipart_parameter(struct text header, const char *name, char *to, size_t room);
-
 #endif

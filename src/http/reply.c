@@ -69,19 +69,10 @@ static bool is_worth_gzip(const struct request *rq, const char *type, size_t len
     return false;
 }
 
-static struct text trim(struct text text)
-{
-    while (text.len && (*text.at == ' ' || *text.at == '\t'))
-        text = text_slice(text, 1, text.len);
-    while (text.len && (text.at[text.len - 1] == ' ' || text.at[text.len - 1] == '\t'))
-        text.len--;
-    return text;
-}
-
 /* "gzip;q=0" refuses it. */
 static bool is_wanted(struct text parameters)
 {
-    struct text q = trim(parameters);
+    struct text q = text_trim(parameters);
     if (!text_starts(q, "q=") && !text_starts(q, "Q="))
         return true;
     for (size_t i = 2; i < q.len; i++)
@@ -96,7 +87,7 @@ static bool takes_gzip(const struct request *rq)
     while (rest.len) {
         struct text parameters;
         struct text item = text_cut(rest, ',', &rest);
-        struct text name = trim(text_cut(item, ';', &parameters));
+        struct text name = text_trim(text_cut(item, ';', &parameters));
         if (text_is_nocase(name, "gzip"))
             return is_wanted(parameters);
     }

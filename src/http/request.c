@@ -9,7 +9,6 @@
  * MHD takes a reply before the body or after it, not while it arrives. So what we refuse
  * is answered past MHD, on the socket, and MHD told to close. */
 #include "http/request.h"
-#include <netdb.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>

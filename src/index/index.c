@@ -634,7 +634,7 @@ static bool load_one(struct index *index, const struct index_document *document,
     store_done(rows);
     if (good && block.len == size)
         index_hold(index, document, first, (int)document->n_passages, n_dims,
-                   (const float *)block.at);
+                   (const void *)block.at);
     else if (good)
         log_line(LOG_ERROR, "index", "document=%lld vectors=broken",
                  (long long)document->number);

@@ -104,9 +104,7 @@ static const char *path_text(const struct decoder *d, const struct path *path)
 {
     struct buf out = {0};
     add_path(&out, path);
-    const char *copy = arena_text(d->arena, buf_view(&out)).at;
-    buf_free(&out);
-    return copy;
+    return arena_take(d->arena, &out).at;
 }
 
 /* The value as it came, so far as it helps. */

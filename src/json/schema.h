@@ -6,12 +6,11 @@
  * commas, single quotes: the API's own parser takes all of these), checking, and
  * encoding.
  *
- * Wire rules (docs/wire.md): null equals
- * absent; enums by name in any case or by number; int fields take 40.0 and "40"; bytes
- * are base64 of either alphabet, padding optional, white space skipped; Duration "3.5s";
- * Timestamp RFC 3339. Messages of errors use the public service's wording with snake_case
- * paths: Invalid JSON payload received. Unknown name "foo" at 'contents[0].parts[0]':
- * Cannot find field. */
+ * Wire rules (docs/wire.md): null equals absent; enums by name in any case or by number;
+ * int fields take 40.0 and "40"; bytes are base64 of either alphabet, padding optional,
+ * white space skipped; Duration "3.5s"; Timestamp RFC 3339. Messages of errors use the
+ * public service's wording with snake_case paths: Invalid JSON payload received. Unknown
+ * name "foo" at 'contents[0].parts[0]': Cannot find field. */
 #ifndef POLLUX_JSON_SCHEMA_H
 #define POLLUX_JSON_SCHEMA_H
 

@@ -7,6 +7,18 @@
 #include <math.h>
 #include <stdio.h>
 
+static void put_tree(void *tree)
+{
+    json_object_put(tree);
+}
+
+struct json_object *tree_keep(struct arena *arena, struct json_object *tree)
+{
+    if (tree)
+        arena_defer(arena, put_tree, tree);
+    return tree;
+}
+
 struct lh_entry *tree_first(struct json_object *object)
 {
     return json_object_is_type(object, json_type_object)
@@ -120,11 +132,6 @@ static bool tokenize(struct json_tokener *tokener, struct text text,
     return true;
 }
 
-static void put_tree(void *tree)
-{
-    json_object_put(tree);
-}
-
 struct json_object *json_parse(struct arena *arena, struct text text, struct error *err)
 {
     if (!check_bytes(text, err))
@@ -133,9 +140,7 @@ struct json_object *json_parse(struct arena *arena, struct text text, struct err
     struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH + 1);
     bool good = tokenize(tokener, text, &value, err);
     json_tokener_free(tokener);
-    if (value)
-        arena_defer(arena, put_tree, value);
-    else if (good)
+    if (!tree_keep(arena, value) && good)
         good = refuse_at(err, text, 0, "Unexpected null");
     return good ? value : NULL;
 }
@@ -174,7 +179,8 @@ static bool is_real(struct text number)
 }
 
 /* json-c keeps the text of a number that it read, so 1.0 can stay 1.0. It forgives an
- * exponent that is not there ("1E"), and drops the E: what is left reads as an integer. */
+ * exponent that is not there ("1E"), and drops the E: what is left reads as an integer.
+ */
 static void write_double(struct json_writer *w, struct json_object *value)
 {
     struct text as_read = text_of(json_object_get_userdata(value));

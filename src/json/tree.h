@@ -14,6 +14,9 @@
 #include "json/schema.h"
 #include "json/write.h"
 
+/* Has the arena put the tree when it is closed; returns it. NULL is fine. */
+struct json_object *tree_keep(struct arena *arena, struct json_object *tree);
+
 /* The entries of an object, in their order; anything else has none:
  *     for (struct lh_entry *e = tree_first(object); e; e = e->next)
  *         use(tree_key(e), tree_value(e)); */

@@ -63,7 +63,8 @@ static void numbers_come_out_as_they_went_in(void **state)
     (void)state;
     assert_reads_as("[1.0, 1.50, 1e5, -0.0, 18446744073709551614, -7]",
                     "[1.0,1.50,1e5,-0.0,18446744073709551614,-7]");
-    /* No JSON, but json-c takes it; as an integer it would be too large to be read again. */
+    /* No JSON, but json-c takes it; as an integer it would be too large to be read again.
+     */
     assert_reads_as("[28197105843297379196E, 2.]", "[2.819710584329738e+19,2]");
     assert_reads_as("[1., 01.5, 1.5e+, -0]", "[1,1.5,1.5,0]");
 }

@@ -7,6 +7,7 @@
 #include "kernel/piece.h"
 
 #if defined(__x86_64__)
+#include <cpuid.h>
 #include <immintrin.h>
 
 #define AVX2 __attribute__((target("avx2,fma,f16c")))
@@ -18,10 +19,17 @@ enum {
     MOST_ROWS = 4, /* of a tile: their sums fit the 16 registers */
 };
 
+/* Not every clang's __builtin_cpu_supports() knows it. */
+static bool has_half_floats(void)
+{
+    unsigned a, b, c, d;
+    return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+}
+
 static bool usable(void)
 {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-           __builtin_cpu_supports("f16c");
+           has_half_floats();
 }
 
 AVX2_INLINE __m256i load(const void *from)

@@ -1,7 +1,6 @@
-/* avx512.c - products.h with AVX-512 VNNI: a register holds four weights of each of the
+/* avx512.c - piece.h with AVX-512 VNNI: a register holds four weights of each of the
  * 16 rows, one instruction multiplies and adds all of them. */
 #include "kernel/piece.h"
-#include <string.h>
 
 #if defined(__x86_64__)
 #include <immintrin.h>

@@ -16,8 +16,8 @@
  *   scales      PANEL_HALVES: 16 x 16 signed bytes
  *               PANEL_AFFINE: 8 x 16 bytes with the low four bits of the scale in the low
  *               nibble, those of the minimum in the high one; then 4 x 16 bytes with the
- * two upper bits of scale i, minimum i, scale i + 4, minimum i + 4 factors     16 half
- * floats for the scales; 16 for the minima, which count negative
+ *               two upper bits of scale i, minimum i, scale i + 4, minimum i + 4
+ *   factors     16 half floats for the scales; 16 for the minima, which count negative
  *
  * So a panel has the size of its rows in the GGUF. */
 

@@ -106,7 +106,7 @@ static int add_rules(scmp_filter_ctx filter)
         bad = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
     if (!bad)
         bad = seccomp_rule_add(filter, refuse, SCMP_SYS(socket), 1,
-                               SCMP_A0(SCMP_CMP_NE, AF_UNIX));
+                               SCMP_A0(SCMP_CMP_NE, AF_UNIX, 0));
     return bad;
 }
 

@@ -70,16 +70,6 @@ static const struct {
 };
 /* clang-format on */
 
-static struct text trimmed(struct text text)
-{
-    while (text.len > 0 && (text.at[0] == ' ' || text.at[0] == '\t'))
-        text = text_slice(text, 1, text.len);
-    while (text.len > 0 &&
-           (text.at[text.len - 1] == ' ' || text.at[text.len - 1] == '\t'))
-        text.len--;
-    return text;
-}
-
 static bool has_name(const struct media_type *type, struct text name)
 {
     struct text rest = text_of(type->aliases);
@@ -98,7 +88,7 @@ static bool has_name(const struct media_type *type, struct text name)
 
 const struct media_type *media_type_of(struct text mime)
 {
-    struct text rest, name = trimmed(text_cut(mime, ';', &rest));
+    struct text rest, name = text_trim(text_cut(mime, ';', &rest));
     for (const struct media_type *type = types; type->name; type++)
         if (has_name(type, name))
             return type;
@@ -111,11 +101,11 @@ struct text media_charset(struct text mime)
     struct text rest;
     text_cut(mime, ';', &rest);
     while (rest.at) {
-        struct text value, one = trimmed(text_cut(rest, ';', &rest));
-        struct text name = trimmed(text_cut(one, '=', &value));
+        struct text value, one = text_trim(text_cut(rest, ';', &rest));
+        struct text name = text_trim(text_cut(one, '=', &value));
         if (!value.at || !text_is_nocase(name, "charset"))
             continue;
-        value = trimmed(value);
+        value = text_trim(value);
         if (value.len >= 2 && value.at[0] == '"' && value.at[value.len - 1] == '"')
             value = text_slice(value, 1, value.len - 1);
         return value;

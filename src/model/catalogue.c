@@ -1,4 +1,6 @@
+/* catalogue.c - the catalogue, out of the binary, and a look at the models folder. */
 #include "model/catalogue.h"
+#include "base/option.h"
 #include <dirent.h>
 #include <errno.h>
 #include <json-c/json.h>
@@ -216,12 +218,9 @@ struct text models_folder(const char *asked, struct arena *arena)
 {
     if (asked && *asked)
         return arena_text(arena, text_of(asked));
-    const char *cache =
-        getenv("XDG_CACHE_HOME"); // NOLINT(concurrency-mt-unsafe): read at start
-    if (cache &&
-        *cache == '/') /* a relative one is to be ignored, says its specification */
+    const char *cache = option_env("XDG_CACHE_HOME"), *home = option_env("HOME");
+    if (cache && *cache == '/') /* a relative one is to be ignored, says XDG */
         return arena_printf(arena, "%s/pollux/models", cache);
-    const char *home = getenv("HOME"); // NOLINT(concurrency-mt-unsafe): read at start
     return arena_printf(arena, "%s/.cache/pollux/models", home ? home : "");
 }
 

@@ -38,8 +38,17 @@ static void other_tokens_are_refused(void **state)
 {
     (void)state;
     static const char *const tokens[] = {
-        "5", "5-", "-a", "x-a", "5x-a", "9223372036854775808-a", "18446744073709551621-a",
-        "5-A", "5-../a", "5-a b", " 5-a",
+        "5",
+        "5-",
+        "-a",
+        "x-a",
+        "5x-a",
+        "9223372036854775808-a",
+        "18446744073709551621-a",
+        "5-A",
+        "5-../a",
+        "5-a b",
+        " 5-a",
         "5-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
     };
     for (size_t i = 0; i < sizeof tokens / sizeof tokens[0]; i++) {

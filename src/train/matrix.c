@@ -203,10 +203,10 @@ static void *turn_part(void *arg)
 
 static void turn(const struct matrices *m, const struct piece *piece, uint8_t *to)
 {
-    struct turning parts[THREADS_MOST];
-    pthread_t threads[THREADS_MOST];
     int n = m->n_threads;
-    for (int i = 0; i < n; i++)
+    struct turning parts[THREADS_MOST] = {{piece, to, 0, n}};
+    pthread_t threads[THREADS_MOST];
+    for (int i = 1; i < n; i++)
         parts[i] = (struct turning){piece, to, i, n};
     int n_started = 1;
     while (n_started < n &&

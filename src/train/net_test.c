@@ -185,12 +185,10 @@ static void logits_of_real_models_are_those_of_libllama(void **state)
                  cache ? "" : "/.cache", models[i].file);
         if (access(path, R_OK) != 0)
             continue;
-        struct difference plain = logits_differ(path, false, 24, 4),
-                          adapted = logits_differ(path, true, 24, 4);
-        print_message("%s: most %.2g, rms %.2g %%; with an adapter %.2g, %.2g %%\n",
-                      models[i].file, plain.most, 100 * plain.rms, adapted.most,
+        /* With an adapter: the base alone is in it. */
+        struct difference adapted = logits_differ(path, true, 24, 4);
+        print_message("%s: most %.2g, rms %.2g %%\n", models[i].file, adapted.most,
                       100 * adapted.rms);
-        assert_true(plain.rms < models[i].most);
         assert_true(adapted.rms < models[i].most);
     }
 }
@@ -229,15 +227,24 @@ static double by_difference(struct scene *s, struct ggml_tensor *is,
     return (more - less) / (2 * h);
 }
 
-static void check_gradients(const char *path, size_t keep_most)
+/* With two examples that are alike up to their seventh token. */
+static struct scene scene_of_two(const char *path, size_t keep_most)
 {
     struct scene s = scene_of(path, keep_most);
     struct example a = random_example(3, 11, 5, TINY_VOCAB),
                    b = random_example(3, 9, 4, TINY_VOCAB);
-    b.tokens[6] = (a.tokens[6] + 1) % TINY_VOCAB; /* alike up to there */
+    b.tokens[6] = (a.tokens[6] + 1) % TINY_VOCAB;
     randomize(s.adapter, 0.2);
     pack_add(&s.pack, &a, 1);
     assert_int_equal(pack_add(&s.pack, &b, 1), 2);
+    free(a.tokens);
+    free(b.tokens);
+    return s;
+}
+
+static void check_gradients(const char *path)
+{
+    struct scene s = scene_of_two(path, 0);
     for (int i = 0; i < 2 * s.adapter->n_pairs; i++) {
         const struct lora *pair = &s.adapter->pairs[i / 2];
         struct ggml_tensor *is = i % 2 ? pair->b : pair->a,
@@ -247,8 +254,6 @@ static void check_gradients(const char *path, size_t keep_most)
         if (fabs(said - found) > 0.01 * fabs(found) + 0.004)
             fail_msg("pair %d: gradient %g, difference %g", i, said, found);
     }
-    free(a.tokens);
-    free(b.tokens);
     end(&s);
 }
 
@@ -256,25 +261,17 @@ static void gradients_are_finite_differences_in_every_family(void **state)
 {
     (void)state;
     for (int i = 0; i < N_TINIES; i++)
-        check_gradients(tinies[i].path, 0);
+        check_gradients(tinies[i].path);
 }
 
-static void gradients_are_so_when_layers_are_computed_again(void **state)
-{
-    (void)state;
-    for (int i = 0; i < N_TINIES; i++)
-        check_gradients(tinies[i].path, 1);
-}
-
+/* To the bit: so they, too, are finite differences. */
 static void layers_computed_again_give_the_same_gradients(void **state)
 {
     (void)state;
     for (int i = 0; i < N_TINIES; i++) {
-        struct scene kept = scene_of(tinies[i].path, 0),
-                     again = scene_of(tinies[i].path, 1);
+        struct scene kept = scene_of_two(tinies[i].path, 0),
+                     again = scene_of_two(tinies[i].path, 1);
         struct example e = random_example(4, 30, 20, TINY_VOCAB);
-        randomize(kept.adapter, 0.2);
-        randomize(again.adapter, 0.2);
         pack_add(&kept.pack, &e, 1);
         pack_add(&again.pack, &e, 1);
         assert_true(learn(&kept) == learn(&again));
@@ -401,7 +398,6 @@ int main(void)
         cmocka_unit_test(logits_are_those_of_libllama_in_every_family),
         cmocka_unit_test(logits_of_real_models_are_those_of_libllama),
         cmocka_unit_test(gradients_are_finite_differences_in_every_family),
-        cmocka_unit_test(gradients_are_so_when_layers_are_computed_again),
         cmocka_unit_test(layers_computed_again_give_the_same_gradients),
         cmocka_unit_test(examples_side_by_side_learn_as_each_alone),
         cmocka_unit_test(quantised_weights_give_nearly_the_gradients_of_their_values),

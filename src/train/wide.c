@@ -210,14 +210,16 @@ double wide_cross_entropy(float *logits, int64_t n, int32_t target, float weight
 {
     float most = largest(logits, n), right = logits[target];
     double sum = 0;
-    for (int64_t i = 0; i < n; i += W) {
-        wide e = exp_of(load_some(logits + i, n - i) - most);
+    int64_t at = 0;
+    do {
+        wide e = exp_of(load_some(logits + at, n - at) - most);
         float some = 0;
-        store_some(logits + i, e, n - i);
-        for (int64_t k = 0; k < least(W, n - i); k++)
+        store_some(logits + at, e, n - at);
+        for (int64_t k = 0; k < least(W, n - at); k++)
             some += e[k];
         sum += (double)some;
-    }
+        at += W;
+    } while (at < n);
     float share_of = (float)((double)weight / sum);
     for (int64_t i = 0; i < n; i += W)
         store_some(logits + i, load_some(logits + i, n - i) * share_of, n - i);

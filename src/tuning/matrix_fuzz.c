@@ -26,10 +26,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct text bytes = {(const char *)data + 1, size - 1};
     struct matrix_file file;
     struct error err;
-    if ((data[0] & 1 ? gguf_read : safetensors_read)(bytes, arena, &file, &err))
-        for (int i = 0; i < file.n_matrices; i++)
-            if (file.matrices[i].type != MATRIX_OTHER)
-                look(&file.matrices[i]);
+    bool good = data[0] & 1 ? gguf_read(bytes, arena, &file, &err)
+                            : safetensors_read(bytes, arena, &file, &err);
+    for (int i = 0; good && i < file.n_matrices; i++)
+        if (file.matrices[i].type != MATRIX_OTHER)
+            look(&file.matrices[i]);
     arena_close(arena);
     return 0;
 }

@@ -74,8 +74,8 @@ static void what_lies_outside_is_refused(void **state)
         "{\"w\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[-4,4]}}",
         "{\"w\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}}",
         "{\"w\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,8]}}",
-        "{\"w\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],"
-        "\"data_offsets\":[0,8]}}",
+        ("{\"w\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],"
+         "\"data_offsets\":[0,8]}}"),
         "{\"w\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,8]}}",
         "{\"w\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1],\"data_offsets\":[0,8]}}",
         "{\"w\":{\"dtype\":\"F32\",\"data_offsets\":[0,8]}}",

@@ -66,10 +66,11 @@ bool tuned_grant(struct tuning *tuning, struct text model, int grantee,
     *made = (struct tuned_permission){
         .id = arena_text(arena, text_of(id)),
         .grantee = grantee,
-        .address = grantee == TUNED_EVERYONE ? (struct text){0} : address,
         .role = role,
         .created = tuning_now(),
     };
+    if (grantee != TUNED_EVERYONE)
+        made->address = address;
     return store_run(tuning->store, insert,
                      STORE_VALUES(STORE_TEXT(model), STORE_TEXT(made->id),
                                   STORE_INT(made->grantee), STORE_TEXT(made->address),

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from pollux import PATIENCE, SANITIZED, SCRIPT, Server
-from test_files import crash, download, is_whole, refused, upload
+from pollux import PATIENCE, SANITIZED, SCRIPT
+from test_files import download, is_whole, refused, upload
 
 CREATE = "/v1beta/models/gemini-2.0-flash:batchGenerateContent"
 EMBED = "/v1beta/models/gemini-embedding-001:asyncBatchEmbedContent"
@@ -432,7 +432,7 @@ def test_a_batch_expires(on_script, tmp_path):
     operation = create(server, [{"request": ask("slow")} for _ in range(400)])
     while n_done(server, operation) < 1:
         time.sleep(0.02)
-    crash(server)
+    server.crash()
     with sqlite3.connect(tmp_path / "data" / "pollux.db", timeout=10) as db:
         db.execute("UPDATE batches SET created = created - 3601 * 1000000000")
     operation = wait(on_script("--batch-hours", 1), operation)
@@ -444,21 +444,12 @@ def test_a_batch_expires(on_script, tmp_path):
 
 
 @pytest.fixture
-def on_script(tmp_path):
-    """Starts servers on one data folder, one after the other."""
-    started = []
+def on_script(on_folder, tmp_path):
+    """Starts servers with SLOW on one data folder, one after the other."""
     script = tmp_path / "script.json"
     replies = SLOW + [{"match": {"prompt": "line"}, "delayMs": 5, "text": "done"}]
     script.write_text(json.dumps({**json.loads(SCRIPT.read_text()), "slots": 8, "replies": replies}))
-
-    def begin(*args):
-        started.append(Server("--script", script, "--data-dir", tmp_path / "data", *args))
-        return started[-1]
-
-    yield begin
-    for s in started:
-        if s.process.poll() is None:
-            s.stop()
+    return lambda *args: on_folder(*args, source=("--script", script))
 
 
 @pytest.mark.parametrize("source", ["file", "inline"])
@@ -513,17 +504,7 @@ def test_an_end_survives_kill_9(on_script):
     deleted = create(server, [{"request": ask("slow")} for _ in range(100)])
     server.post(f"/v1beta/{operation['name']}:cancel")
     server.call("DELETE", f"/v1beta/{deleted['name']}")
-    crash(server)
+    server.crash()
     server = on_script()
     assert state(wait(server, operation)) == "CANCELLED"
     refused(server.get(f"/v1beta/{deleted['name']}"), 404, "NOT_FOUND")
-
-
-# ---- a real model ----
-
-
-def test_a_real_model(real):
-    requests = [{"request": ask(f"What is {i} + {i}? Answer with the number only.",
-                                generationConfig={"temperature": 0, "maxOutputTokens": 8})} for i in (1, 2, 3)]
-    lines = inlined(wait(real, create(real, requests), seconds=120))
-    assert [re.search(r"\d+", said(line))[0] for line in lines] == ["2", "4", "6"]

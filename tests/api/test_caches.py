@@ -13,8 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from media_files import picture
-from pollux import PATIENCE, SCRIPT, Server
-from test_files import crash, database, on_disk, refused, upload
+from pollux import PATIENCE
+from test_files import database, on_disk, refused, upload
 
 CACHES = "/v1beta/cachedContents"
 MODEL = "models/gemini-1.5-flash-001"
@@ -53,21 +53,6 @@ def n_cached(answer):
 
 def when(stamp):
     return datetime.datetime.fromisoformat(stamp.replace("Z", "+00:00")).timestamp()
-
-
-@pytest.fixture
-def on_folder(tmp_path):
-    """Starts servers on one data folder, one after the other."""
-    started = []
-
-    def begin(*args):
-        started.append(Server("--script", SCRIPT, "--data-dir", tmp_path / "data", *args))
-        return started[-1]
-
-    yield begin
-    for s in started:
-        if s.process.poll() is None:
-            s.stop()
 
 
 # ---- making and using ----
@@ -497,7 +482,7 @@ def test_kill_during_a_save(on_folder, tmp_path, seed):
             for i in range(4):
                 pool.submit(ask, server, f"{round}-{i}")
             time.sleep(rng.uniform(0.002, 0.12) * PATIENCE)
-            crash(server)
+            server.crash()
     server = on_folder()
     listed = {c["name"]: c for c in server.get(CACHES + "?pageSize=1000").json.get("cachedContents", [])}
     for cache in told:

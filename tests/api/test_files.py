@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from media_files import pdf, picture, sound
-from pollux import PATIENCE, SCRIPT, Server, request_bytes
+from pollux import PATIENCE, SCRIPT, request_bytes
 
 UPLOAD = "/upload/v1beta/files"
 START = {"X-Goog-Upload-Protocol": "resumable", "X-Goog-Upload-Command": "start"}
@@ -68,27 +68,6 @@ def refused(answer, status, name, words=""):
     assert answer.status == status and answer.error["status"] == name, answer
     assert words in answer.error["message"], answer
     return True
-
-
-@pytest.fixture
-def on_folder(tmp_path):
-    """Starts servers on one data folder, one after the other."""
-    started = []
-
-    def begin(*args):
-        started.append(Server("--script", SCRIPT, "--data-dir", tmp_path / "data", *args))
-        return started[-1]
-
-    yield begin
-    for s in started:
-        if s.process.poll() is None:
-            s.stop()
-
-
-def crash(server):
-    server.process.kill()
-    server.process.wait()
-    server.dir.cleanup()
 
 
 def database(tmp_path):
@@ -669,7 +648,7 @@ def test_kill_during_an_upload(on_folder, tmp_path):
         other.send(f"POST {UPLOAD} HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\nX-Goog-Upload-Protocol: raw\r\n\r\n")
         other.send(data[:1_000_000])
         time.sleep(0.2)
-        crash(server)
+        server.crash()
     server = on_folder()
     assert len(on_disk(tmp_path)) == 2  # the file, and the session's part
     assert [f["name"] for f in server.get("/v1beta/files").json["files"]] == [done["name"]]
@@ -697,7 +676,7 @@ def test_kill_at_any_time(on_folder, tmp_path, seed):
     with ThreadPoolExecutor(4) as pool:
         clients = [pool.submit(client, i) for i in range(4)]
         time.sleep(dice.uniform(0.3, 1.0) * PATIENCE)
-        crash(server)
+        server.crash()
         for c in clients:
             c.result()
     server = on_folder()

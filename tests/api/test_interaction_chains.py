@@ -230,39 +230,3 @@ def test_a_document_and_media_in_a_result(server):
     result = {"type": "function_result", "call_id": asked["steps"][0]["id"], "result": [
         {"type": "text", "text": "see"}, {"type": "document", "data": note, "mime_type": "text/plain"}]}
     assert ask(server, [result], previous_interaction_id=asked["id"]).status == 200
-
-
-# ---- on a model ----
-
-
-def test_the_tenth_turn_prefills_its_own_tokens_only(real):
-    """proves: I094"""
-    previous, usage = None, None
-    for i in range(10):
-        fields = {"previous_interaction_id": previous} if previous else {}
-        got = made(real, f"Say the number {i}.", generation_config={"max_output_tokens": 8, "temperature": 0}, **fields)
-        previous, before, usage = got["id"], usage, got["usage"]
-    fresh = usage["total_input_tokens"] - usage["total_cached_tokens"]
-    assert before["total_input_tokens"] <= usage["total_cached_tokens"], (before, usage)
-    assert 0 < fresh <= 30, usage
-    assert usage["cached_tokens_by_modality"] == [{"modality": "text", "tokens": usage["total_cached_tokens"]}]
-
-
-def test_stateful_and_stateless_say_the_same(real):
-    """proves: I077"""
-    config = {"max_output_tokens": 20, "seed": 3}
-    first = made(real, "Name a river in Norway.", generation_config=config)
-    chained = made(real, "And one in Sweden?", generation_config=config, previous_interaction_id=first["id"])
-    alone = made(real, [text_step("Name a river in Norway."), *first["steps"], text_step("And one in Sweden?")],
-                 generation_config=config, store=False)
-    assert alone["steps"] == chained["steps"]
-
-
-def test_a_model_calls_a_function(real):
-    """proves: I091"""
-    asked = made(real, "What is the tide in Bergen?", tools=[TIDE], generation_config={"tool_choice": "any", "temperature": 0})
-    call = asked["steps"][-1]
-    assert asked["status"] == "requires_action" and call["name"] == "get_tide" and "harbour" in call["arguments"]
-    told = made(real, [{"type": "function_result", "call_id": call["id"], "name": "get_tide", "result": {"cm": 134}}],
-                previous_interaction_id=asked["id"], generation_config={"max_output_tokens": 60, "temperature": 0})
-    assert "134" in said(told), told

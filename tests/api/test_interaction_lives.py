@@ -364,20 +364,3 @@ def test_retention(on_folder, tmp_path):
     database.execute("UPDATE interactions SET expires = 1")
     assert refused(get(server, got["id"]), 404, "not_found")
     assert refused(ask(server, "x", previous_interaction_id=got["id"]), 404, "not_found")
-
-
-# ---- on a model ----
-
-
-def test_cancel_is_quick_and_keeps_what_was_made(real):
-    """proves: I011 I088"""
-    id = made(real, "Count from 1 to 1000.", background=True, generation_config={"temperature": 0})["id"]
-    until = time.monotonic() + 30
-    while not get(real, id).json["steps"] and time.monotonic() < until:
-        time.sleep(0.05)
-    began = time.monotonic()
-    answer = real.post(f"/v1beta/interactions/{id}/cancel")
-    took = time.monotonic() - began
-    assert answer.json["status"] == "cancelled" and said(answer.json) and answer.json["usage"]["total_output_tokens"] > 0
-    assert took < 0.2 * PATIENCE, took
-    assert get(real, id).json == answer.json

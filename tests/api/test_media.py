@@ -3,14 +3,16 @@ model would have been given is what is answered."""
 
 import http.client
 import json
+import os
 import re
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from media_files import (QUESTION, blob, film, pdf, picture, png, run, scan, sound, speech)
-from pollux import PATIENCE
+from pollux import PATIENCE, SCRIPT, Server, until
 
 pytestmark = pytest.mark.timeout(300)
 HEARD = re.compile(r"What is the capital", re.I)  # the last word is hard: the voice is a machine's
@@ -154,9 +156,9 @@ def test_a_scanned_page_is_read_as_a_picture(server):
 
 # ---- sound and film ----
 
-@pytest.mark.parametrize("kind, mime", [("wav", "audio/wav"), ("mp3", "audio/mp3"), ("adts", "audio/aac"),
-                                        ("ogg", "audio/ogg"), ("flac", "audio/flac")])
+@pytest.mark.parametrize("kind, mime", [("adts", "audio/aac"), ("ogg", "audio/ogg")])
 def test_a_spoken_question_is_heard(server, kind, mime):
+    """More kinds in test_text_and_what_was_read_before_do_not_wait_for_sounds."""
     answer = ask(server, "Answer the question.", blob(sound(kind), mime))
     assert answer.status == 200 and HEARD.search(answer.said), answer
     assert re.search(r"\[0:0\d-0:0\d\]", answer.said)
@@ -170,18 +172,19 @@ def test_silence_has_no_words(server):
     assert "No speech was heard" in said(server, blob(quiet, "audio/wav"))
 
 
-@pytest.mark.parametrize("kind, mime", [("mp4", "video/mp4"), ("webm", "video/webm"), ("mov", "video/quicktime")])
-def test_a_film_is_seen_and_heard_over_time(server, tmp_path_factory, kind, mime):
-    answer = ask(server, blob(film(kind, str(tmp_path_factory.getbasetemp())), mime))
+@pytest.mark.parametrize("kind, mime, spoken", [("mp4", "video/mp4", True), ("webm", "video/webm", True),
+                                                ("mov", "video/quicktime", False)])
+def test_a_film_is_seen_and_heard_over_time(server, tmp_path_factory, kind, mime, spoken):
+    answer = ask(server, blob(film(kind, str(tmp_path_factory.getbasetemp()), spoken), mime))
     assert answer.status == 200, answer
     assert re.search(r"\[0:00\] text: FIRST SIGN\n\[0:02\] text: SECOND SIGN\n", answer.said), answer.said
-    assert HEARD.search(answer.said) and "640 x 160 pixels" in answer.said
+    assert bool(HEARD.search(answer.said)) == spoken and "640 x 160 pixels" in answer.said
     assert {d["modality"] for d in answer.json["usageMetadata"]["promptTokensDetails"]} == {"TEXT", "VIDEO"}
 
 
 def test_video_metadata_choose_what_is_seen(server, tmp_path_factory):
     """proves: G029"""
-    part = blob(film("mp4", str(tmp_path_factory.getbasetemp())), "video/mp4")
+    part = blob(film("mp4", str(tmp_path_factory.getbasetemp()), spoken=False), "video/mp4")
     text = said(server, {**part, "videoMetadata": {"startOffset": "2.5s", "endOffset": "4s", "fps": 4}})
     assert "SECOND SIGN" in text and "FIRST" not in text
     text = said(server, {**part, "video_metadata": {"end_offset": "1.5s", "fps": 0.5}})
@@ -233,7 +236,7 @@ def test_a_text_that_forges_the_frame_or_control_tokens_stays_one_users_turn(ser
 
 
 def test_an_endless_film_is_looked_at_a_little(server):
-    long = run("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "color=blue:s=64x64:r=1", "-t", "7200", "-c:v", "libvpx",
+    long = run("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "color=blue:s=64x64:r=1", "-t", "1200", "-c:v", "libvpx",
                "-f", "webm", "-")
     text = said(server, {**blob(long, "video/webm"), "videoMetadata": {"fps": 24}})
     assert "120 frames were looked at" in text and "all blue" in text
@@ -249,51 +252,25 @@ def test_a_client_that_leaves_takes_its_reader_along(server):
     body = json.dumps({"contents": [{"parts": [blob(speech("one two three four. " * 30), "audio/wav")]}]})
     c = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
     c.request("POST", "/v1beta/models/gemini-2.0-flash:generateContent", body)
-    time.sleep(1)
-    assert children(server) > 0
+    until(lambda: server.n_children > 0)
     c.close()
-    deadline = time.monotonic() + 10 * PATIENCE
-    while children(server) > 0 and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert children(server) == 0
+    until(lambda: server.n_children == 0)
 
 
-def children(server):
-    pid = server.process.pid
-    n = 0
-    import os
-    for task in os.listdir(f"/proc/{pid}/task"):
-        try:
-            n += len(open(f"/proc/{pid}/task/{task}/children").read().split())
-        except OSError:
-            pass
-    return n
-
-
-def test_others_are_answered_while_media_are_read(server):
-    slow = threading.Thread(target=ask, args=(server, blob(sound("flac"), "audio/flac")))
-    slow.start()
-    time.sleep(0.3)
-    since = time.monotonic()
-    assert server.generate("Say hello").said == "Hello there."
-    assert time.monotonic() - since < 1 * PATIENCE
-    slow.join()
-
-
-def test_text_and_what_was_read_before_do_not_wait_for_films(server):
-    """Both threads of the readers are kept busy."""
+def test_text_and_what_was_read_before_do_not_wait_for_sounds(server):
+    """Both threads of the readers are kept busy, and a third sound waits."""
     ask(server, blob(picture("READ BEFORE"), "image/png"))
-    slow = [threading.Thread(target=ask, args=(server, blob(speech(f"number {i} of all of it"), "audio/wav"))) for i in range(3)]
-    for t in slow:
-        t.start()
-    time.sleep(0.3)
-    since = time.monotonic()
-    assert "plain words" in said(server, blob(b"plain words", "text/plain"))
-    assert "READ BEFORE" in said(server, blob(picture("READ BEFORE"), "image/png"))
-    assert "Head" in said(server, blob(b"<h1>Head</h1>", "text/html"))
-    assert time.monotonic() - since < 2 * PATIENCE and all(t.is_alive() for t in slow)
-    for t in slow:
-        t.join()
+    with ThreadPoolExecutor(3) as pool:
+        slow = [pool.submit(said, server, blob(sound(kind, QUESTION + " " + kind), mime)) for kind, mime in (
+            ("wav", "audio/wav"), ("mp3", "audio/mp3"), ("flac", "audio/flac"))]
+        until(lambda: server.n_children >= 2)
+        since = time.monotonic()
+        assert server.generate("Say hello").said == "Hello there."
+        assert "plain words" in said(server, blob(b"plain words", "text/plain"))
+        assert "READ BEFORE" in said(server, blob(picture("READ BEFORE"), "image/png"))
+        assert "Head" in said(server, blob(b"<h1>Head</h1>", "text/html"))
+        assert time.monotonic() - since < 2 * PATIENCE and not any(s.done() for s in slow)
+        assert all(HEARD.search(s.result()) for s in slow)
 
 
 def test_the_same_bytes_are_read_once(scripted):
@@ -309,7 +286,7 @@ def test_the_same_bytes_are_read_once(scripted):
 
 def test_how_it_is_to_be_read_counts_as_well(scripted, tmp_path_factory):
     server = scripted("--log-level", "debug")
-    part = blob(film("mp4", str(tmp_path_factory.getbasetemp())), "video/mp4")
+    part = blob(film("mp4", str(tmp_path_factory.getbasetemp()), spoken=False), "video/mp4")
     late = {**part, "videoMetadata": {"startOffset": "2.5s"}}
     assert "FIRST" in said(server, part) and "FIRST" not in said(server, late)
     assert "FIRST" in said(server, part) and "FIRST" not in said(server, late)
@@ -340,7 +317,6 @@ def test_a_reader_that_is_not_installed_is_named_with_the_command_that_installs_
 
 def test_nothing_hostile_is_read_without_a_sandbox(scripted, tmp_path):
     """bwrap is not to be found: the server starts, says so, and refuses."""
-    from pollux import SCRIPT, Server
     with Server("--script", SCRIPT, env={"PATH": str(tmp_path)}) as server:
         refused(server, blob(picture("x"), "image/png"), words="in a sandbox only, and the server has none")
         assert "plain words" in said(server, blob(b"plain words", "text/plain"))
@@ -356,12 +332,10 @@ def test_the_owner_can_do_without_a_sandbox(scripted):
 def test_a_reader_knows_no_more_than_its_media(server):
     """What an exploited reader would find: sandbox_test.c tries it from inside. Here: the server's own
     readers run as nobody's user, without network."""
-    done = threading.Thread(target=ask, args=(server, blob(sound("wav", "a b c d"), "audio/wav")))
+    done = threading.Thread(target=ask, args=(server, blob(scan("WHO READS THIS"), "application/pdf")))
     done.start()
     seen = set()
-    import os
-    until = time.monotonic() + 20
-    while done.is_alive() and time.monotonic() < until and not seen:
+    while done.is_alive() and not seen:
         for pid in filter(str.isdigit, os.listdir("/proc")):
             try:
                 command = open(f"/proc/{pid}/cmdline").read().split("\0")
@@ -374,18 +348,3 @@ def test_a_reader_knows_no_more_than_its_media(server):
         time.sleep(0.02)
     done.join()
     assert seen == {("0" * 16, "2", True)}
-
-
-# ---- a real model ----
-
-def test_a_small_model_answers_what_is_asked_in_sound_and_image(real):
-    answer = real.generate([{"parts": [{"text": "Answer the question that is asked in the audio."}, blob(speech(), "audio/wav")]}],
-                           {"temperature": 0, "maxOutputTokens": 40}, timeout=200)
-    assert answer.status == 200 and "Paris" in answer.said, answer
-    answer = real.generate([{"parts": [blob(picture("ROOM 4217"), "image/png"), {"text": "Which number is on the sign?"}]}],
-                           {"temperature": 0, "maxOutputTokens": 40}, timeout=200)
-    assert answer.status == 200 and "4217" in answer.said, answer
-
-
-def test_question_is_what_the_tests_believe():
-    assert HEARD.search(QUESTION)

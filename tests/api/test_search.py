@@ -10,7 +10,7 @@ import pytest
 
 from media_files import pdf
 from pollux import PATIENCE, SCRIPT, Server
-from test_files import START, crash, on_folder, piece, refused, upload, url_path  # noqa: F401
+from test_files import START, piece, refused, upload, url_path
 
 V = "/v1beta"
 
@@ -279,7 +279,7 @@ def test_kill_between_acknowledging_and_indexing(on_folder, tmp_path):
     assert "done" not in operation
     unfinished = begin(slow, store, 12, displayName="pears")
     piece(slow, unfinished, b"pears ", command="upload")
-    crash(slow)
+    slow.crash()
     server = on_folder()
     operation = done(server, server.get(f"{V}/{operation['name']}").json)
     assert titles(query(server, store, "blue plums")) == ["plums"]
@@ -291,7 +291,7 @@ def test_all_of_it_survives_and_all_of_it_goes(on_folder, tmp_path):
     server = on_folder()
     store = create(server)["name"]
     put(server, store, "figs are ripe", displayName="figs", customMetadata=[{"key": "n", "numericValue": 1}])
-    crash(server)
+    server.crash()
     server = on_folder()
     assert titles(query(server, store, "ripe figs", metadataFilter="n = 1")) == ["figs"]
     assert server.call("DELETE", f"{V}/{store}?force=true").status == 200

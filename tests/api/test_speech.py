@@ -6,7 +6,9 @@ import http.client
 import json
 import os
 import re
+import shutil
 import stat
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -14,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from media_files import blob, run
-from pollux import PATIENCE, SCRIPT, Server
+from pollux import SCRIPT, Server, until
+from test_batches import create, state, wait
 
 pytestmark = pytest.mark.timeout(120)
 MIME = "audio/L16;codec=pcm;rate=24000"
@@ -22,12 +25,6 @@ VOICES = ("Zephyr Puck Charon Kore Fenrir Leda Orus Aoede Callirrhoe Autonoe Enc
           "Erinome Algenib Rasalgethi Laomedeia Achernar Alnilam Schedar Gacrux Pulcherrima Achird Zubenelgenubi "
           "Vindemiatrix Sadachbia Sadaltager Sulafat").split()
 STORY = "This is the first sentence of it. Here is the second one, a little longer. And that was all of it."
-
-
-def children(server):
-    pid = server.process.pid
-    return sum(len(Path(f"/proc/{pid}/task/{task}/children").read_text().split())
-               for task in os.listdir(f"/proc/{pid}/task"))
 
 
 def voice(name):
@@ -259,9 +256,6 @@ out.close()
 @pytest.fixture
 def shown(tmp_path_factory):
     """A folder that whoever runs in the sandbox may enter."""
-    import shutil
-    import tempfile
-    from pathlib import Path
     folder = Path(tempfile.mkdtemp(prefix="pollux-engine-"))
     yield folder
     shutil.rmtree(folder)
@@ -320,13 +314,9 @@ def test_a_client_that_leaves_is_not_spoken_to(scripted, shown):
     body = json.dumps({"contents": [{"parts": [{"text": "Say hello"}]}], "generationConfig": {"responseModalities": ["AUDIO"]}})
     c = http.client.HTTPConnection("127.0.0.1", server.port)
     c.request("POST", "/v1beta/models/gemini-2.0-flash:generateContent", body)
-    time.sleep(0.5)
-    assert children(server) > 0
+    until(lambda: server.n_children > 0)
     c.close()
-    until = time.monotonic() + 5 * PATIENCE
-    while children(server) > 0 and time.monotonic() < until:
-        time.sleep(0.05)
-    assert children(server) == 0
+    until(lambda: server.n_children == 0)
 
 
 def test_a_slow_reader_gets_all_of_it(server):
@@ -355,7 +345,6 @@ def test_many_at_once(server):
 
 def test_a_batch_speaks_as_well(server):
     """Nobody holds a line for it: its answers are told when the last sound is there."""
-    from test_batches import create, state, wait
     ask_aloud = {"contents": [{"parts": [{"text": "Say hello"}]}], "generationConfig": {"responseModalities": ["AUDIO"]}}
     done = wait(server, create(server, [{"request": ask_aloud}] * 3))
     assert state(done) == "SUCCEEDED", done

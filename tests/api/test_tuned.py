@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pollux import PATIENCE, ROOT, SCRIPT, Server
+from pollux import PATIENCE, ROOT, SCRIPT, Server, until
 
 TRAINER = {"POLLUX_TRAINER": str(ROOT / "tests" / "trainer.py")}
 PATH = "/v1beta/tunedModels"
@@ -20,18 +20,9 @@ TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$")
 
 
 @pytest.fixture
-def tuner(tmp_path):
+def tuner(on_folder):
     """Starts servers with the stand-in on one data folder, one after the other."""
-    started = []
-
-    def begin(*args):
-        started.append(Server("--script", SCRIPT, "--data-dir", tmp_path / "data", *args, env=TRAINER))
-        return started[-1]
-
-    yield begin
-    for s in started:
-        if s.process.poll() is None:
-            s.stop()
+    return lambda *args: on_folder(*args, env=TRAINER)
 
 
 @pytest.fixture(scope="module")
@@ -71,21 +62,8 @@ def refused(answer, status, name, *words):
     return True
 
 
-def until(true, what, seconds=20):
-    deadline = time.monotonic() + seconds * PATIENCE
-    while not true():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
-
-
 def folders(tmp_path):
     return sorted((tmp_path / "data" / "tuned").iterdir())
-
-
-def crash(server):
-    server.process.kill()
-    server.process.wait()
-    server.dir.cleanup()
 
 
 # ---- from the first call to the model ----
@@ -486,7 +464,7 @@ def test_the_server_is_killed_and_the_training_goes_on(tuner, tmp_path):
     waiting = create(server, id="waiting")
     until(lambda: server.get(f"/v1beta/{operation['name']}").json["metadata"]["completedSteps"] >= 5, "no steps")
     pid = trainer_pid(tmp_path)
-    crash(server)
+    server.crash()
     server = tuner()
     model = server.get(f"{PATH}/long").json
     assert model["state"] == "CREATING" and len(model["tuningTask"]["snapshots"]) >= 5
@@ -514,7 +492,7 @@ def test_what_was_acknowledged_survives_a_kill(tuner):
     operation = create(server, id="kept", displayName="Kept")
     grant = server.post(f"{PATH}/kept/permissions", {"granteeType": "USER", "emailAddress": "a@b.c", "role": "READER"}).json
     server.call("PATCH", f"{PATH}/kept", {"description": "changed"})
-    crash(server)
+    server.crash()
     server = tuner()
     model = wait(server, operation)["response"]
     assert model["displayName"] == "Kept" and model["description"] == "changed" and model["state"] == "ACTIVE"

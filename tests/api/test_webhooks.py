@@ -4,6 +4,8 @@ import base64
 import hmac
 import http.server
 import json
+import signal
+import socket
 import subprocess
 import threading
 import time
@@ -93,6 +95,26 @@ def test_a_webhook_survives_the_server(on_folder):
         port = receiver.server.server_port
     made(server, "Say hello", webhook_config={"uris": [f"http://127.0.0.1:{port}"]})
     server.crash()
+    with Receiver(port=port) as receiver:
+        on_folder(*SECRET)
+        receiver.wait(1)
+
+
+def test_a_receiver_that_is_silent_does_not_hold_a_server_up(on_folder):
+    """And a try that was broken off is made again by the next."""
+    server = on_folder(*SECRET)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        made(server, "Say hello", webhook_config={"uris": [f"http://127.0.0.1:{port}"]})
+        silent.settimeout(10 * PATIENCE)
+        held, _ = silent.accept()
+        since = time.monotonic()
+        for _ in range(2):  # without grace
+            server.process.send_signal(signal.SIGTERM)
+            time.sleep(0.1)
+        server.stop()
+        assert time.monotonic() - since < 4 * PATIENCE
+        held.close()
     with Receiver(port=port) as receiver:
         on_folder(*SECRET)
         receiver.wait(1)

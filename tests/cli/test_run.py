@@ -6,7 +6,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import environment
+from client import environment
 
 from pollux import BINARY, free_port
 

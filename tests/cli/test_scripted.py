@@ -5,7 +5,7 @@ import signal
 import subprocess
 
 import pytest
-from conftest import environment
+from client import environment
 
 from pollux import BINARY
 

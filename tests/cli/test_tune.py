@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from pollux import BINARY, PATIENCE
+from pollux import BINARY, PATIENCE, SMALLEST_MODEL, THREADS, environment
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "pollux/models"
-TINY = CACHE / "smollm2-135m-instruct-q4_1.gguf"
+TINY = CACHE / f"{SMALLEST_MODEL}-q4_1.gguf"
 real = pytest.mark.model
 
 PAIRS = [("1", "2"), ("3", "4"), ("8", "9"), ("seven", "eight"), ("ninety nine", "one hundred"),
@@ -29,7 +29,7 @@ def job(folder, examples=None, **more):
     (folder / "examples.jsonl").write_text(lines() if examples is None else examples)
     (folder / "job.json").write_text(json.dumps(
         {"base": str(TINY), "examples": "examples.jsonl", "epochCount": 2, "batchSize": 2,
-         "learningRate": 0.002, "rank": 4, "seed": 3, "threads": 2, **more}))
+         "learningRate": 0.002, "rank": 4, "seed": 3, "threads": int(THREADS or 0), **more}))
     return folder
 
 
@@ -49,10 +49,18 @@ def losses(events):
     return {e["step"]: e["meanLoss"] for e in events if e["event"] == "step"}
 
 
-@real
-def test_a_job_tells_its_steps_and_its_losses_fall(tmp_path):
-    events, status = run(job(tmp_path / "job", epochCount=6))
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A job that went well: its folder and its events."""
+    folder = job(tmp_path_factory.mktemp("trained") / "job", epochCount=6)
+    events, status = run(folder)
     assert status == 0
+    return folder, events
+
+
+@real
+def test_a_job_tells_its_steps_and_its_losses_fall(trained):
+    folder, events = trained
     assert events[0] == {"event": "start", "totalSteps": 18, "completedSteps": 0}
     assert events[-1] == {"event": "done", "adapter": "adapter.gguf"}
     steps = [e for e in events if e["event"] == "step"]
@@ -61,8 +69,8 @@ def test_a_job_tells_its_steps_and_its_losses_fall(tmp_path):
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", e["computeTime"])
                for e in steps)
     assert sum(e["meanLoss"] for e in steps[-3:]) < 0.7 * sum(e["meanLoss"] for e in steps[:3])
-    assert (tmp_path / "job/adapter.gguf").stat().st_size > 1_000_000
-    assert not (tmp_path / "job/checkpoint").exists()
+    assert (folder / "adapter.gguf").stat().st_size > 1_000_000
+    assert not (folder / "checkpoint").exists()
 
 
 @real
@@ -118,9 +126,8 @@ def test_sigterm_ends_a_job_within_a_second(tmp_path):
 
 
 @real
-def test_an_adapter_can_be_trained_further(tmp_path):
-    first = job(tmp_path / "first", epochCount=6)
-    before, _ = run(first)
+def test_an_adapter_can_be_trained_further(tmp_path, trained):
+    first, before = trained
     further = job(tmp_path / "further", adapter=str(first / "adapter.gguf"), rank=8, epochCount=1)
     after, status = run(further)
     assert status == 0
@@ -178,9 +185,8 @@ def test_a_full_disk_is_told(tmp_path):
 # ---- pollux tune ----
 
 def tune(tmp_path, *args, timeout=80):
-    env = {k: v for k, v in os.environ.items() if not k.startswith("POLLUX_")}
     return subprocess.run([str(BINARY), "tune", *map(str, args)], capture_output=True, text=True,
-                          cwd=tmp_path, env=env, timeout=timeout * PATIENCE)
+                          cwd=tmp_path, env=environment(), timeout=timeout * PATIENCE)
 
 
 @real

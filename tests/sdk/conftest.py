@@ -1,4 +1,16 @@
-import sys
-from pathlib import Path
+import os
 
-sys.path.insert(0, str(Path(__file__).parent))
+import pytest
+
+from toolchain import Missing
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call():
+    """Where a language is not on this machine, its clients are left out; not in CI."""
+    try:
+        return (yield)
+    except Missing as missing:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(missing))

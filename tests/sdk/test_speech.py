@@ -1,11 +1,6 @@
 """The official clients ask for speech and name a file by its URL; and so does curl."""
 
 import base64
-import json
-import os
-import shutil
-import subprocess
-import sys
 import threading
 import wave
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-import toolchain
 from pollux import SCRIPT, Server
+from toolchain import program, said, told
 
 HERE = Path(__file__).parent / "speech"
 pytestmark = pytest.mark.timeout(600)
@@ -46,14 +41,6 @@ def fetching():
         yield s
 
 
-def run(words, server, folder, page):
-    env = {**os.environ, "BASE": server.base, "PAGE": page, "NODE_NO_WARNINGS": "1"}
-    done = subprocess.run(list(map(str, words)), env=env, cwd=folder, capture_output=True, text=True, timeout=120,
-                          stdin=subprocess.DEVNULL)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
 def speak(server, text, speech=None, model="gemini-2.5-flash"):
     answer = server.generate(text, {"responseModalities": ["AUDIO"], **({"speechConfig": speech} if speech else {})}, model=model)
     return base64.b64decode(answer.json["candidates"][0]["content"]["parts"][0]["inlineData"]["data"])
@@ -69,7 +56,7 @@ def check(got, server):
 
 def test_python(fetching, tmp_path, page):
     """proves: G021 G069 G081 G088 J012"""
-    got = json.loads(run([sys.executable, HERE / "genai.py"], fetching, tmp_path, page).splitlines()[-1])
+    got = told(program(HERE / "genai.py"), fetching, tmp_path, PAGE=page)
     check(got, fetching)
     with wave.open(str(tmp_path / "out.wav")) as kept:
         assert kept.getnframes() * 2 == got["one"]
@@ -77,18 +64,10 @@ def test_python(fetching, tmp_path, page):
 
 def test_javascript(fetching, tmp_path, page):
     """proves: G021 G069 G081 G088"""
-    try:
-        modules = toolchain.node_modules()
-        node = toolchain.tool("node")
-    except toolchain.Missing as missing:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(missing))
-    shutil.copy(HERE / "genai.mjs", modules / "speech_genai.mjs")
-    check(json.loads(run([node, modules / "speech_genai.mjs"], fetching, tmp_path, page).splitlines()[-1]), fetching)
+    check(told(program(HERE / "genai.mjs"), fetching, tmp_path, PAGE=page), fetching)
 
 
-def test_curl_as_the_documentation_has_it(fetching, tmp_path, page):
+def test_curl_as_the_documentation_has_it(fetching, tmp_path):
     script = """
 curl -s "$BASE/v1beta/models/gemini-2.5-flash-preview-tts:generateContent" -H "x-goog-api-key: k" -X POST \\
   -H "Content-Type: application/json" -d '{
@@ -99,6 +78,6 @@ curl -s "$BASE/v1beta/models/gemini-2.5-flash-preview-tts:generateContent" -H "x
   jq -r '.candidates[0].content.parts[0].inlineData.data' | base64 --decode > out.pcm
 ffmpeg -v error -f s16le -ar 24000 -ac 1 -i out.pcm out.wav
 """
-    run(["bash", "-c", script], fetching, tmp_path, page)
+    said(["bash", "-c", script], fetching, tmp_path)
     pcm = (tmp_path / "out.pcm").read_bytes()
     assert len(pcm) > 24000 and (tmp_path / "out.wav").stat().st_size > len(pcm)

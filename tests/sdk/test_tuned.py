@@ -1,14 +1,11 @@
 """The official clients and tuned models, on the stand-in trainer and the scripted engine."""
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from pollux import ROOT, SCRIPT, Server
+from toolchain import program, said, told
 
 HERE = Path(__file__).parent / "tuned"
 pytestmark = pytest.mark.timeout(300)
@@ -20,17 +17,9 @@ def tuner():
         yield s
 
 
-def run(words, server, folder):
-    env = {**os.environ, "BASE": server.base, "GOOGLE_API_KEY": "k"}
-    done = subprocess.run(list(map(str, words)), env=env, cwd=folder, capture_output=True, text=True, timeout=180,
-                          stdin=subprocess.DEVNULL)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
 def test_the_legacy_client(tuner, tmp_path):
     """proves: U001-U003 U006 U007 U018 U021-U024 U027-U031 U039 U040 U054 U065-U068 U072-U080 X014 X015 E019"""
-    got = json.loads(run([sys.executable, HERE / "legacy.py"], tuner, tmp_path).splitlines()[-1])
+    got = told(program(HERE / "legacy.py"), tuner, tmp_path)
     assert got["total"] == 15 and all(0 <= s <= 15 for s in got["statuses"])
     assert got["model"] == ["tunedModels/legacy-1", "ACTIVE", "models/gemini-1.5-flash-001-tuning", 0.5, 5]
     assert [s[0] for s in got["snapshots"]] == list(range(1, 16)) and got["snapshots"][0][2] == 1.8
@@ -51,13 +40,13 @@ def test_the_sample_of_the_page(tuner, tmp_path):
     (tmp_path / "sample.py").write_text(
         "import os\nimport google.generativeai as genai\n"
         "genai.configure(api_key='k', transport='rest', client_options={'api_endpoint': os.environ['BASE']})\n" + sample)
-    said = run([sys.executable, tmp_path / "sample.py"], tuner, tmp_path)
-    assert "III" in said and "tunedModels/increment-" in said  # the script echoes
+    text = said(program(tmp_path / "sample.py"), tuner, tmp_path)
+    assert "III" in text and "tunedModels/increment-" in text  # the script echoes
 
 
 def test_google_genai(tuner, tmp_path):
     """proves: H003 U020 U070 U071 G003 G004"""
-    got = json.loads(run([sys.executable, HERE / "genai.py"], tuner, tmp_path).splitlines()[-1])
+    got = told(program(HERE / "genai.py"), tuner, tmp_path)
     assert got["tune"] == [400, True]
     assert got["job"] == ["JOB_STATE_SUCCEEDED", "tunedModels/genai-1", True, True]
     assert got["said"] == got["streamed"] == "Hello there." and got["listed"]

@@ -2,7 +2,6 @@
 
 Training is the stand-in's: what is proved here is serving."""
 
-import os
 import json
 import random
 import struct
@@ -12,13 +11,13 @@ from pathlib import Path
 import pytest
 
 import gguf_files
-from pollux import ROOT, Server
+from pollux import ROOT, SMALL_MODEL, SMALLEST_MODEL, Server
 
 TRAINER = {"POLLUX_TRAINER": str(ROOT / "tests" / "trainer.py")}
-MODEL = "smollm2-135m-instruct"
+MODEL = SMALLEST_MODEL
 WHO = ("models/base", "tunedModels/one", "tunedModels/two")
 PROMPTS = ["Tell me about the sea.", "What is a lighthouse?", "Write a poem about rain.", "Name three cities.",
-           "How do birds fly?", "Tell me a joke.", "What is bread made of?", "Describe a storm."]
+           "How do birds fly?", "Describe a storm."]
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(300)]
 
@@ -32,8 +31,7 @@ def tune(server, id, seed):
     assert done.json.get("response", {}).get("state") == "ACTIVE", done
 
 
-# Both kinds of products in `make soak`; a model server's minutes are dear in `make test`.
-@pytest.fixture(scope="module", params=["auto", "libllama"] if os.environ.get("POLLUX_SOAK") else ["auto"])
+@pytest.fixture(scope="module", params=["auto", pytest.param("libllama", marks=pytest.mark.soak)])
 def server(request):
     with Server("--model", MODEL, "--parallel", 8, "--ctx", 1024, "--kernels", request.param, env=TRAINER, start_s=120) as s:
         tune(s, "one", "first")
@@ -42,7 +40,7 @@ def server(request):
 
 
 def ask(server, who, prompt, **config):
-    config = {"maxOutputTokens": 16, "seed": 7, "temperature": 0.7, **config}
+    config = {"maxOutputTokens": 12, "seed": 7, "temperature": 0.7, **config}
     name = "models/default" if who == "models/base" else who
     answer = server.post(f"/v1beta/{name}:generateContent", {
         "contents": [{"parts": [{"text": prompt}]}], "generationConfig": config}, timeout=120)
@@ -67,9 +65,9 @@ def test_each_speaks_for_itself(alone):
 
 
 def test_two_adapters_and_the_base_at_once(server, alone):
-    """8 clients each, all at once, twice: what each says is what it says alone."""
+    """All at once, twice, more than there are slots: what each says is what it says alone."""
     asked = [(w, p) for p in PROMPTS for w in WHO] * 2
-    with ThreadPoolExecutor(24) as pool:
+    with ThreadPoolExecutor(18) as pool:
         got = list(pool.map(lambda wp: text_of(ask(server, *wp)), asked))
     assert [(wp, g) for wp, g in zip(asked, got, strict=True) if g != alone[wp]] == []
 
@@ -84,7 +82,7 @@ def test_rows_of_one_are_not_taken_for_anothers(server):
 def test_company_without_seeds(server):
     """Batches of several: with temperature 0 the first tokens are as alone."""
     first = {(w, p): text_of(ask(server, w, p, temperature=0, maxOutputTokens=2, seed=None)) for w in WHO for p in PROMPTS}
-    with ThreadPoolExecutor(24) as pool:
+    with ThreadPoolExecutor(18) as pool:
         got = list(pool.map(lambda wp: text_of(ask(server, *wp, temperature=0, maxOutputTokens=2, seed=None)), first))
     same = sum(g == f for g, f in zip(got, first.values(), strict=True))
     assert same >= len(got) - 2, f"{same} of {len(got)}"
@@ -101,7 +99,7 @@ def test_the_longest_unused_adapter_makes_room(server):
     """More of them than stay loaded."""
     before = text_of(ask(server, "tunedModels/one", PROMPTS[0]))
     for i in range(17):
-        tune(server, f"more-{i}", f"more {i}")
+        tune(server, f"more-{i}", f"!little {i}")
         ask(server, f"tunedModels/more-{i}", "Hi", maxOutputTokens=1)
     assert text_of(ask(server, "tunedModels/one", PROMPTS[0])) == before
 
@@ -110,7 +108,7 @@ def test_another_model_is_another_matter(tmp_path):
     data = tmp_path / "data"
     with Server("--model", MODEL, "--data-dir", data, "--ctx", 512, env=TRAINER, start_s=120) as s:
         tune(s, "mine", "x")
-    with Server("--model", "qwen2.5-coder-0.5b-instruct", "--data-dir", data, "--ctx", 512, env=TRAINER, start_s=120) as s:
+    with Server("--model", SMALL_MODEL, "--data-dir", data, "--ctx", 512, env=TRAINER, start_s=120) as s:
         answer = s.post("/v1beta/tunedModels/mine:generateContent", {"contents": [{"parts": [{"text": "Hi"}]}]})
         assert answer.status == 400 and MODEL in answer.text and "--model" in answer.text
 
@@ -146,9 +144,10 @@ PEFT = {"attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj", "attn_v": "s
 
 def write_peft(folder, base, seed, rank=2, alpha=32):
     """The adapter of gguf_files.write_lora(base, seed), as PEFT would have it."""
-    rng, values, header, data = random.Random(seed), gguf_files.read(base)[0], {}, b""
+    values, tensors = gguf_files.read(base)
+    rng, header, data = random.Random(seed), {}, b""
     heads = {"attn_q": values["llama.attention.head_count"], "attn_k": values["llama.attention.head_count_kv"]}
-    for name, (columns, rows) in gguf_files.matrices(base).items():
+    for name, (columns, rows) in gguf_files.matrices(tensors).items():
         layer, kind = name.split(".")[1:3]
         a = gguf_files.floats(rng, columns * rank, 0.06)
         b = gguf_files.floats(rng, rank * rows, 0.06)

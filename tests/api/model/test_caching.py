@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from pollux import PATIENCE, SMALL_MODEL, Server, text_of
+from pollux import SMALLEST_MODEL, text_of
 from test_caches import CACHES, TOOL, create, n_cached, usage, use, user
 
 pytestmark = pytest.mark.timeout(400)
@@ -17,18 +17,9 @@ SHORT = {"temperature": 0, "maxOutputTokens": 1}
 
 
 @pytest.fixture
-def on_folder(tmp_path):
-    started = []
-
-    def begin(*args):
-        started.append(Server("--model", SMALL_MODEL, "--data-dir", tmp_path / "data", "--ctx", 2048, *args,
-                              start_s=120))
-        return started[-1]
-
-    yield begin
-    for s in started:
-        if s.process.poll() is None:
-            s.stop()
+def on_folder(on_folder):
+    """With a model instead of a script."""
+    return lambda *args: on_folder(*args, source=("--model", SMALLEST_MODEL, "--ctx", 2048))
 
 
 def first_ms(server, cache=None, prompt=ASK):
@@ -68,13 +59,13 @@ def test_after_a_restart(on_folder):
     server.stop()
 
 
-def test_sixteen_streams_on_one_cache(real):
+def test_sixteen_streams_on_one_cache(smallest):
     """More than there are slots; each as if it were alone."""
-    cache = create(real, "You are in a town of 3000 people. " * 12)
+    cache = create(smallest, "You are in a town of 3000 people. " * 12)
     total = cache["usageMetadata"]["totalTokenCount"]
 
     def ask(i):
-        return use(real, cache, f"Name the town, number {i % 4}.", {**SEEDED, "seed": i % 4, "maxOutputTokens": 6},
+        return use(smallest, cache, f"Name the town, number {i % 4}.", {**SEEDED, "seed": i % 4, "maxOutputTokens": 6},
                    verb="streamGenerateContent?alt=sse")
 
     alone = [ask(i).said for i in range(4)]
@@ -84,18 +75,18 @@ def test_sixteen_streams_on_one_cache(real):
     assert all(total - 64 < n_cached(a) <= usage(a)["promptTokenCount"] for a in answers)
 
 
-def test_tools_of_a_cache(real):
+def test_tools_of_a_cache(smallest):
     """Both forms of its prompt are kept: with the functions, and without them for an answer in words."""
-    cache = create(real, None, tools=[TOOL], systemInstruction={"parts": [{"text": "You know the tides. " * 20}]})
+    cache = create(smallest, None, tools=[TOOL], systemInstruction={"parts": [{"text": "You know the tides. " * 20}]})
     total = cache["usageMetadata"]["totalTokenCount"]
-    forced = use(real, cache, "How high is the tide in Bergen?", {"maxOutputTokens": 40},
+    forced = use(smallest, cache, "How high is the tide in Bergen?", {"maxOutputTokens": 40},
                  toolConfig={"functionCallingConfig": {"mode": "ANY"}})
     assert forced.json["candidates"][0]["content"]["parts"][0]["functionCall"]["name"] == "get_tide", forced
     assert n_cached(forced) >= total - 8
-    words = use(real, cache, "Say hello.", {"maxOutputTokens": 4}, toolConfig={"functionCallingConfig": {"mode": "NONE"}})
+    words = use(smallest, cache, "Say hello.", {"maxOutputTokens": 4}, toolConfig={"functionCallingConfig": {"mode": "NONE"}})
     assert text_of(words.json) and n_cached(words) > 60, words
 
 
-def test_a_context_that_a_cache_does_not_fit(real):
-    answer = real.post(CACHES, {"model": "models/gemini-2.0-flash", "contents": [user(BOOK * 40)]})
+def test_a_context_that_a_cache_does_not_fit(smallest):
+    answer = smallest.post(CACHES, {"model": "models/gemini-2.0-flash", "contents": [user(BOOK * 40)]})
     assert answer.status == 400 and "exceeds the maximum number of tokens" in answer.error["message"], answer

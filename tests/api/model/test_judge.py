@@ -10,11 +10,11 @@ CONFIG = {"seed": 7, "maxOutputTokens": 90}
 LEVELS = ["NEGLIGIBLE", "LOW", "MEDIUM"]
 
 
-def test_what_is_not_blocked_is_what_would_have_been_said(real):
+def test_what_is_not_blocked_is_what_would_have_been_said(smallest):
     """proves: G008 G117 G123 T021 T036"""
-    plain = real.generate(COUNT, CONFIG)
-    judged = real.generate(COUNT, CONFIG, fields=SETTINGS)
-    streamed = real.stream(COUNT, CONFIG, fields=SETTINGS)
+    plain = smallest.generate(COUNT, CONFIG)
+    judged = smallest.generate(COUNT, CONFIG, fields=SETTINGS)
+    streamed = smallest.stream(COUNT, CONFIG, fields=SETTINGS)
     assert judged.said == plain.said == streamed.said and len(plain.said) > 100
     for ratings in (judged.json["promptFeedback"]["safetyRatings"], judged.json["candidates"][0]["safetyRatings"],
                     streamed.events[-1]["candidates"][0]["safetyRatings"]):
@@ -23,10 +23,10 @@ def test_what_is_not_blocked_is_what_would_have_been_said(real):
     assert judged.json["usageMetadata"]["promptTokenCount"] == plain.json["usageMetadata"]["promptTokenCount"]
 
 
-def test_a_seed_makes_the_verdict_the_same_each_time(real):
+def test_a_seed_makes_the_verdict_the_same_each_time(smallest):
     everything = {"safetySettings": [{"category": f"HARM_CATEGORY_{c}", "threshold": "BLOCK_ONLY_HIGH"} for c in (
         "HARASSMENT", "HATE_SPEECH", "SEXUALLY_EXPLICIT", "DANGEROUS_CONTENT", "CIVIC_INTEGRITY")]}
-    first, second = (real.generate("How is bread made?", {"seed": 3, "maxOutputTokens": 8}, fields=everything).json
+    first, second = (smallest.generate("How is bread made?", {"seed": 3, "maxOutputTokens": 8}, fields=everything).json
                      for _ in range(2))
     assert len(first["promptFeedback"]["safetyRatings"]) == 5
     assert first["promptFeedback"] == second["promptFeedback"]
@@ -34,9 +34,9 @@ def test_a_seed_makes_the_verdict_the_same_each_time(real):
 
 
 @pytest.mark.parametrize("threshold", ["BLOCK_NONE", "OFF"])
-def test_settings_that_block_nothing_are_not_rated(real, threshold):
+def test_settings_that_block_nothing_are_not_rated(smallest, threshold):
     """proves: G124 G125 G115-G119"""
     settings = [{"category": f"HARM_CATEGORY_{c}", "threshold": threshold} for c in
                 ("HARASSMENT", "HATE_SPEECH", "SEXUALLY_EXPLICIT", "DANGEROUS_CONTENT", "CIVIC_INTEGRITY")]
-    answer = real.generate("hi", {"maxOutputTokens": 1}, fields={"safetySettings": settings})
+    answer = smallest.generate("hi", {"maxOutputTokens": 1}, fields={"safetySettings": settings})
     assert answer.status == 200 and "promptFeedback" not in answer.json

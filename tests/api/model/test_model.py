@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from pollux import PATIENCE, SMALL_MODEL, Server, request_bytes, text_of
+from pollux import PATIENCE, SMALL_MODEL, SMALLEST_MODEL, Server, request_bytes, text_of
 
 pytestmark = pytest.mark.timeout(300)  # for when the machine is busy; idle, the file takes a minute
 
@@ -20,7 +20,7 @@ GREEDY = {"temperature": 0, "maxOutputTokens": 16}
 @pytest.fixture(scope="module")
 def narrow():
     """A small context, one answer at a time."""
-    with Server("--model", SMALL_MODEL, "--parallel", 1, "--ctx", 512, start_s=120) as s:
+    with Server("--model", SMALLEST_MODEL, "--parallel", 1, "--ctx", 512, start_s=120) as s:
         yield s
 
 
@@ -58,16 +58,17 @@ def test_cold_and_cached_prompts_give_the_same_bytes(real):
     assert usage(unlike).get("cachedContentTokenCount", 0) < usage(unlike)["promptTokenCount"] - 2
 
 
-def test_streamed_or_not_with_or_without_logprobs(real):
+def test_streamed_or_not_with_or_without_logprobs(smallest):
     """proves: G075 G078"""
-    wanted = said(real)
+    wanted = said(smallest)
     assert len(wanted) > 20
     for config in (SEEDED, {**SEEDED, "responseLogprobs": True},
                    {**SEEDED, "responseLogprobs": True, "logprobs": 5}):
         for verb in ("generateContent", "streamGenerateContent?alt=sse", "streamGenerateContent"):
-            assert said(real, STORY, config, verb) == wanted, (config, verb)
+            assert said(smallest, STORY, config, verb) == wanted, (config, verb)
 
 
+@pytest.mark.alone
 def test_alone_or_with_seven_others(real):
     """proves: G075"""
     prompts = [STORY, "Name the planets.", "def fib(n):", "Write a haiku.", "What is rust?",
@@ -79,57 +80,57 @@ def test_alone_or_with_seven_others(real):
     assert together == alone
 
 
-def test_seeded_among_seven_that_are_not(real):
+def test_seeded_among_seven_that_are_not(smallest):
     """proves: G075"""
-    wanted = said(real)
+    wanted = said(smallest)
     with ThreadPoolExecutor(8) as pool:
-        others = [pool.submit(said, real, f"Write about the number {i}.",
+        others = [pool.submit(said, smallest, f"Write about the number {i}.",
                               {"temperature": 1, "maxOutputTokens": 16}) for i in range(7)]
         time.sleep(0.2)
-        assert said(real) == wanted
+        assert said(smallest) == wanted
         for other in others:
             other.result()
 
 
-def test_candidates_repeat_and_differ(real):
+def test_candidates_repeat_and_differ(smallest):
     """proves: G070 T008 T011 G075"""
     config = {**SEEDED, "candidateCount": 3, "maxOutputTokens": 24, "responseLogprobs": True}
-    first, second = (ask(real, STORY, config).json for _ in range(2))
+    first, second = (ask(smallest, STORY, config).json for _ in range(2))
     texts = [text_of(first, i) for i in range(3)]
     assert texts == [text_of(second, i) for i in range(3)]
     assert len(set(texts)) > 1
     n = sum(len(c["logprobsResult"]["chosenCandidates"]) for c in first["candidates"])
     assert first["usageMetadata"]["candidatesTokenCount"] == n <= 72
-    one = ask(real, STORY, {**SEEDED, "maxOutputTokens": 24}).json
+    one = ask(smallest, STORY, {**SEEDED, "maxOutputTokens": 24}).json
     assert first["usageMetadata"]["promptTokenCount"] == one["usageMetadata"]["promptTokenCount"]
     assert text_of(one) == texts[0]
 
 
-def test_other_seeds_give_other_bytes(real):
+def test_other_seeds_give_other_bytes(smallest):
     """proves: G075"""
-    assert len({said(real, STORY, {**SEEDED, "seed": s}) for s in (1, 2, -3)}) > 1
+    assert len({said(smallest, STORY, {**SEEDED, "seed": s}) for s in (1, 2, -3)}) > 1
 
 
-def test_no_seed_is_a_new_seed_each_time(real):
+def test_no_seed_is_a_new_seed_each_time(smallest):
     """proves: G075"""
     config = {"temperature": 2, "maxOutputTokens": 16, "topK": 1000, "topP": 1}
-    assert len({said(real, STORY, config) for _ in range(3)}) > 1
+    assert len({said(smallest, STORY, config) for _ in range(3)}) > 1
 
 
-def test_temperature_0_needs_no_seed(real):
+def test_temperature_0_needs_no_seed(smallest):
     """proves: G072 G075"""
-    wanted = said(real, STORY, GREEDY)
-    assert said(real, STORY, GREEDY) == wanted
-    assert said(real, STORY, {**GREEDY, "seed": 99}) == wanted
-    assert said(real, STORY, {**GREEDY, "temperature": 1, "topK": 1}) == wanted
+    wanted = said(smallest, STORY, GREEDY)
+    assert said(smallest, STORY, GREEDY) == wanted
+    assert said(smallest, STORY, {**GREEDY, "seed": 99}) == wanted
+    assert said(smallest, STORY, {**GREEDY, "temperature": 1, "topK": 1}) == wanted
 
 
 # ---- probabilities ----
 
 
-def test_logprobs_are_probabilities(real):
+def test_logprobs_are_probabilities(smallest):
     """proves: T026 T027 T049 T050 T051"""
-    answer = ask(real, STORY, {**SEEDED, "responseLogprobs": True, "logprobs": 5}).json
+    answer = ask(smallest, STORY, {**SEEDED, "responseLogprobs": True, "logprobs": 5}).json
     result = answer["candidates"][0]["logprobsResult"]
     n = answer["usageMetadata"]["candidatesTokenCount"]
     assert len(result["topCandidates"]) == len(result["chosenCandidates"]) == n > 5
@@ -144,21 +145,21 @@ def test_logprobs_are_probabilities(real):
     assert text_of(answer).startswith("".join(c["token"] for c in result["chosenCandidates"])[:10])
 
 
-def test_the_likeliest_is_chosen_at_temperature_0(real):
+def test_the_likeliest_is_chosen_at_temperature_0(smallest):
     """proves: T049 T050"""
-    answer = ask(real, STORY, {**GREEDY, "responseLogprobs": True, "logprobs": 2}).json
+    answer = ask(smallest, STORY, {**GREEDY, "responseLogprobs": True, "logprobs": 2}).json
     result = answer["candidates"][0]["logprobsResult"]
     for step, chosen in zip(result["topCandidates"], result["chosenCandidates"]):
         assert step["candidates"][0]["tokenId"] == chosen["tokenId"]
         assert step["candidates"][0]["token"] == chosen["token"]
 
 
-def test_logprobs_of_a_stream_add_up_to_those_of_the_whole(real):
+def test_logprobs_of_a_stream_add_up_to_those_of_the_whole(smallest):
     """proves: T027"""
     config = {**SEEDED, "responseLogprobs": True, "logprobs": 1}
-    whole = ask(real, STORY, config).json["candidates"][0]["logprobsResult"]["chosenCandidates"]
+    whole = ask(smallest, STORY, config).json["candidates"][0]["logprobsResult"]["chosenCandidates"]
     pieces = []
-    for event in ask(real, STORY, config, verb="streamGenerateContent?alt=sse").events:
+    for event in ask(smallest, STORY, config, verb="streamGenerateContent?alt=sse").events:
         for c in event["candidates"]:
             pieces += c.get("logprobsResult", {}).get("chosenCandidates", [])
     assert pieces == whole
@@ -167,10 +168,10 @@ def test_logprobs_of_a_stream_add_up_to_those_of_the_whole(real):
 # ---- limits ----
 
 
-def test_max_output_tokens(real):
+def test_max_output_tokens(smallest):
     """proves: G071 T032 T013"""
     for n in (1, 5):
-        answer = ask(real, STORY, {"maxOutputTokens": n})
+        answer = ask(smallest, STORY, {"maxOutputTokens": n})
         u = usage(answer)
         assert u["candidatesTokenCount"] == n
         assert u["totalTokenCount"] == u["promptTokenCount"] + n
@@ -193,15 +194,15 @@ def test_the_last_chunk_of_a_stream_is_not_empty(real):
         assert all(part["text"] for part in event["candidates"][0]["content"]["parts"])
 
 
-def test_stop_sequences_never_leak(real):
+def test_stop_sequences_never_leak(smallest):
     """proves: G064 T031; wherever the tokens of the model cut them."""
     config = {"temperature": 0, "maxOutputTokens": 24}
-    whole = said(real, "Count from 1 to 20, separated by commas.", config)
+    whole = said(smallest, "Count from 1 to 20, separated by commas.", config)
     assert len(whole) > 20
     for start, end in ((8, 9), (9, 13), (10, 18)):
         stop = whole[start:end]
         for verb in ("generateContent", "streamGenerateContent?alt=sse"):
-            answer = ask(real, "Count from 1 to 20, separated by commas.",
+            answer = ask(smallest, "Count from 1 to 20, separated by commas.",
                          {**config, "stopSequences": [stop]}, verb)
             assert answer.said == whole[:whole.index(stop)], (stop, verb)
 
@@ -230,6 +231,7 @@ def test_the_end_of_the_context_ends_the_answer(narrow):
         assert u["totalTokenCount"] >= 510
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("verb", ["generateContent", "streamGenerateContent?alt=sse", "streamGenerateContent"])
 def test_a_client_that_leaves_frees_the_only_slot(narrow, verb):
     """proves: H028; within 200 ms."""
@@ -241,9 +243,10 @@ def test_a_client_that_leaves_frees_the_only_slot(narrow, verb):
         start = time.monotonic()
         said(narrow, f"{time.monotonic_ns()}: how are you?", quick)
         return time.monotonic() - start
+
     def after_a_client_left():
         wire = narrow.wire(60)
-        wire.send(request_bytes("POST", f"/v1/models/{SMALL_MODEL}:{verb}", body))
+        wire.send(request_bytes("POST", f"/v1/models/{SMALLEST_MODEL}:{verb}", body))
         if verb == "generateContent":
             time.sleep(0.5 * PATIENCE)
         else:

@@ -14,8 +14,8 @@ SAY = [{"parts": [{"text": "hi"}]}]
     ({"tools": [{"googleSearch": {}}]}, "google_search"),
     ({"toolConfig": {"functionCallingConfig": {"mode": "ANY"}}}, "function_declarations"),
 ], ids=lambda x: x if isinstance(x, str) else "")
-def test_a_field_that_a_model_cannot_honour(real, fields, named):
+def test_a_field_that_a_model_cannot_honour(smallest, fields, named):
     """proves: G006 G007 G008 G039 G053 G068 G083 G084"""
-    answer = real.generate(SAY, fields=fields)
+    answer = smallest.generate(SAY, fields=fields)
     assert answer.status == 400, answer
     assert answer.error["status"] == "INVALID_ARGUMENT" and named in answer.error["message"]

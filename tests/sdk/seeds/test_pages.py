@@ -8,8 +8,6 @@ README.md lists them.
 import json
 import os
 import re
-import shutil
-import subprocess
 import sys
 import tempfile
 import urllib.request
@@ -20,7 +18,7 @@ import pytest
 
 import toolchain
 from media_files import CURRENT, film, pdf, picture, sound
-from pollux import PATIENCE, SMALL_MODEL, Server
+from pollux import SMALLEST_MODEL, Server
 
 HERE = Path(__file__).parent
 SAMPLES = HERE / "samples"
@@ -54,30 +52,6 @@ OTHERS = {
 }
 
 
-@cache
-def go_samples(page):
-    """All of a page in one build, each a command of the module. Page 004 has snippets, whose
-    frame is legacy_go/main.go."""
-    frame = HERE / "legacy_go" / "main.go" if page == "004" else None
-    module = [(HERE / "legacy_go" if frame else HERE.parent / "go") / f for f in ("go.mod", "go.sum")]
-    sources = sorted(SAMPLES.glob(f"{page}*.go"))
-
-    def make(folder):
-        for path in module:
-            shutil.copy(path, folder)
-        for path in sources:
-            text = path.read_text()
-            (folder / path.stem).mkdir()
-            # A sample reads a file of its author's; ours lies where it runs.
-            text = text.replace("/path/to/organ.jpg", "organ.jpg")
-            (folder / path.stem / "main.go").write_text(
-                frame.read_text().replace("// SAMPLE", text) if frame else text)
-        (folder / "bin").mkdir()
-        toolchain.run("go", "build", "-o", "bin/", "./...", cwd=folder)
-    toolchain.tool("go")
-    return toolchain.cached(f"gosamples{page}", [*module, *sources, *([frame] if frame else [])], make) / "bin"
-
-
 # What page 002's snippets for the older Python client take for granted, and what they say.
 SNIPPET = """import os
 from pathlib import Path
@@ -101,6 +75,8 @@ def python_sample(path, folder):
                 (folder / part.name).symlink_to(part)
     (folder / "sample.py").write_text(text)
     return [sys.executable, folder / "sample.py"]
+
+
 # Page 003 shows a client once; its later samples take it for granted.
 CLIENTS = {".py": "from google import genai\nclient = genai.Client()\n",
            ".mjs": 'import { GoogleGenAI } from "@google/genai";\nconst ai = new GoogleGenAI({});\n'}
@@ -128,15 +104,13 @@ def command(path, base, folder):
     if path.suffix == ".py":
         return python_sample(path, folder)
     if path.suffix == ".go":
-        return [go_samples(path.stem[:3]) / path.stem]
+        return [toolchain.go_samples(path.stem[:3]) / path.stem]
     if path.suffix == ".gs":
         return [toolchain.tool("node"), HERE / "apps_script.mjs", path]
     if path.suffix == ".mjs":
-        modules = toolchain.node_modules()
-        (modules / path.name).write_text(path.read_text().replace("/path/to/", ""))
-        shutil.copy(HERE / "base_url.mjs", modules)
-        hook = ["--import", modules / "base_url.mjs"] if path.stem.startswith("004") else []
-        return [toolchain.tool("node"), *hook, modules / path.name]
+        sample = toolchain.beside_packages(path.name, path.read_text().replace("/path/to/", ""))
+        hook = ["--import", toolchain.beside_packages("base_url.mjs", (HERE / "base_url.mjs").read_text())]
+        return [toolchain.tool("node"), *(hook if path.stem.startswith("004") else []), sample]
     text = path.read_text().replace(HOST, base)
     # Two pages forgot to quote a URL with a `&`; no shell could run that.
     text = re.sub(r"^curl (http\S+&\S+)", r'curl "\1"', text)
@@ -171,26 +145,18 @@ def studio():
     return tempfile.mkdtemp(prefix="pollux-film-")
 
 
-def run(path, base, folder):
+def run(path, server, folder):
     for name, data in media(path.stem).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
-    try:
-        words = command(path, base, folder)
-    except toolchain.Missing as missing:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(missing))
-    env = {**os.environ, "BASE": base, "MEDIA": str(folder), "IMG_PATH": str(folder / "organ.jpg"), "B64FLAGS": "-w0", "GOOGLE_GEMINI_BASE_URL": base,
-           "BASE_URL": base, "AUDIO_PATH": "sample.mp3", "VIDEO_PATH": "earth.mp4", "PDF_PATH": "test.pdf",
-           "tmp_header_file": "upload-header.tmp",
-           "NODE_NO_WARNINGS": "1", "GEMINI_API_KEY": "k", "GOOGLE_API_KEY": "k", "API_KEY": "k"}
-    return subprocess.run(list(map(str, words)), env=env, cwd=folder, capture_output=True, text=True,
-                          timeout=240 * PATIENCE, stdin=subprocess.DEVNULL)
+    return toolchain.ended(
+        command(path, server.base, folder), server, folder, MEDIA=str(folder), IMG_PATH=str(folder / "organ.jpg"),
+        B64FLAGS="-w0", GOOGLE_GEMINI_BASE_URL=server.base, BASE_URL=server.base, AUDIO_PATH="sample.mp3",
+        VIDEO_PATH="earth.mp4", PDF_PATH="test.pdf", tmp_header_file="upload-header.tmp", GEMINI_API_KEY="k")
 
 
-def output(path, base, folder):
-    done = run(path, base, folder)
+def output(path, server, folder):
+    done = run(path, server, folder)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "error" not in done.stdout.lower()
     return done.stdout
@@ -208,24 +174,24 @@ TOOLS = ["003_search.py", "003_search.mjs", "003_search.sh"]
 def test_sample(server, tmp_path, path):
     """proves: I001 I002 I004 I013-I016 I020-I024 I048 I049 I051 I062 I075 I077 I078 I083 I097 I098 I105 I110 X013 G001 G002 G005 G006 G007 G009 G010 G015 G048 G049 G056 G066 G068 A001 H001 H022 H023 H026
     F027 G021 X016 X026 X027 J004 J014-J018 S001 S014 S015 X001-X004 X005-X007 X010 X011 X024 X025 X029 C001 C006 F030"""
-    said = output(path, server.base, tmp_path)
+    said = output(path, server, tmp_path)
     assert OTHERS.get(path.name, SAYS[path.stem]) in said, said
 
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_broken_sample(server, tmp_path, name):
     """proves: S001"""
-    done = run(SAMPLES / name, server.base, tmp_path)
+    done = run(SAMPLES / name, server, tmp_path)
     assert done.returncode and "TypeError: Cannot read properties of undefined (reading '0')" in done.stderr
     whole = tmp_path / name  # the same, read as the array that it is
     whole.write_text((SAMPLES / name).read_text().replace("data[", "data[0]["))
-    assert output(whole, server.base, tmp_path).strip()
+    assert output(whole, server, tmp_path).strip()
 
 
 @pytest.mark.parametrize("name", TOOLS)
 def test_sample_of_a_built_in_tool_is_told_that_there_is_none_yet(server, tmp_path, name):
     """proves: I052"""
-    done = run(SAMPLES / name, server.base, tmp_path)
+    done = run(SAMPLES / name, server, tmp_path)
     assert "the built-in tool google_search" in done.stdout + done.stderr
 
 
@@ -254,12 +220,12 @@ REAL = {
 @pytest.fixture(scope="module")
 def narrow():
     """The samples set no limit, and a small model may list recipes without end: its context is one."""
-    with Server("--model", SMALL_MODEL, "--ctx", 768, start_s=120) as s:
+    with Server("--model", SMALLEST_MODEL, "--ctx", 512, start_s=120) as s:
         yield s
 
 
 @pytest.mark.parametrize("name", REAL)
 def test_sample_on_a_model(narrow, tmp_path, name):
     """proves: G048 G056 G060 G066 G068 G112"""
-    said = output(SAMPLES / name, narrow.base, tmp_path)
+    said = output(SAMPLES / name, narrow, tmp_path)
     assert re.search(REAL[name], said), said

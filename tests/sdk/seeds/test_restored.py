@@ -5,15 +5,12 @@ restored/002_TOPIC.py has those put back, from what the older client wants. Ever
 has is there, in its order; test_nothing_of_the_page_is_missing compares them.
 """
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from pollux import PATIENCE
 from sdk.seeds.test_pages import DOGS, PAGES, media
+from toolchain import program, said
 
 HERE = Path(__file__).parent
 SAMPLES = sorted((HERE / "restored").iterdir())
@@ -26,16 +23,13 @@ def topic(path):
     return path.stem.removeprefix("002_")
 
 
-@pytest.mark.timeout(120 * PATIENCE)
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda p: p.name)
 def test_sample(server, tmp_path, path):
     """proves: X017 X018 X019 X020"""
     for name, data in media(path.stem).items():
         (tmp_path / name).write_bytes(data)
-    done = subprocess.run([sys.executable, HERE / "legacy_python.py", path], env={**os.environ, "BASE": server.base, "MEDIA": str(tmp_path)},
-                          capture_output=True, text=True, timeout=100 * PATIENCE, stdin=subprocess.DEVNULL)
-    assert done.returncode == 0, done.stderr
-    assert SAYS[topic(path)] in done.stdout, done.stdout
+    text = said([*program(HERE / "legacy_python.py"), path], server, tmp_path, MEDIA=str(tmp_path))
+    assert SAYS[topic(path)] in text, text
 
 
 @pytest.mark.skipif(not PAGES.is_dir(), reason="the pages are not on this machine")
