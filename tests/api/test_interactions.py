@@ -291,7 +291,7 @@ def test_arguments_come_as_they_are_written(server):
     """They add up to what is kept and to what comes whole. proves: I111"""
     events = stream(server, "Tide in pieces", tools=[TIDE])
     kept = get(server, events[0]["interaction"]["id"]).json
-    assert kept["status"] == "requires_action" and said(kept) == "I look. "
+    assert kept["status"] == "requires_action" and said(kept) == "I look."
     calls = [s for s in kept["steps"] if s["type"] == "function_call"]
     assert [c["arguments"] for c in calls] == [{"harbour": 'Grü\u00dfe "x"', "hour_of_day": 9}, {"harbour": "Oslo"}]
     for index, call in enumerate(calls, 1):
