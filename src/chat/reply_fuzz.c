@@ -34,9 +34,13 @@ static void check_pieces(struct notes *notes, const struct part *call)
     struct buf json = {0};
     struct arena *arena = arena_open();
     json_any_write(json_parse(arena, buf_view(&notes->pieces), &err), &json);
-    assert(text_same(buf_view(&json), call->json));
+    assert(notes->begun && text_same(buf_view(&json), call->json));
     buf_free(&json);
     arena_close(arena);
+}
+
+static void forget_pieces(struct notes *notes)
+{
     buf_clear(&notes->pieces);
     notes->begun = false;
 }
@@ -45,15 +49,15 @@ static void write_down(const struct part *part, void *arg)
 {
     struct notes *notes = arg;
     if (part->piece) {
-        if (notes->begun && part->json.len == 0) { /* the one before broke off */
-            buf_clear(&notes->pieces);
-            notes->begun = false;
-        }
+        if (part->json.len == 0) /* the one before may have broken off */
+            forget_pieces(notes);
         add_piece(notes, part);
         return;
     }
-    if (part->kind == PART_CALL && notes->begun)
+    if (part->told)
         check_pieces(notes, part);
+    if (part->kind == PART_CALL)
+        forget_pieces(notes);
     assert(part->kind == PART_CALL ? part->name.len > 0 : part->text.len > 0);
     if (part->kind != notes->last || part->kind == PART_CALL)
         buf_printf(&notes->text, "\x01%d", part->kind);
