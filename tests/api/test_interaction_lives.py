@@ -225,7 +225,7 @@ def test_a_call_goes_on_where_it_broke_off(on_folder, seen):
 
 
 def test_thoughts_and_tools_are_said_again(tmp_path, on_folder):
-    """proves: I067 I068"""
+    """proves: I067 I068 I116"""
     code = {"language": "python", "code": "import time; time.sleep(1); print('s' + 'even')"}
     script = {**json.loads(SCRIPT.read_text()), "replies": [
         {"match": {"result": "seven"}, "chunkDelayMs": 200, "chunks": ["It ", "is ", "seven."]},
@@ -241,6 +241,8 @@ def test_thoughts_and_tools_are_said_again(tmp_path, on_folder):
         assert [s["type"] for s in got["steps"]] == ["thought", "code_execution_call", "code_execution_result", "model_output"]
         replay = parse(get(server, id, "?stream=true").text)
         assert [e["step"]["type"] for e in replay if e["event_type"] == "step.start"] == [s["type"] for s in got["steps"]]
+        assert deltas(replay, "code_execution_call", "arguments") == [code]
+        assert deltas(replay, "code_execution_result", "result") == ["seven\n"]
         assert got["steps"] == made(server, "ponder", **fields)["steps"]
         server.crash()
 
