@@ -24,10 +24,8 @@ struct content_rules content_rules(const struct api *api);
 bool content_broken_rule(struct error *err, const char *path, const char *rule);
 
 /* What dialects share: the tokens that a level of thinking gives (enum wire_level; -1: as
- * many as the model wants), those that a level of resolution gives a picture (0: the
- * model's own), and from which level on a threshold blocks. */
+ * many as the model wants), and from which level on a threshold blocks. */
 int content_budget(int level);
-int content_resolution(int level);
 enum level content_block_from(int threshold, enum level otherwise);
 
 /* Where the request's first contents and tools came from a cache, chat->kept, kept_turns

@@ -113,7 +113,7 @@ static bool say_words(struct ilog *log, const struct said_step *step, struct par
 static bool say_call(struct ilog *log, const struct said_step *step,
                      const struct part *part)
 {
-    struct text tool = part->tool ? text_of(part->tool->name) : (struct text){0};
+    struct text tool = part->tool ? ilog_steps_of(part->tool) : (struct text){0};
     if (step->kind != PART_CALL || !text_same(step->tool, tool))
         return stray(log);
     if (part->piece)
@@ -146,10 +146,20 @@ static bool say_result(struct ilog *log, const struct said_step *step,
     return false;
 }
 
+/* They come when all is said. */
+static bool say_grounds(struct ilog *log, const struct said_step *step)
+{
+    if (!step || !is_last(log) || !is_said(log, step))
+        return stray(log);
+    return step->annotations.len == 0 && caught_up(log);
+}
+
 bool ilog_say_again(struct ilog *log, struct part *part)
 {
     const struct said_step *step = step_now(log);
     bool words = part->kind == PART_TEXT || part->kind == PART_THOUGHT;
+    if (part->kind == PART_GROUNDS && !log->again.strayed)
+        return say_grounds(log, step);
     if (log->again.strayed || (words && part->text.len == 0))
         return false;
     if (step && is_words(step) && (part->kind != step->kind || part->tool)) {

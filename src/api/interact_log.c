@@ -4,6 +4,8 @@
  * or the end. A call's arguments come in pieces, where the turn has them, or whole; one
  * that breaks off was none, and what follows has its index. A thought is always told of;
  * what was thought only to those who ask for summaries. */
+#include "api/built_in.h"
+#include "api/grounding.h"
 #include "api/interact_log_inside.h"
 #include "api/print.h"
 #include <stdio.h>
@@ -231,7 +233,7 @@ static void add_thought(struct ilog *log, struct text text)
     struct json_writer w = begin_delta(log);
     json_put(&w, "type", TEXT("thought_summary"));
     json_key(&w, "content");
-    said_put_text(&w, text);
+    said_put_text(&w, text, (struct text){0});
     end_delta(log, &w);
 }
 
@@ -300,13 +302,22 @@ void ilog_add_whole(struct ilog *log, const struct said_step *step, struct text 
     ilog_end_step(log);
 }
 
+/* A server that knows no table of names has none but the tool's own. */
+struct text ilog_steps_of(const struct tool *tool)
+{
+    const struct built_in *built_in = built_in_find(text_of(tool->name));
+    return text_of(built_in ? built_in->steps : tool->name);
+}
+
 static void add_tool_call(struct ilog *log, const struct part *call)
 {
     int n = log->n_calls + log->n_tool_calls++;
     const struct said_step step = {
         .kind = PART_CALL,
         .id = print_call_id(log->arena, log->options.prompt, 0, n, call),
-        .tool = text_of(call->tool->name),
+        .tool = ilog_steps_of(call->tool),
+        .name = arena_text(log->arena, call->tool->own_name),
+        .server = arena_text(log->arena, call->tool->server),
     };
     log->tool_id = step.id;
     ilog_add_whole(log, &step, call->json);
@@ -340,12 +351,43 @@ static void add_tool_result(struct ilog *log, const struct part *part)
     const struct said_step step = {
         .kind = PART_RESULT,
         .id = log->tool_id,
-        .tool = text_of(part->tool->name),
+        .tool = ilog_steps_of(part->tool),
+        .name = arena_text(log->arena, part->tool->own_name),
+        .server = arena_text(log->arena, part->tool->server),
+        .signature =
+            result->wire.at
+                ? json_base64_of(built_in_sign(result->words, log->arena), log->arena)
+                : (struct text){0},
         .is_error = result->outcome != TOOL_OK,
     };
     ilog_add_whole(log, &step, ilog_result_value(log, result));
     for (int i = 0; i < result->n_blobs; i++)
         add_picture(log, &result->blobs[i]);
+}
+
+/* They are of the text that was said last, and its last delta. */
+void ilog_annotate(struct ilog *log, struct text annotations)
+{
+    struct said_step *step = log->n_steps ? ilog_last_step(log) : NULL;
+    if (!step || !log->open || step->kind != PART_TEXT || annotations.len <= 2)
+        return;
+    step->annotations = arena_text(log->arena, annotations);
+    if (!log->options.events)
+        return;
+    struct json_writer w = begin_delta(log);
+    json_put(&w, "type", TEXT("text_annotation_delta"));
+    json_key(&w, "annotations");
+    json_raw(&w, annotations);
+    end_delta(log, &w);
+}
+
+static void add_grounds(struct ilog *log, const struct grounding *grounding)
+{
+    struct buf json = {0};
+    struct json_writer w = json_writer(&json, false);
+    grounding_annotations(&w, grounding);
+    ilog_annotate(log, buf_view(&json));
+    buf_free(&json);
 }
 
 void ilog_part(struct ilog *log, const struct part *part)
@@ -354,7 +396,9 @@ void ilog_part(struct ilog *log, const struct part *part)
     if (log->again.on && !ilog_say_again(log, &rest))
         return;
     part = &rest;
-    if (part->tool && part->kind == PART_CALL)
+    if (part->kind == PART_GROUNDS)
+        add_grounds(log, part->grounding);
+    else if (part->tool && part->kind == PART_CALL)
         add_tool_call(log, part);
     else if (part->tool)
         add_tool_result(log, part);

@@ -60,6 +60,11 @@ void ilog_go_on(struct ilog *log, enum part_kind kind);
 /* A step with one delta. `step` is without its text, which is `value`. */
 void ilog_add_whole(struct ilog *log, const struct said_step *step, struct text value);
 
+void ilog_annotate(struct ilog *log, struct text annotations); /* a list, JSON */
+
+/* The name that a tool's steps have. */
+struct text ilog_steps_of(const struct tool *tool);
+
 /* In the log's arena: of what was thought so far, base64; what a tool gave, JSON. */
 struct text ilog_signature(const struct ilog *log);
 struct text ilog_result_value(const struct ilog *log, const struct tool_result *result);

@@ -192,7 +192,7 @@ static const struct json_field call_fields[] = {
     {"name",           JSON_STRING, AT(wire_step, name),      0, 0, 0, NULL, "of a function, or of an MCP server's tool"},
     {"arguments",      JSON_ANY,    AT(wire_step, arguments), 0, 0, 0, NULL, "an object"},
     {"signature",      JSON_BYTES,  AT(wire_step, signature), 0, 0, 0, NULL, NULL},
-    {"server_name",    JSON_STRING, 0, JSON_IGNORED, 0, 0, NULL, "the name tells enough"},
+    {"server_name",    JSON_STRING, AT(wire_step, server), 0, 0, 0, NULL, "of an MCP server"},
     {"search_type",    JSON_STRING, 0, JSON_IGNORED, 0, 0, NULL, "the result tells enough"},
     {"retrieval_type", JSON_STRING, 0, JSON_IGNORED, 0, 0, NULL, "likewise"},
     {0},
@@ -225,19 +225,13 @@ static const struct json_field text_fields[] = {
 const struct json_type wire_text_block_type = {
     "TextContent", sizeof(struct wire_block_of), text_fields, false};
 
-/* As in generateContent's MediaResolution; what is above high is high. */
-static const struct json_enum resolutions[] = {
-    {"low", 1, NULL}, {"medium", 2, NULL}, {"high", 3, NULL}, {"ultra_high", 4, NULL},
-    {0},
-};
-
 static const struct json_field media_fields[] = {
     TYPE,
     {"data",        JSON_BYTES,  AT(wire_block_of, data),       0, 0, 0, NULL, NULL},
     {"uri",         JSON_STRING, AT(wire_block_of, uri),        0, 0, 0, NULL, "of a file of this server, or to be fetched"},
     {"mime_type",   JSON_STRING, AT(wire_block_of, mime_type),  0, 0, 0, NULL, "docs/wire.md lists those that are read"},
     {"processing",  JSON_ANY,    AT(wire_block_of, processing), 0, 0, 0, NULL, "of video"},
-    {"resolution",  JSON_ENUM,   AT(wire_block_of, resolution), 0, 0, 0, resolutions, "for models that see"},
+    {"resolution",  JSON_STRING, AT(wire_block_of, resolution), 0, 0, 0, NULL, "for a model that sees; readers give words, however many"},
     {"channels",    JSON_INT,    0, JSON_IGNORED, 0, 0, NULL, "the bytes tell"},
     {"sample_rate", JSON_INT,    0, JSON_IGNORED, 0, 0, NULL, "the bytes tell"},
     {"name",        JSON_STRING, 0, JSON_IGNORED, 0, 0, NULL, NULL},

@@ -1,21 +1,14 @@
 /* interact_replay.c - logs that are made of what was kept: of another server's log, or of
  * the steps of an interaction that had none. */
+#include "api/built_in.h"
 #include "api/interact_log_inside.h"
 #include "json/tree.h"
 
 /* ---- reading back ---- */
 
-static struct json_object *member(struct json_object *object, const char *name)
-{
-    struct json_object *value = NULL;
-    if (json_object_is_type(object, json_type_object))
-        json_object_object_get_ex(object, name, &value);
-    return value;
-}
-
 static struct text text_member(struct json_object *object, const char *name)
 {
-    return tree_text(member(object, name));
+    return tree_text(tree_member(object, name));
 }
 
 static size_t n_items(struct json_object *list)
@@ -29,20 +22,20 @@ static struct json_object *item(struct json_object *list, size_t i)
     return i < n_items(list) ? json_object_array_get_idx(list, i) : NULL;
 }
 
-/* "code_execution_call" is a call of code_execution. Absent: no tool's step. */
+/* "mcp_server_tool_call" is a call of mcp_server_tool's. Absent: no tool's step. */
 static struct text tool_of(struct text type, enum part_kind *kind)
 {
-    bool call = text_ends(type, "_call");
-    size_t n_ending = strlen(call ? "_call" : "_result");
-    if (text_starts(type, "function_") || (!call && !text_ends(type, "_result")))
+    const struct built_in *call = built_in_step(type, "_call");
+    const struct built_in *result = built_in_step(type, "_result");
+    if (!call && !result)
         return (struct text){0};
     *kind = call ? PART_CALL : PART_RESULT;
-    return text_slice(type, 0, type.len - n_ending);
+    return text_of(call ? call->steps : result->steps);
 }
 
 static void replay_start(struct ilog *log, struct json_object *event)
 {
-    struct json_object *from = member(event, "step");
+    struct json_object *from = tree_member(event, "step");
     struct text type = text_member(from, "type");
     struct said_step step = {
         .kind = text_is(type, "function_call") ? PART_CALL
@@ -51,7 +44,8 @@ static void replay_start(struct ilog *log, struct json_object *event)
         .id = arena_text(log->arena, text_member(from, "id")),
         .name = arena_text(log->arena, text_member(from, "name")),
     };
-    step.tool = arena_text(log->arena, tool_of(type, &step.kind));
+    step.tool = tool_of(type, &step.kind);
+    step.server = arena_text(log->arena, text_member(from, "server_name"));
     if (step.tool.at && step.kind == PART_RESULT)
         step.id = arena_text(log->arena, text_member(from, "call_id"));
     ilog_drop_half(log);
@@ -59,16 +53,31 @@ static void replay_start(struct ilog *log, struct json_object *event)
     log->half = step.kind == PART_CALL || step.kind == PART_RESULT;
 }
 
+static struct text json_of(struct ilog *log, struct json_object *value)
+{
+    struct buf json = {0};
+    json_any_write(value, &json);
+    struct text text = arena_text(log->arena, buf_view(&json));
+    buf_free(&json);
+    return text;
+}
+
 static void replay_delta(struct ilog *log, struct json_object *event)
 {
-    struct json_object *delta = member(event, "delta");
+    struct json_object *delta = tree_member(event, "delta");
     struct said_step *step = log->n_steps ? ilog_last_step(log) : NULL;
     if (!step)
         return;
     if (step->tool.at) {
-        json_any_write(member(delta, step->kind == PART_CALL ? "arguments" : "result"),
-                       &step->text);
-        step->is_error = json_object_get_boolean(member(delta, "is_error"));
+        json_any_write(
+            tree_member(delta, step->kind == PART_CALL ? "arguments" : "result"),
+            &step->text);
+        step->is_error = json_object_get_boolean(tree_member(delta, "is_error"));
+        step->signature = arena_text(log->arena, text_member(delta, "signature"));
+        return;
+    }
+    if (tree_member(delta, "annotations")) {
+        step->annotations = json_of(log, tree_member(delta, "annotations"));
         return;
     }
     if (text_is(text_member(delta, "type"), "image")) {
@@ -79,7 +88,7 @@ static void replay_delta(struct ilog *log, struct json_object *event)
     }
     buf_text(&step->text, text_member(delta, "text"));
     buf_text(&step->text, text_member(delta, "arguments"));
-    buf_text(&step->text, text_member(member(delta, "content"), "text"));
+    buf_text(&step->text, text_member(tree_member(delta, "content"), "text"));
     struct text signature = text_member(delta, "signature");
     if (signature.at)
         step->signature = arena_text(log->arena, signature);
@@ -143,7 +152,7 @@ void ilog_replay(struct ilog *log, const struct log_piece *pieces, int n)
 static void made_up_call(struct ilog *log, struct json_object *step)
 {
     struct buf json = {0};
-    json_any_write(member(step, "arguments"), &json);
+    json_any_write(tree_member(step, "arguments"), &json);
     ilog_part(log,
               &(struct part){PART_CALL, .id = text_member(step, "id"),
                              .name = text_member(step, "name"), .json = buf_view(&json)});
@@ -159,9 +168,12 @@ static void made_up_tool_step(struct ilog *log, struct json_object *from,
         .kind = kind,
         .id = text_member(from, call ? "id" : "call_id"),
         .tool = tool,
-        .is_error = json_object_get_boolean(member(from, "is_error")),
+        .name = text_member(from, "name"),
+        .server = text_member(from, "server_name"),
+        .signature = text_member(from, "signature"),
+        .is_error = json_object_get_boolean(tree_member(from, "is_error")),
     };
-    json_any_write(member(from, call ? "arguments" : "result"), &json);
+    json_any_write(tree_member(from, call ? "arguments" : "result"), &json);
     ilog_add_whole(log, &step, buf_view(&json));
     buf_free(&json);
 }
@@ -181,6 +193,8 @@ static void made_up_words(struct ilog *log, struct json_object *step, enum part_
     for (size_t i = 0; i < n_items(blocks); i++)
         ilog_part(log,
                   &(struct part){kind, .text = text_member(item(blocks, i), "text")});
+    if (tree_member(item(blocks, 0), "annotations"))
+        ilog_annotate(log, json_of(log, tree_member(item(blocks, 0), "annotations")));
     ilog_end_step(log);
 }
 
@@ -188,7 +202,7 @@ static void made_up_step(struct ilog *log, struct json_object *step)
 {
     struct text type = text_member(step, "type");
     bool thought = text_is(type, "thought");
-    struct json_object *blocks = member(step, thought ? "summary" : "content");
+    struct json_object *blocks = tree_member(step, thought ? "summary" : "content");
     enum part_kind kind;
     struct text tool = tool_of(type, &kind);
     if (tool.at)
@@ -206,7 +220,7 @@ static void made_up_end(struct ilog *log, const struct interaction *row)
 {
     struct error err;
     struct json_object *outcome = json_parse(log->arena, row->outcome, &err);
-    struct json_object *errors = member(outcome, "errors");
+    struct json_object *errors = tree_member(outcome, "errors");
     bool failed = n_items(errors) > 0;
     struct json_writer w =
         ilog_begin_event(log, failed ? "error" : "interaction.completed");
@@ -217,9 +231,9 @@ static void made_up_end(struct ilog *log, const struct interaction *row)
         json_key(&w, "interaction");
         json_begin(&w, '{');
         ilog_put_head(log, &w, row->status, row->updated);
-        if (member(outcome, "usage")) {
+        if (tree_member(outcome, "usage")) {
             json_key(&w, "usage");
-            tree_write(&w, member(outcome, "usage"));
+            tree_write(&w, tree_member(outcome, "usage"));
         }
         json_end(&w, '}');
     }

@@ -2,11 +2,15 @@
 #include "api/interact_said.h"
 #include <stdio.h>
 
-void said_put_text(struct json_writer *w, struct text text)
+void said_put_text(struct json_writer *w, struct text text, struct text annotations)
 {
     json_begin(w, '{');
     json_put(w, "type", TEXT("text"));
     json_put(w, "text", text);
+    if (annotations.len) {
+        json_key(w, "annotations");
+        json_raw(w, annotations);
+    }
     json_end(w, '}');
 }
 
@@ -31,6 +35,10 @@ static void put_tool_type(const struct said_step *step, struct json_writer *w)
 static void put_tool_value(const struct said_step *step, bool all, struct json_writer *w)
 {
     bool call = step->kind == PART_CALL;
+    if (step->name.len)
+        json_put(w, "name", step->name);
+    if (step->server.len)
+        json_put(w, "server_name", step->server);
     json_key(w, call ? "arguments" : "result");
     json_raw(w, all && step->text.len ? buf_view(&step->text)
                 : call                ? TEXT("{}")
@@ -39,6 +47,8 @@ static void put_tool_value(const struct said_step *step, bool all, struct json_w
         return;
     json_key(w, "is_error");
     json_bool(w, step->is_error);
+    if (all && step->signature.len)
+        json_put(w, "signature", step->signature);
 }
 
 static void put_tool_step(const struct said_step *step, bool all, struct json_writer *w)
@@ -75,7 +85,7 @@ static void put_thought(const struct said_step *step, bool all, struct json_writ
     if (all && step->text.len) {
         json_key(w, "summary");
         json_begin(w, '[');
-        said_put_text(w, buf_view(&step->text));
+        said_put_text(w, buf_view(&step->text), (struct text){0});
         json_end(w, ']');
     }
     if (all && step->signature.len)
@@ -92,7 +102,7 @@ static void put_output(const struct said_step *step, bool all, struct json_write
         put_image(step, w);
         json_end(w, '}');
     } else if (all) {
-        said_put_text(w, buf_view(&step->text));
+        said_put_text(w, buf_view(&step->text), step->annotations);
     }
     json_end(w, ']');
 }

@@ -14,10 +14,12 @@ struct said_step {
     struct buf text;     /* TEXT, THOUGHT; of a CALL its arguments, of a RESULT its value:
                           * JSON; of MEDIA base64 */
     struct text id, name;
-    struct text tool;      /* CALL, RESULT: the server's own; absent: the client's */
-    bool is_error;         /* RESULT */
-    struct text mime;      /* MEDIA */
-    struct text signature; /* base64; of a THOUGHT that is over */
+    struct text tool; /* CALL, RESULT of the server's own: its steps' name; else absent */
+    struct text server;      /* of an MCP server's tool */
+    bool is_error;           /* RESULT */
+    struct text mime;        /* MEDIA */
+    struct text signature;   /* base64; of a THOUGHT that is over, of a tool's RESULT */
+    struct text annotations; /* TEXT: what it rests on, JSON; absent: nothing */
 };
 
 /* As it begins, or, with `all`, as it is. */
@@ -27,7 +29,7 @@ void said_write(const struct said_step *step, bool all, struct json_writer *w);
  * pictures, which have one delta. */
 void said_put_delta(const struct said_step *step, struct json_writer *w);
 
-/* {"type":"text","text":...} */
-void said_put_text(struct json_writer *w, struct text text);
+/* {"type":"text","text":...}; `annotations` may be absent. */
+void said_put_text(struct json_writer *w, struct text text, struct text annotations);
 
 #endif

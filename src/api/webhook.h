@@ -45,8 +45,4 @@ void webhook_make(const struct wire_webhook *wire, struct interaction *row,
 int webhook_of_batch(const struct batch *batch, struct arena *arena,
                      const struct hook **hooks);
 
-/* "v1,..." into the arena. Any thread. */
-struct text webhook_sign(struct text secret, struct text id, int64_t timestamp_s,
-                         struct text body, struct arena *arena);
-
 #endif

@@ -405,8 +405,3 @@ void base_embed(const struct base *base, int32_t token, float *out)
         for (int64_t i = 0; i < n; i++)
             out[i] *= base->shape.embedding_scale;
 }
-
-size_t base_memory(const struct base *base)
-{
-    return matrices_size(((const struct reader *)base)->matrices);
-}

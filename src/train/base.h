@@ -67,6 +67,4 @@ void base_close(struct base *base); /* NULL is fine */
 /* The embedding of a token, scaled as the family does: n_embd floats. */
 void base_embed(const struct base *base, int32_t token, float *out);
 
-size_t base_memory(const struct base *base); /* bytes held for weights */
-
 #endif

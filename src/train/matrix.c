@@ -287,12 +287,3 @@ bool matrices_fill(struct matrices *m, struct error *err)
         fill(m, piece);
     return true;
 }
-
-size_t matrices_size(const struct matrices *m)
-{
-    size_t size = 0;
-    for (int i = 0; i < m->n_places; i++)
-        if (m->places[i].buffer)
-            size += ggml_backend_buffer_get_size(m->places[i].buffer);
-    return size;
-}

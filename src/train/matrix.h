@@ -28,6 +28,4 @@ struct ggml_tensor *matrices_vector(struct matrices *matrices,
 
 bool matrices_fill(struct matrices *matrices, struct error *err);
 
-size_t matrices_size(const struct matrices *matrices); /* bytes, once filled */
-
 #endif

@@ -48,11 +48,6 @@ struct ggml_cgraph *tape_graph(struct tape *tape)
     return tape->graph;
 }
 
-struct ggml_context *tape_context(struct tape *tape)
-{
-    return tape->ctx;
-}
-
 struct value *tape_input(struct tape *tape, struct ggml_tensor *is, bool wanted)
 {
     struct value *value = arena_new(tape->arena, struct value);

@@ -61,7 +61,6 @@ struct tape;
 struct tape *tape_open(struct ggml_context *ctx, int n_nodes);
 void tape_close(struct tape *tape); /* not what it recorded */
 struct ggml_cgraph *tape_graph(struct tape *tape);
-struct ggml_context *tape_context(struct tape *tape);
 
 /* A value that comes from outside. */
 struct value *tape_input(struct tape *tape, struct ggml_tensor *is, bool wanted);
