@@ -213,6 +213,11 @@ static void hold(struct rounds *r, const struct turn_event *event)
 
 static void on_part(struct rounds *r, const struct turn_event *event)
 {
+    if (event->part->piece) { /* of a client's call; what is held is told whole */
+        if (r->held.n == 0)
+            tell(r, *event);
+        return;
+    }
     const struct function *function = tool_called(r, event->part);
     struct part part = *event->part;
     struct turn_event with = *event;
@@ -365,6 +370,7 @@ static void grow(struct rounds *r)
     turns[n++] = (struct turn_of){ROLE_USER, r->results.at, r->results.n};
     r->chat.turns = turns;
     r->chat.n_turns = n;
+    r->chat.n_rows = 0; /* the engine has them, and whoever held them may have let go */
 }
 
 /* Which functions may be called from now on. A tool that was called is what mode ANY
