@@ -6,7 +6,8 @@
 
 bool irun_read_cache(struct irun *run, struct chat *kept)
 {
-    if (!cached_read(run->api, run->request.wire.cached, run->request.model, true,
+    static const struct cache_adapter none; /* interactions are of models alone */
+    if (!cached_read(run->api, run->request.wire.cached, run->request.model, &none, true,
                      run->arena, &run->cached, &run->err) ||
         !cached_chat(run->api, &run->cached.kept, run->arena, kept, &run->err))
         return false;
