@@ -421,6 +421,10 @@ void answer_add(struct answer *answer, const struct turn_event *event)
     if (thought) {
         v->thought = print_of(v->thought, event->part->text);
         v->unsigned_thought = true;
+        if (!shown) { /* text behind it is another part, as it is another step */
+            end_text(v);
+            v->last = PIECE_NONE;
+        }
     }
     if (event->kind == TURN_END) {
         free_call(answer, v);

@@ -50,6 +50,13 @@ void ilog_end(struct ilog *log, enum status status, int64_t updated,
 
 /* Takes up where another server's log ends. Lines that it did not write are skipped. */
 void ilog_replay(struct ilog *log, const struct log_piece *pieces, int n);
+
+/* Its parts begin anew, and say what the log tells already before they go on. They may
+ * stray from it; and be over before all of it was said. */
+void ilog_again(struct ilog *log);
+bool ilog_strayed(const struct ilog *log);
+bool ilog_caught_up(const struct ilog *log);
+
 bool ilog_has_steps(const struct ilog *log); /* something was begun */
 bool ilog_has_calls(const struct ilog *log); /* of functions of the client's */
 

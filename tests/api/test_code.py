@@ -236,6 +236,7 @@ def test_steps(coder):
 
 
 def test_a_stream_adds_up_to_the_steps(coder):
+    """proves: I115 I116"""
     told = events(ask(coder, "plot it", stream=True))
     kept = coder.get(f"/v1beta/interactions/{told[0]['interaction']['id']}").json
     assert [s["type"] for s in kept["steps"]] == [

@@ -174,6 +174,11 @@ def test_events_of_a_search(local):
     assert again == told
     steps = local.get(f"/v1beta/interactions/{id}").json["steps"]
     assert steps[-1]["content"][0]["annotations"] == deltas[-1]["annotations"]
+    never_streamed = events(local.get(f"/v1beta/interactions/{made(local, 'look up the tides')['id']}?stream=true"))
+    (made_up,) = [e["delta"] for e in never_streamed if e.get("delta", {}).get("type") == "text_annotation_delta"]
+    assert made_up == deltas[-1]
+    (result,) = [e["delta"] for e in never_streamed if e.get("delta", {}).get("type") == "google_search_result"]
+    assert result == deltas[2]
 
 
 def test_a_history_tells_the_model_what_the_chain_does(local):
