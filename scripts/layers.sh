@@ -13,7 +13,7 @@ BEGIN {
     may["model"]  = "base json"
     may["kernel"] = ""
     may["engine"] = "base json http model kernel"
-    may["tools"]  = "base json http store media"
+    may["tools"]  = "base json http store media fetch index"
     may["chat"]   = "base json engine tools media"
     may["tuning"] = "base json engine store train"
     may["train"]  = "base json engine kernel chat"

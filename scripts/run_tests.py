@@ -220,6 +220,7 @@ def pytest(suites, tally, times, options):
         command += os.environ.get("PYTEST_ARGS", "").split()
         env = dict(os.environ, POLLUX=str(build / "pollux"), PYTHONUNBUFFERED="1",
                    TEST_TIMES=str(times.path), **more)
+        env.pop("PYTHONDONTWRITEBYTECODE", None)  # each process would rewrite each test again
         broke += subprocess.run(command, cwd=ROOT, env=env).returncode not in (0, 5)  # 5: there was none
     failed = 0
     for suite, cases in split(results, suites, build).items():

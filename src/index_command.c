@@ -1,12 +1,8 @@
-/* index_command.c - `pollux index add FILE..., list, remove NAME..., search QUERY`. */
+/* index_command.c - `pollux index add WHAT..., list, remove NAME..., search QUERY`. */
 #include "index_command.h"
 #include "cli/command.h"
-#include <errno.h>
-#include <limits.h>
+#include "index_add.h"
 #include <stdlib.h>
-#include <sys/stat.h>
-
-enum { BYTES_MOST = 256 << 20 };
 
 struct settings {
     const char *base_url, *api_key, *data_dir, *models_dir, *embedding_model, *script,
@@ -37,16 +33,19 @@ static const struct option table[] = {
 
 static const struct command command = {
     "index",
-    "add FILE... | list | remove NAME... | search QUERY...",
+    "add FILE|FOLDER|URL... | list | remove NAME... | search QUERY...",
     "Keeps documents that answers can rest on, in the file search store \"local\" of "
     "the\n"
     "server's data folder: text, and with the readers (scripts/setup.sh readers) PDFs,\n"
-    "images, sound and film. Works while the server runs, through its API, and while it\n"
-    "does not. A file that was added before is replaced.\n"
+    "images, sound and film. They are what google_search searches (serve --search "
+    "local).\n"
+    "Of a folder all files are added that can be read, but for hidden ones. Works while\n"
+    "the server runs, through its API, and while it does not. What was added before is\n"
+    "replaced.\n"
     "\n"
     "Exit status: 0 done, 1 something failed, 2 wrong command line.",
     table,
-    "  pollux index add notes.md manual.pdf\n"
+    "  pollux index add notes.md manual.pdf ~/recipes https://example.com/page\n"
     "  pollux index search what raises the tides\n"
     "  pollux index list\n"
     "  pollux index remove notes.md\n",
@@ -55,74 +54,6 @@ static const struct command command = {
 static int fail(const struct error *err)
 {
     return command_fail(&command, CLI_FAILED, "%s", err->message);
-}
-
-/* ---- files ---- */
-
-static const char *type_of(struct text name)
-{
-    static const struct {
-        const char *end, *type;
-    } types[] = {
-        {".pdf", "application/pdf"}, {".png", "image/png"},    {".jpg", "image/jpeg"},
-        {".jpeg", "image/jpeg"},     {".webp", "image/webp"},  {".gif", "image/gif"},
-        {".mp3", "audio/mpeg"},      {".wav", "audio/wav"},    {".ogg", "audio/ogg"},
-        {".flac", "audio/flac"},     {".m4a", "audio/mp4"},    {".mp4", "video/mp4"},
-        {".mov", "video/quicktime"}, {".webm", "video/webm"},  {".html", "text/html"},
-        {".csv", "text/csv"},        {".md", "text/markdown"},
-    };
-    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
-        size_t len = strlen(types[i].end);
-        if (name.len > len &&
-            text_is_nocase(text_slice(name, name.len - len, name.len), types[i].end))
-            return types[i].type;
-    }
-    return "text/plain";
-}
-
-/* The name goes into a header. */
-static bool is_sayable(struct text name)
-{
-    for (size_t i = 0; i < name.len; i++)
-        if ((unsigned char)name.at[i] < ' ' || name.at[i] == 127)
-            return false;
-    return text_is_utf8(name) && name.len <= 255;
-}
-
-static bool read_file(const char *path, struct arena *arena, struct text *bytes,
-                      struct error *err)
-{
-    struct stat stat_;
-    struct buf all = {0};
-    FILE *file = fopen(path, "rb");
-    bool good = file && fstat(fileno(file), &stat_) == 0;
-    if (!good)
-        error_set(err, ERROR_NOT_FOUND, "%s: %s", path, strerrordesc_np(errno));
-    else if (!S_ISREG(stat_.st_mode))
-        good = error_set(err, ERROR_INVALID_ARGUMENT, "%s is not a file", path);
-    else
-        good = command_read(file, BYTES_MOST, &all, err);
-    if (file)
-        fclose(file);
-    if (good)
-        *bytes = arena_text(arena, buf_view(&all));
-    buf_free(&all);
-    return good;
-}
-
-static struct text base_name(struct text path)
-{
-    size_t from = path.len;
-    while (from > 0 && path.at[from - 1] != '/')
-        from--;
-    return text_slice(path, from, path.len);
-}
-
-/* "file:///home/me/notes.md": what names a document for good. */
-static struct text uri_of(const char *path, struct arena *arena)
-{
-    char real[PATH_MAX];
-    return arena_printf(arena, "file://%s", realpath(path, real) ? real : path);
 }
 
 /* ---- the verbs ---- */
@@ -157,41 +88,53 @@ static bool remove_old(struct place *place, struct text uri, bool only_failed,
 }
 
 /* What the file was before goes when it is in; what cannot be read does not stay. */
-static bool add_one(struct place *place, const char *path, struct arena *arena,
-                    struct error *err)
+static bool add_one(struct place *place, const char *word, struct error *err)
 {
-    struct text bytes, name = base_name(text_of(path)), uri;
-    if (strstr(path, "://"))
-        return error_set(
-            err, ERROR_UNIMPLEMENTED,
-            "%s: addresses are not supported yet. Fetch the page and add the "
-            "file",
-            path);
-    if (!read_file(path, arena, &bytes, err))
-        return false;
-    uri = uri_of(path, arena);
-    if (!is_sayable(name) || !text_is_utf8(uri))
-        return error_set(err, ERROR_INVALID_ARGUMENT,
-                         "a file whose name is not plain UTF-8 cannot be added");
-    if (place_add(place, bytes, name, uri, type_of(name), arena, err))
-        return remove_old(place, uri, false, arena, err);
+    struct arena *arena = arena_open();
+    struct source source;
     struct error ignored;
-    remove_old(place, uri, true, arena, &ignored);
-    return false;
+    bool read = source_read(word, arena, &source, err);
+    bool good = read && place_add(place, source.bytes, source.name, source.uri,
+                                  source.type, arena, err);
+    if (good)
+        good = remove_old(place, source.uri, false, arena, err);
+    else if (read)
+        remove_old(place, source.uri, true, arena, &ignored);
+    arena_close(arena);
+    if (good)
+        printf("added %s\n", word);
+    fflush(stdout);
+    return good;
+}
+
+/* Of a folder what can be read; the rest is told of. */
+static bool add_folder(struct place *place, const char *folder, struct error *err)
+{
+    struct arena *arena = arena_open();
+    const char **paths;
+    int n = 0, n_added = 0;
+    bool good = source_list(folder, arena, &paths, &n, err);
+    for (int i = 0; good && i < n; i++) {
+        struct error why = {0};
+        if (add_one(place, paths[i], &why))
+            n_added++;
+        else
+            fprintf(stderr, "left out %s: %s\n", paths[i], why.message);
+    }
+    arena_close(arena);
+    return good &&
+           (n_added > 0 || error_set(err, ERROR_NOT_FOUND,
+                                     "%s has no file that could be added", folder));
 }
 
 static int add(struct place *place, const char *const *words, int n)
 {
     int status = CLI_OK;
     for (int i = 0; i < n; i++) {
-        struct arena *arena = arena_open();
         struct error err = {0};
-        if (add_one(place, words[i], arena, &err))
-            printf("added %s\n", words[i]);
-        else
+        bool folder = source_is_folder(words[i]);
+        if (!(folder ? add_folder : add_one)(place, words[i], &err))
             status = fail(&err);
-        fflush(stdout);
-        arena_close(arena);
     }
     return status;
 }
@@ -214,7 +157,7 @@ static int list(struct place *place, struct arena *arena)
         const struct wire_document *d = &documents[i];
         struct text uri = uri_in(d);
         printf("%-6s %10lld  %.*s  %.*s\n", state_word(d->state), (long long)d->size.is,
-               TEXT_ARG(base_name(d->name)),
+               TEXT_ARG(source_base(d->name)),
                (int)(uri.at ? uri.len : d->display_name.len),
                uri.at               ? uri.at
                : d->display_name.at ? d->display_name.at
@@ -223,13 +166,16 @@ static int list(struct place *place, struct arena *arena)
     return CLI_OK;
 }
 
-/* By its path, its name, or its id. */
+/* By its path or that of a folder it is in, its address, its name, or its id. */
 static bool is_meant(const struct wire_document *document, const char *word,
                      struct arena *arena)
 {
-    return text_same(uri_in(document), uri_of(word, arena)) ||
+    struct text uri = source_uri(word, arena), own = uri_in(document);
+    bool below = own.len > uri.len && own.at[uri.len] == '/' &&
+                 text_same(text_slice(own, 0, uri.len), uri);
+    return text_same(own, uri) || (below && source_is_folder(word)) ||
            text_is(document->display_name, word) || text_is(document->name, word) ||
-           text_is(base_name(document->name), word);
+           text_is(source_base(document->name), word);
 }
 
 static int remove_all(struct place *place, const char *const *words, int n_words,

@@ -39,18 +39,11 @@ static bool find_model(struct place *place, const struct place_options *options,
     place->catalogue = catalogue_open(err);
     if (!place->catalogue)
         return false;
-    const char *name = options->embedding_model;
-    if (name && *name) {
-        if (!catalogue_resolve(place->catalogue, text_of(name), folder, place->arena,
-                               &file, err))
-            return false;
-        embed->name = arena_text(place->arena, file.name).at;
-        embed->path = file.path.at;
-    } else {
-        const struct model_entry *entry = catalogue_embedder(place->catalogue);
-        embed->name = entry->name.at;
-        embed->path = catalogue_place(entry, folder, place->arena).at;
-    }
+    if (!catalogue_resolve_embedder(place->catalogue, text_of(options->embedding_model),
+                                    folder, place->arena, &file, err))
+        return false;
+    embed->name = arena_text(place->arena, file.name).at;
+    embed->path = file.path.at;
     embed->remedy = arena_printf(place->arena, "run 'pollux pull %s'", embed->name).at;
     return true;
 }

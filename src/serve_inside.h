@@ -13,15 +13,21 @@
 #include "model/catalogue.h"
 #include "serve.h"
 #include "tools/code.h"
+#include "tools/file_search.h"
+#include "tools/mcp.h"
+#include "tools/pages.h"
+#include "tools/search.h"
 #include "tuning/supervisor.h"
 #include <limits.h>
 
 /* What the command line says; serve_options.c tells each. */
+enum { SERVE_TOOLS = 5 };
+
 struct settings {
     const char *host, *model, *models_dir, *data_dir, *script;
     const char *embedding_model, *guard_model, *guard_script, *blocklist, *readers_dir;
     const char *mmproj, *ocr_languages, *speech_command, *speech_dir;
-    const char *tools_dir;
+    const char *tools_dir, *search_url, *search_key;
     int64_t code_timeout, code_memory, tool_rounds;
     int64_t port, media_timeout, threads, ctx, parallel, queue, request_limit,
         idle_timeout;
@@ -30,6 +36,7 @@ struct settings {
     struct option_list keys, fetch_allow;
     int fetch;
     const char *webhook_secret;
+    int search; /* enum provider_kind */
     int safety, kernels, media_sandbox, log_format, log_level;
     bool strict_names, open_files, code_execution;
 };
@@ -62,7 +69,12 @@ struct server {
     struct workers *pools[N_POOLS];
     struct fetcher *fetcher;
     struct code *code;
-    const struct tool *tools[1];
+    struct provider *provider;
+    struct search_tool *search;
+    struct pages_tool *pages;
+    struct file_search *file_search;
+    struct mcp *mcp;
+    const struct tool *tools[SERVE_TOOLS];
     struct toolbox toolbox;
     struct media *media;
     struct speech *speech;

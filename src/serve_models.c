@@ -105,30 +105,22 @@ int serve_open_guard(struct server *s)
     return status;
 }
 
-/* Where the embedding model lies. The default one may be missing: whoever asks it is told
- * so. One that the owner names must be there. */
+/* The default one may be missing: whoever asks it is told so. */
 static int find_embedder(struct server *s, struct embed_options *options)
 {
     struct error err;
-    struct model_file file = {0};
+    struct model_file file;
     struct text folder = models_folder(s->settings.models_dir, s->arena);
-    const char *name = s->settings.embedding_model;
     if (!s->catalogue)
         s->catalogue = catalogue_open(&err);
     if (!s->catalogue)
         return serve_fail(SERVE_FAILED, &err);
-    s->embed_entry = catalogue_embedder(s->catalogue);
-    if (!name || !*name) {
-        options->name = s->embed_entry->name.at;
-        options->path = catalogue_place(s->embed_entry, folder, s->arena).at;
-    } else {
-        if (!catalogue_resolve(s->catalogue, text_of(name), folder, s->arena, &file,
-                               &err))
-            return serve_fail(SERVE_NO_MODEL, &err);
-        s->embed_entry = file.entry;
-        options->name = arena_text(s->arena, file.name).at;
-        options->path = file.path.at;
-    }
+    if (!catalogue_resolve_embedder(s->catalogue, text_of(s->settings.embedding_model),
+                                    folder, s->arena, &file, &err))
+        return serve_fail(SERVE_NO_MODEL, &err);
+    s->embed_entry = file.entry;
+    options->name = arena_text(s->arena, file.name).at;
+    options->path = file.path.at;
     options->remedy = arena_printf(s->arena, "run 'pollux pull %s'", options->name).at;
     return SERVE_OK;
 }

@@ -60,6 +60,13 @@ static const struct option table[] = {
      "what scripts/setup.sh tools installed (default ~/.cache/pollux/tools/current)", NULL},
     {"tool-rounds", 0, OPTION_INT, AT(tool_rounds), "8", 1, 100, "N",
      "how often in an answer the model may call built-in tools", NULL},
+    {"search", 0, OPTION_CHOICE, AT(search), "local", 0, 0, "WHO",
+     "who answers the tool google_search: documents of `pollux index add`, a SearXNG server, "
+     "a search API with a key as Brave's, or nobody", "local searxng brave off"},
+    {"search-url", 0, OPTION_STRING, AT(search_url), NULL, 0, 0, "URL",
+     "where that server is; of Brave's its own when absent", NULL},
+    {"search-key", 0, OPTION_STRING, AT(search_key), NULL, 0, 0, "KEY",
+     "the key of the search API", NULL},
     {"ocr-languages", 0, OPTION_STRING, AT(ocr_languages), NULL, 0, 0, "LANGUAGES",
      "what text in pictures is written in: tesseract's names, eng+deu; else its default", NULL},
     {"speech-command", 0, OPTION_STRING, AT(speech_command), NULL, 0, 0, "COMMAND",

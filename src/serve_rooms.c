@@ -1,4 +1,5 @@
 /* serve_rooms.c - opens the rooms of a server, and closes them in reverse. */
+#include "api/grounding.h"
 #include "base/log.h"
 #include "batches/batches.h"
 #include "caches/caches.h"
@@ -184,24 +185,63 @@ static int open_speech(struct server *s)
     return SERVE_OK;
 }
 
+static const char *given(const char *setting)
+{
+    return setting && *setting ? setting : NULL;
+}
+
+static int open_search(struct server *s)
+{
+    struct error err;
+    const struct settings *settings = &s->settings;
+    const struct provider_config config = {
+        .kind = settings->search,
+        .url = given(settings->search_url),
+        .key = given(settings->search_key),
+        .index = s->index,
+    };
+    s->provider = provider_open(&config, &err);
+    if (!s->provider)
+        return command_fail(&serve_command, SERVE_USAGE, "%s", err.message);
+    s->search = search_open(s->provider);
+    return SERVE_OK;
+}
+
 static int open_tools(struct server *s)
 {
     struct error err;
     const struct settings *settings = &s->settings;
+    const struct pages_config pages = {
+        .off = settings->fetch != 0,
+        .fetcher = s->fetcher,
+        .media = s->media,
+        .most = settings->fetch_limit,
+        .timeout_s = (int)settings->fetch_timeout,
+    };
     const struct code_config config = {
         .off = !settings->code_execution,
         .folder = folder_of(s, settings->tools_dir, "/tools/current"),
         .memory_mb = (int)settings->code_memory,
     };
     s->code = code_open(&config);
+    s->pages = pages_open(&pages);
+    s->file_search = file_search_open(s->index);
+    s->mcp = mcp_open(settings->fetch ? NULL : s->fetcher);
+    mcp_attend(s->mcp, s->pools[POOL_FETCH]);
     s->tools[0] = code_tool(s->code);
+    s->tools[1] = search_tool(s->search);
+    s->tools[2] = pages_tool(s->pages);
+    s->tools[3] = file_search_tool(s->file_search);
+    s->tools[4] = mcp_tool(s->mcp);
     s->toolbox = (struct toolbox){
         .tools = s->tools,
-        .n = 1,
+        .n = SERVE_TOOLS,
         .workers = s->pools[POOL_TOOLS],
         .call_s = (int)settings->code_timeout,
         .answer_s = 4 * (int)settings->code_timeout,
         .rounds = (int)settings->tool_rounds,
+        .ground = grounding_find,
+        .embedder = s->embedder,
     };
     if (!s->tools[0]->ready(s->tools[0], &err))
         log_line(config.off ? LOG_INFO : LOG_WARN, "tools", "code=no why=\"%s\"",
@@ -267,9 +307,34 @@ static int open_runner(struct server *s)
     return SERVE_OK;
 }
 
-static int open_api(struct server *s)
+/* What the catalogue knows of the models. */
+static void tell_models(const struct server *s, struct api_options *options)
 {
     static const enum level safety[] = {LEVEL_NONE, LEVEL_HIGH, LEVEL_MEDIUM, LEVEL_LOW};
+    const struct model_entry *entry = s->entry, *embed = s->embed_entry;
+    options->defaults =
+        (struct api_defaults){.temperature = 1, .top_p = 0.95, .top_k = 40};
+    if (entry) {
+        options->aliases = entry->aliases;
+        options->n_aliases = entry->n_aliases;
+        options->display_name = entry->display_name;
+        options->description = entry->description;
+        options->defaults =
+            (struct api_defaults){entry->defaults.temperature, entry->defaults.top_p,
+                                  entry->defaults.top_k, LEVEL_NONE};
+    }
+    if (embed) {
+        options->embed_aliases = embed->aliases;
+        options->n_embed_aliases = embed->n_aliases;
+        options->embed_display_name = embed->display_name;
+        options->embed_description = embed->description;
+        options->embed_facts.n_ctx = embed->context;
+    }
+    options->defaults.block_from = safety[s->settings.safety];
+}
+
+static int open_api(struct server *s)
+{
     const struct settings *settings = &s->settings;
     s->supervisor = supervisor_open(s->loop, s->pools[POOL_DISK], s->tuning,
                                     (int)settings->tuning_jobs);
@@ -277,11 +342,13 @@ static int open_api(struct server *s)
         .keys = settings->keys.at,
         .n_keys = settings->keys.n,
         .strict_names = settings->strict_names,
-        .defaults = {.temperature = 1, .top_p = 0.95, .top_k = 40},
         .request_limit = settings->request_limit,
+        .embedder = s->embedder,
         .tuning = s->tuning,
         .supervisor = s->supervisor,
         .files = s->files,
+        .open_files = settings->open_files,
+        .disk = s->pools[POOL_DISK],
         .interactions = s->interactions,
         .webhook_secret = settings->webhook_secret && *settings->webhook_secret
                               ? settings->webhook_secret
@@ -290,38 +357,19 @@ static int open_api(struct server *s)
         .batches = s->batches,
         .index = s->index,
         .searchers = s->pools[POOL_SEARCH],
-        .disk = s->pools[POOL_DISK],
         .caches = s->caches,
-        .open_files = settings->open_files,
+        .tools = &s->toolbox,
         .media = s->media,
         .readers = s->pools[POOL_READ],
-        .tools = &s->toolbox,
         .gatherers = s->pools[POOL_GATHER],
         .fetchers = s->pools[POOL_FETCH],
-        .speakers = s->pools[POOL_SPEAK],
-        .speech = s->speech,
         .fetcher = s->fetcher,
         .fetch_limit = settings->fetch_limit,
         .fetch_timeout_s = (int)settings->fetch_timeout,
+        .speech = s->speech,
+        .speakers = s->pools[POOL_SPEAK],
     };
-    if (s->entry) {
-        options.aliases = s->entry->aliases;
-        options.n_aliases = s->entry->n_aliases;
-        options.display_name = s->entry->display_name;
-        options.description = s->entry->description;
-        options.defaults = (struct api_defaults){s->entry->defaults.temperature,
-                                                 s->entry->defaults.top_p,
-                                                 s->entry->defaults.top_k, LEVEL_NONE};
-    }
-    options.embedder = s->embedder;
-    if (s->embed_entry) {
-        options.embed_aliases = s->embed_entry->aliases;
-        options.n_embed_aliases = s->embed_entry->n_aliases;
-        options.embed_display_name = s->embed_entry->display_name;
-        options.embed_description = s->embed_entry->description;
-        options.embed_facts.n_ctx = s->embed_entry->context;
-    }
-    options.defaults.block_from = safety[settings->safety];
+    tell_models(s, &options);
     s->api = api_open(s->loop, s->runner, s->pools[POOL_WORK], &options);
     return SERVE_OK;
 }
@@ -334,8 +382,8 @@ int serve_open_rooms(struct server *s)
     static int (*const steps[])(struct server * s) = {
         open_fetcher,        open_media,        open_speech, open_data_folder,
         serve_open_guard,    serve_open_engine, open_tuning, open_caches,
-        serve_open_embedder, open_loop,         open_tools,  open_index,
-        open_runner,         open_api,
+        serve_open_embedder, open_loop,         open_index,  open_search,
+        open_tools,          open_runner,       open_api,
     };
     int status = SERVE_OK;
     for (size_t i = 0; status == SERVE_OK && i < sizeof steps / sizeof steps[0]; i++)
@@ -349,8 +397,15 @@ int serve_open_rooms(struct server *s)
 void serve_close_rooms(struct server *s)
 {
     supervisor_halt(s->supervisor);
+    if (s->mcp)
+        mcp_attend(s->mcp, NULL);
     for (int i = 0; i < N_POOLS; i++)
         workers_close(s->pools[i]);
+    pages_close(s->pages);
+    file_search_close(s->file_search);
+    mcp_close(s->mcp);
+    search_close(s->search);
+    provider_close(s->provider);
     index_close(s->index); /* before what it reads and embeds with */
     speech_close(s->speech);
     media_close(s->media);

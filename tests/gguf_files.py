@@ -3,6 +3,7 @@ random values that libllama loads."""
 
 import mmap
 import random
+import shutil
 import struct
 
 MAGIC, VERSION, ALIGN = b"GGUF", 3, 32
@@ -102,3 +103,34 @@ def write_lora(path, base, seed, rank=2, size=0.06, only=lambda name: True):
             tensors[f"{name}.lora_b"] = (rank, rows), floats(rng, rank * rows, size)
     write(path, {"general.type": "adapter", "general.architecture": values["general.architecture"],
                  "adapter.type": "lora", "adapter.lora.alpha": 32.0}, tensors)
+
+
+def with_mrope(path, base):
+    """A qwen2 model as one of qwen2vl's, which differs in nothing but M-RoPE. While all that a model reads is text, its
+    positions along the three axes are the same, and so is what it computes."""
+    with open(base, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        r = Reader(data)
+        r.at = 8
+        n_tensors, n_values = r.number(10), r.number(10)
+        head, facts = b"", {}
+        for _ in range(n_values):
+            key, kind, at = r.string(), r.number(U32), r.at
+            facts[key] = r.value(kind)
+            raw = string("qwen2vl") if key == "general.architecture" else data[at:r.at]
+            head += string(key.replace("qwen2.", "qwen2vl.")) + struct.pack("<I", kind) + raw
+        assert facts["general.architecture"] == "qwen2" and "general.alignment" not in facts
+        pairs = facts["qwen2.embedding_length"] // facts["qwen2.attention.head_count"] // 2
+        sections = (pairs // 4, pairs * 3 // 8, pairs * 3 // 8, 0)
+        assert sum(sections) == pairs
+        head += string("qwen2vl.rope.dimension_sections") + struct.pack("<IIQ4i", ARRAY, 5, 4, *sections)
+        at = r.at
+        for _ in range(n_tensors):
+            r.string()
+            n = r.number(U32)
+            r.at += 8 * n + 12
+        head = MAGIC + struct.pack("<IQQ", VERSION, n_tensors, n_values + 1) + head + data[at:r.at]
+        file.seek(r.at + -r.at % ALIGN)
+        with open(path, "wb") as out:
+            out.write(head + bytes(-len(head) % ALIGN))
+            shutil.copyfileobj(file, out, 1 << 20)
+    return path

@@ -292,6 +292,17 @@ class Server:
     def post(self, path, body=None, **more):
         return self.call("POST", path, body, **more)
 
+    def add_document(self, name, text, uri):
+        """Puts a text into what google_search searches, as `pollux index add` does."""
+        head = {"X-Goog-Upload-Protocol": "raw", "X-Goog-Upload-File-Name": name, "Content-Type": "text/plain"}
+        file = self.post("/upload/v1beta/files", text.encode(), headers=head).json["file"]["name"]
+        made = self.post("/v1beta/fileSearchStores/local:importFile", {
+            "fileName": file, "customMetadata": [{"key": "uri", "stringValue": uri}]}).json["name"]
+        until = time.monotonic() + 20 * PATIENCE
+        while not self.get(f"/v1beta/{made}").json.get("done"):
+            assert time.monotonic() < until, "it is not indexed"
+            time.sleep(0.01)
+
     def generate(self, prompt, config=None, model="gemini-2.0-flash", verb="generateContent",
                  version="v1beta", **more):
         """A call of a method of `model`; `prompt` is a text or the contents."""

@@ -21,7 +21,10 @@ def value(kind, v):
 def tensors(kind, model_width, image_size):
     """Names and shapes, the fastest dimension first."""
     yield "v.patch_embd.weight", (PATCH, PATCH, 3, WIDTH)
-    yield "v.position_embd.weight", (WIDTH, (image_size // PATCH) ** 2)
+    if kind == "qwen2vl_merger":
+        yield "v.patch_embd.weight.1", (PATCH, PATCH, 3, WIDTH)
+    else:
+        yield "v.position_embd.weight", (WIDTH, (image_size // PATCH) ** 2)
     for i in range(BLOCKS):
         for part in ("attn_q", "attn_k", "attn_v", "attn_out"):
             yield f"v.blk.{i}.{part}.weight", (WIDTH, WIDTH)
@@ -35,15 +38,17 @@ def tensors(kind, model_width, image_size):
         yield f"v.blk.{i}.ffn_down.bias", (WIDTH,)
     yield "v.post_ln.weight", (WIDTH,)
     yield "v.post_ln.bias", (WIDTH,)
-    first, entry = (1, WIDTH * 4) if kind == "lfm2" else (0, WIDTH)
-    yield f"mm.{first}.weight", (entry, WIDE)
-    yield f"mm.{first}.bias", (WIDE,)
-    yield "mm.2.weight", (WIDE, model_width)
+    first, entry = {"lfm2": (1, WIDTH * 4), "qwen2vl_merger": (0, WIDTH * 4)}.get(kind, (0, WIDTH))
+    hidden = entry if kind == "qwen2vl_merger" else WIDE
+    yield f"mm.{first}.weight", (entry, hidden)
+    yield f"mm.{first}.bias", (hidden,)
+    yield "mm.2.weight", (hidden, model_width)
     yield "mm.2.bias", (model_width,)
 
 
 def make(path, kind="mlp", model_width=576, image_size=56):
-    """kind: mlp (LLaVA's: always the same number of rows), lfm2 (64 to 256 rows, by the picture's size)."""
+    """kind: mlp (LLaVA's: always the same number of rows), lfm2 (64 to 256 rows, by the picture's size), qwen2vl_merger
+    (8 to 4096; its model has positions in lines and columns, see gguf_files.with_mrope)."""
     draw = random.Random(1)
     facts = {"general.architecture": (STRING, "clip"), "clip.has_vision_encoder": (BOOL, True),
              "clip.projector_type": (STRING, kind), "clip.use_gelu": (BOOL, True),

@@ -13,12 +13,16 @@
  */
 #include "api/answer.h"
 #include "api/aloud.h"
+#include "api/grounding.h"
 #include "api/message.h"
 #include "api/print.h"
 #include "tools/code.h"
 #include <assert.h>
 #include <stdlib.h>
 #include <sys/random.h>
+
+/* What an answer that is not streamed has parts for: groundingMetadata counts them. */
+enum piece { PIECE_NONE, PIECE_TEXT, PIECE_THOUGHT, PIECE_OTHER };
 
 struct voice {
     struct arena *arena; /* NULL: nothing said */
@@ -38,7 +42,11 @@ struct voice {
     size_t n_sound;          /* bytes */
     int n_calls;
     struct text tool_id; /* of the last call of a tool; in the answer's arena */
-    uint64_t thought;    /* fingerprint of what was thought */
+    enum piece last;     /* what was said last; of the whole turn, as are these */
+    int n_pieces;
+    struct buf pages;      /* that tools read: members of urlMetadata */
+    struct text grounding; /* JSON, in the answer's arena; absent: none */
+    uint64_t thought;      /* fingerprint of what was thought */
     bool unsigned_thought;
     double sum_logprobs;
     int n_logprobs;
@@ -98,6 +106,7 @@ static void close_answer(void *arg)
         clear_voice(&answer->voices[i]);
         buf_free(&answer->voices[i].text);
         buf_free(&answer->voices[i].sound);
+        buf_free(&answer->voices[i].pages);
     }
 }
 
@@ -153,6 +162,18 @@ static struct wire_part *new_part(struct voice *v)
     return &v->parts[v->n_parts++];
 }
 
+static void note_piece(struct voice *v, enum piece piece)
+{
+    v->n_pieces += piece == PIECE_OTHER || (piece != PIECE_NONE && piece != v->last);
+    v->last = piece;
+}
+
+static struct wire_part *new_other(struct voice *v)
+{
+    note_piece(v, PIECE_OTHER);
+    return new_part(v);
+}
+
 static void end_sound(struct voice *v)
 {
     struct wire_blob *blob = arena_new(v->arena, struct wire_blob);
@@ -179,6 +200,7 @@ static void add_text(struct voice *v, struct text text, bool thought)
 {
     if (text.len == 0)
         return;
+    note_piece(v, thought ? PIECE_THOUGHT : PIECE_TEXT);
     if (!v->open || v->parts[v->n_parts - 1].thought.is != thought) {
         end_text(v);
         struct wire_part *part = new_part(v);
@@ -212,7 +234,7 @@ static void add_call(struct answer *answer, struct voice *v, const struct part *
     call->name = arena_text(v->arena, from->name);
     call->args = json_parse(v->arena, from->json, &err);
     end_text(v);
-    struct wire_part *part = new_part(v);
+    struct wire_part *part = new_other(v);
     part->call = call;
     part->thought_signature = signature(v, from);
     v->n_calls++;
@@ -229,7 +251,7 @@ static void add_code(struct answer *answer, struct voice *v, const struct part *
     if (!code->code.at)
         code->code = TEXT("");
     code->id = v->tool_id;
-    struct wire_part *part = new_part(v);
+    struct wire_part *part = new_other(v);
     part->code = code;
     part->thought_signature = signature(v, from);
 }
@@ -239,7 +261,7 @@ static void add_blob(struct voice *v, const struct tool_blob *from)
     struct wire_blob *blob = arena_new(v->arena, struct wire_blob);
     blob->mime_type = arena_text(v->arena, from->mime_type);
     blob->data = arena_text(v->arena, from->bytes);
-    new_part(v)->blob = blob;
+    new_other(v)->blob = blob;
 }
 
 static void add_outcome(struct voice *v, const struct tool_result *from)
@@ -253,14 +275,51 @@ static void add_outcome(struct voice *v, const struct tool_result *from)
     outcome->outcome = outcomes[from->outcome];
     outcome->output = arena_text(v->arena, from->words);
     outcome->id = v->tool_id;
-    new_part(v)->outcome = outcome;
+    new_other(v)->outcome = outcome;
 }
 
-/* What this dialect shows of a tool that is not named here is no part. */
+static void add_pages(struct voice *v, const struct tool_result *from)
+{
+    static const char *const statuses[] = {
+        [PAGE_SUCCESS] = "URL_RETRIEVAL_STATUS_SUCCESS",
+        [PAGE_ERROR] = "URL_RETRIEVAL_STATUS_ERROR",
+        [PAGE_PAYWALL] = "URL_RETRIEVAL_STATUS_PAYWALL",
+        [PAGE_UNSAFE] = "URL_RETRIEVAL_STATUS_UNSAFE",
+    };
+    for (int i = 0; i < from->n_pages; i++) {
+        buf_str(&v->pages, v->pages.len ? "," : "");
+        struct json_writer w = json_writer(&v->pages, false);
+        json_begin(&w, '{');
+        json_key(&w, "retrievedUrl");
+        json_text(&w, from->pages[i].url);
+        json_key(&w, "urlRetrievalStatus");
+        json_text(&w, text_of(statuses[from->pages[i].status]));
+        json_end(&w, '}');
+    }
+}
+
+/* The words that it speaks of are the last that were said. */
+static void add_grounds(struct answer *answer, struct voice *v,
+                        const struct grounding *from)
+{
+    struct buf json = {0};
+    struct grounding grounding = *from;
+    struct json_writer w = json_writer(&json, false);
+    grounding.part = v->n_pieces - 1;
+    grounding_write(&w, &grounding);
+    v->grounding = arena_text(answer->arena, buf_view(&json));
+    buf_free(&json);
+}
+
+/* What this dialect shows of a tool that is not named here is no part; but words behind
+ * it are not those before it. */
 static void add_tool(struct answer *answer, struct voice *v, const struct part *part)
 {
     const struct tool_result *result = part->result;
     end_text(v);
+    v->last = PIECE_NONE;
+    if (result)
+        add_pages(v, result);
     if (!text_is(text_of(part->tool->name), CODE_NAME))
         return;
     if (part->kind == PART_CALL)
@@ -296,7 +355,9 @@ static void hold_call(struct answer *answer, struct voice *v, const struct part 
 static void add_part(struct answer *answer, struct voice *v, const struct part *part)
 {
     free_call(answer, v);
-    if (part->tool)
+    if (part->kind == PART_GROUNDS)
+        add_grounds(answer, v, part->grounding);
+    else if (part->tool)
         add_tool(answer, v, part);
     else if (part->kind == PART_SOUND)
         add_sound(v, part->text);
@@ -552,6 +613,7 @@ static struct wire_logprobs *logprobs_of(struct voice *v)
 
 static struct wire_candidate candidate_of(struct answer *answer, int i)
 {
+    struct error err;
     struct voice *v = &answer->voices[i];
     if (!v->arena)
         v->arena = arena_open();
@@ -563,6 +625,14 @@ static struct wire_candidate candidate_of(struct answer *answer, int i)
         .index = {true, i},
         .logprobs = logprobs_of(v),
     };
+    if (v->finish && v->grounding.at)
+        candidate.grounding = json_parse(v->arena, v->grounding, &err);
+    if (v->finish && v->pages.len)
+        candidate.url_context =
+            json_parse(v->arena,
+                       arena_printf(v->arena, "{\"urlMetadata\":[%.*s]}",
+                                    TEXT_ARG(buf_view(&v->pages))),
+                       &err);
     if (v->finish && v->n_logprobs > 0)
         candidate.average_logprob =
             (struct json_number){true, v->sum_logprobs / v->n_logprobs};

@@ -203,7 +203,8 @@ static void let_go(void *arg)
     engine_view_release(held->engine, held->view);
 }
 
-/* For a model that sees, the part's text is the mark of what it is to look at. */
+/* For a model that sees, the part's text is the mark of what it is to look at. False
+ * without an error: there are no pixels, and it was not looked at lately. */
 static bool show(const struct errand *e, struct part_media *of)
 {
     struct media_reading *reading = &of->reading;
@@ -214,8 +215,6 @@ static bool show(const struct errand *e, struct part_media *of)
         .hash = of->source.hash,
         .n_most = of->n_most,
     };
-    if (reading->pixels.len == 0)
-        return true;
     struct view *view = engine_view(e->from->engine, &picture, e->err);
     if (!view)
         return false;
@@ -224,7 +223,24 @@ static bool show(const struct errand *e, struct part_media *of)
     arena_defer(e->arena, let_go, held);
     reading->text = arena_text(e->arena, engine_view_marker(view));
     reading->reader = arena_printf(e->arena, "%.*s, libmtmd", TEXT_ARG(reading->reader));
+    of->shown = true;
     return true;
+}
+
+/* A picture that was looked at before needs no reader, which would take a process. */
+static bool show_again(const struct errand *e, struct part_media *of)
+{
+    return of->options.pixels && !of->has_options &&
+           media_recall(e->from->media, &of->source, &of->options, e->arena,
+                        &of->reading) &&
+           show(e, of);
+}
+
+static bool look(const struct errand *e, struct part_media *of)
+{
+    return media_read(e->from->media, &of->source, &of->options, e->cancelled, e->arena,
+                      &of->reading, e->err) &&
+           may_have_options(of, e->err) && (of->reading.pixels.len == 0 || show(e, of));
 }
 
 static bool read_one(struct errand *e, struct part *part, bool quickly)
@@ -233,25 +249,25 @@ static bool read_one(struct errand *e, struct part *part, bool quickly)
     if (!gather_one(e, of))
         return false;
     of->options.pixels = e->from->engine && engine_info(e->from->engine)->sees;
-    if (quickly && !media_is_quick(e->from->media, &of->source, &of->options))
-        return true;
-    if (!media_read(e->from->media, &of->source, &of->options, e->cancelled, e->arena,
-                    &of->reading, e->err) ||
-        !may_have_options(of, e->err) || !show(e, of))
-        return false;
+    if (!show_again(e, of)) {
+        if (quickly && !media_is_quick(e->from->media, &of->source, &of->options))
+            return true;
+        if (!look(e, of))
+            return false;
+    }
     part->kind = PART_TEXT;
     part->text = of->reading.text;
     return true;
 }
 
-/* What is wrong with the request is so at the part. */
-static void blame(struct error *err, const struct part_media *at)
+/* What is wrong with the request is so at the part, or at the cache that brought it. */
+static void blame(struct error *err, const struct part_media *at, bool kept)
 {
     char path[sizeof err->field], message[sizeof err->message];
     if (err->code != ERROR_INVALID_ARGUMENT)
         return;
-    snprintf(path, sizeof path, "%s%s%s", at->path, at->field ? "." : "",
-             at->field ? at->field : "");
+    snprintf(path, sizeof path, "%s%s%s", kept ? "cached_content" : at->path,
+             at->field && !kept ? "." : "", at->field && !kept ? at->field : "");
     memcpy(message, err->message, sizeof message);
     error_at(err, path, "%s: %s", path, message);
 }
@@ -262,7 +278,7 @@ static bool read_parts(struct errand *e, struct chat *chat, bool quickly)
         for (int k = 0; k < chat->turns[i].n_parts; k++) {
             struct part *part = &chat->turns[i].parts[k];
             if (part->kind == PART_MEDIA && !read_one(e, part, quickly)) {
-                blame(e->err, part->media);
+                blame(e->err, part->media, i < chat->kept_turns);
                 return false;
             }
         }
@@ -270,10 +286,11 @@ static bool read_parts(struct errand *e, struct chat *chat, bool quickly)
     return true;
 }
 
+/* Not of what a cache brought: that was told when it was made. */
 static struct text header_of(const struct chat *chat, struct arena *arena)
 {
     struct buf header = {0};
-    for (int i = 0; i < chat->n_turns; i++) {
+    for (int i = chat->kept_turns; i < chat->n_turns; i++) {
         for (int k = 0; k < chat->turns[i].n_parts; k++) {
             const struct part_media *media = chat->turns[i].parts[k].media;
             if (media && header.len < HEADER_MOST)
@@ -282,9 +299,7 @@ static struct text header_of(const struct chat *chat, struct arena *arena)
                            TEXT_ARG(media->reading.reader));
         }
     }
-    struct text copy = arena_text(arena, buf_view(&header));
-    buf_free(&header);
-    return copy;
+    return arena_take(arena, &header);
 }
 
 static bool run_errand(struct errand *e, struct chat *chat, bool quickly,
@@ -324,8 +339,10 @@ void attach_count(struct engine *engine, const struct chat *chat,
             media->n_tokens =
                 engine_tokenize(engine, media->reading.text, false, NULL, 0);
             enum wire_modality m = modalities[media->reading.kind];
-            if (m != WIRE_MODALITY_TEXT)
-                attached->n_tokens[m] += media->n_tokens;
+            if (m == WIRE_MODALITY_TEXT)
+                continue;
+            attached->n_tokens[m] += media->n_tokens;
+            attached->n_kept[m] += i < chat->kept_turns ? media->n_tokens : 0;
         }
     }
 }

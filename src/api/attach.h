@@ -14,6 +14,7 @@ struct attached {
     int n;                         /* pieces of media; the rest is nothing without any */
     struct text header;            /* x-pollux-media: which reader spoke for which part */
     int n_tokens[WIRE_MODALITIES]; /* by enum wire_modality; TEXT is not counted */
+    int n_kept[WIRE_MODALITIES];   /* of them, those that a cache brought */
 };
 
 int attach_find(const struct chat *chat); /* how many are not read yet */

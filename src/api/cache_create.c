@@ -3,14 +3,18 @@
  * A task (task.h) with several stages: it is decoded and checked on a worker, its media
  * are read where media are read (prepare.h), its prefix is computed by the engine, and
  * when that lies on the disk it is answered. What is kept of media is what was read in
- * them: the cache does not depend on files that expire before it does. */
+ * them, and of pictures that the model looks at itself their bytes: the cache does not
+ * depend on files that expire before it does. */
 #include "api/cached.h"
 #include "api/caches.h"
 #include "api/models.h"
 #include "api/prepare.h"
 #include "api/task.h"
 #include "api/tuned_use.h"
+#include "base/file.h"
 #include "base/log.h"
+
+enum { PICTURES_MOST = 20 << 20 /* bytes, of all that are kept as they are */ };
 
 #define HOUR 3600000000000LL
 
@@ -24,6 +28,7 @@ struct creation {
     struct cache_entry entry;
     struct chat chat;
     struct prepare prepare;
+    size_t n_pictures; /* bytes of those that are kept */
     struct prefix prefixes[PROMPT_FORMS];
     int n_prefixes;
     struct prefix_work *computing; /* NULL: not now */
@@ -98,21 +103,64 @@ static bool run_decode(struct task *task)
            prepare_begin(&c->prepare);
 }
 
-/* In the place of media stands what was read. */
-static void keep_readings(struct creation *c)
+/* A file's bytes are where the readers were shown them. */
+static bool take_bytes(struct creation *c, const struct media_source *source,
+                       struct text *bytes)
+{
+    struct buf read = {0};
+    struct error why;
+    size_t most = PICTURES_MOST - c->n_pictures;
+    *bytes = source->bytes;
+    if (bytes->at ? bytes->len > most : !file_read(source->path, most, &read, &why))
+        return error_at(&c->task->err, "contents",
+                        "The pictures of a CachedContent may have at most %d MB "
+                        "together when the model looks at them itself.",
+                        PICTURES_MOST >> 20);
+    if (!bytes->at)
+        *bytes = arena_take(c->task->arena, &read);
+    c->n_pictures += bytes->len;
+    return true;
+}
+
+/* As it is, and with the tokens that it takes here, whatever a request says that uses the
+ * cache. */
+static bool keep_picture(struct creation *c, const struct part_media *of,
+                         struct wire_part *part)
 {
     struct arena *arena = c->task->arena;
+    struct wire_blob *blob = arena_new(arena, struct wire_blob);
+    struct wire_resolution *resolution = arena_new(arena, struct wire_resolution);
+    blob->mime_type = text_of(of->reading.type);
+    if (of->n_most > 0)
+        resolution->n_tokens = (struct json_int){true, of->n_most};
+    else
+        resolution->level = WIRE_RESOLUTION_HIGH;
+    *part = (struct wire_part){.blob = blob, .resolution = resolution};
+    return take_bytes(c, &of->source, &blob->data);
+}
+
+/* In the place of media stands what was read, or a picture. */
+static bool keep_readings(struct creation *c)
+{
     struct wire_content *contents = c->kept.contents.at;
-    for (int i = 0; i < c->chat.n_turns; i++) {
-        struct wire_part *parts = contents[i].parts.at;
-        for (int k = 0; k < c->chat.turns[i].n_parts; k++)
-            if (c->chat.turns[i].parts[k].media)
-                parts[k] = (struct wire_part){.text = c->chat.turns[i].parts[k].text};
-    }
-    int64_t *n = arena_array(arena, int64_t, WIRE_MODALITIES);
+    int64_t *n = arena_array(c->task->arena, int64_t, WIRE_MODALITIES);
     for (int i = 0; i < WIRE_MODALITIES; i++)
         n[i] = c->prepare.attached.n_tokens[i];
+    for (int i = 0; i < c->chat.n_turns; i++) {
+        struct wire_part *parts = contents[i].parts.at;
+        for (int k = 0; k < c->chat.turns[i].n_parts; k++) {
+            const struct part *part = &c->chat.turns[i].parts[k];
+            if (part->media && part->media->shown) {
+                n[WIRE_MODALITY_IMAGE] -= part->media->n_tokens;
+                if (!keep_picture(c, part->media, &parts[k]))
+                    return false;
+            } else if (part->media) {
+                parts[k] = (struct wire_part){.text = part->text};
+            }
+        }
+    }
     c->kept.n_media = (struct json_list){n, WIRE_MODALITIES};
+    return true;
 }
 
 /* What prepare.h makes of it. */
@@ -120,15 +168,14 @@ static bool make_prefix(struct prepare *p)
 {
     struct creation *c = p->host;
     struct buf body = {0};
-    if (p->attached.n > 0)
-        keep_readings(c);
+    if (p->attached.n > 0 && !keep_readings(c))
+        return false;
     if (!prefix_find(runner_prompter(p->api->runner), &c->chat, p->arena, c->prefixes,
                      &c->n_prefixes, p->err))
         return false;
     json_encode(&wire_kept_type, &c->kept, false, &body);
-    c->entry.body = arena_text(p->arena, buf_view(&body));
+    c->entry.body = arena_take(p->arena, &body);
     c->entry.n_tokens = c->n_prefixes > 0 ? c->prefixes[0].n : 0;
-    buf_free(&body);
     return true;
 }
 
@@ -245,7 +292,6 @@ void caches_route_create(struct call *call)
     c->prepare.arena = task->arena;
     c->prepare.chat = &c->chat;
     c->prepare.err = &task->err;
-    c->prepare.in_words = true; /* it is kept longer than a picture */
     c->prepare.make = make_prefix;
     c->prepare.done = on_media;
     c->prepare.host = c;

@@ -2,11 +2,13 @@
  *
  * Rows are missing when the model, its settings or this program have changed since they
  * were made, when their place was needed, or when the disk has lost them. They are made
- * of the contents: a worker renders, the engine computes, whoever waits goes on, a disk
- * worker saves. */
+ * of the contents: a worker renders (one of those that read media, when there are
+ * pictures), the engine computes, whoever waits goes on, a disk worker saves. */
 #include "api/cached.h"
+#include "api/attach.h"
 #include "api/content.h"
 #include "base/log.h"
+#include "tools/mcp.h"
 
 /* ---- reading ---- */
 
@@ -108,6 +110,20 @@ bool cached_merge(const struct cached *cached, struct wire_generate *request,
     return true;
 }
 
+/* What a server offers may be something else tomorrow. */
+static bool is_lasting(const struct chat *chat, struct error *err)
+{
+    for (int i = 0; i < chat->n_functions; i++) {
+        const struct function *f = &chat->functions[i];
+        if (f->tool && text_is(text_of(f->tool->name), MCP_NAME))
+            return error_at(err, f->path,
+                            "'%s' is not supported by Pollux here: in a cache. Name it "
+                            "in the requests that use the cache.",
+                            f->path);
+    }
+    return true;
+}
+
 bool cached_chat(struct api *api, const struct wire_kept *kept, struct arena *arena,
                  struct chat *chat, struct error *err)
 {
@@ -119,7 +135,7 @@ bool cached_chat(struct api *api, const struct wire_kept *kept, struct arena *ar
     };
     struct content_rules rules = content_rules(api);
     rules.is_cache = true;
-    return content_chat(&request, &rules, arena, chat, err);
+    return content_chat(&request, &rules, arena, chat, err) && is_lasting(chat, err);
 }
 
 /* ---- making ---- */
@@ -134,6 +150,7 @@ struct making {
     struct prefix prefixes[PROMPT_FORMS];
     int n_prefixes;
     bool good;
+    atomic_bool cancelled; /* for whoever reads */
     struct error err;
     struct prefix_work *computing; /* NULL: not now */
     struct saved_rows *rows[PROMPT_FORMS];
@@ -170,12 +187,24 @@ static void tell_waits(struct making *m)
     }
 }
 
+/* Pictures are all that is left of media. */
+static bool show_pictures(struct making *m)
+{
+    const struct attach_from from = {
+        .engine = runner_engine(m->api->runner),
+        .media = m->api->options.media,
+    };
+    struct attached attached = {0};
+    return attach_read(&from, &m->chat, &m->cancelled, m->arena, &attached, &m->err);
+}
+
 static void run_find(struct work *work)
 {
     struct making *m = (struct making *)work;
     struct wire_kept kept;
     m->good = json_read(&wire_kept_type, m->body, &kept, m->arena, &m->err) &&
               cached_chat(m->api, &kept, m->arena, &m->chat, &m->err) &&
+              show_pictures(m) &&
               prefix_find(runner_prompter(m->api->runner), &m->chat, m->arena,
                           m->prefixes, &m->n_prefixes, &m->err);
 }
@@ -230,6 +259,18 @@ static void find_done(struct work *work)
         end(m);
 }
 
+static bool has_pictures(const struct wire_kept *kept)
+{
+    const struct wire_content *contents = kept->contents.at;
+    for (size_t i = 0; i < kept->contents.n; i++) {
+        const struct wire_part *parts = contents[i].parts.at;
+        for (size_t k = 0; k < contents[i].parts.n; k++)
+            if (parts[k].blob)
+                return true;
+    }
+    return false;
+}
+
 static struct making *open_making(struct api *api, const struct cached *cached)
 {
     struct arena *arena = arena_open();
@@ -248,7 +289,10 @@ static struct making *open_making(struct api *api, const struct cached *cached)
         m->next->at = &m->next;
     *m->at = m;
     m->work = (struct work){.run = run_find, .done = find_done};
-    workers_push(api->workers, &m->work);
+    workers_push(has_pictures(&cached->kept) && api->options.readers
+                     ? api->options.readers
+                     : api->workers,
+                 &m->work);
     return m;
 }
 
@@ -291,9 +335,11 @@ void cached_leave(struct cached_wait *wait)
 
 void cached_cancel_all(struct api *api)
 {
-    for (struct making *m = api->makings; m; m = m->next)
+    for (struct making *m = api->makings; m; m = m->next) {
+        atomic_store(&m->cancelled, true);
         if (m->computing)
             prefix_cancel(m->computing);
+    }
 }
 
 int cached_count(const struct api *api)

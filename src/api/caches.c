@@ -8,11 +8,6 @@ enum { PAGE = 50, PAGE_MOST = 1000 };
 
 /* ---- what is told ---- */
 
-static struct json_int time_of(int64_t ns)
-{
-    return (struct json_int){true, ns / 1000 * 1000}; /* microseconds are what is shown */
-}
-
 struct wire_cache caches_wire(const struct cache_entry *entry, struct arena *arena)
 {
     struct wire_cache_usage *usage = arena_new(arena, struct wire_cache_usage);
@@ -21,9 +16,9 @@ struct wire_cache caches_wire(const struct cache_entry *entry, struct arena *are
         .name = arena_printf(arena, "cachedContents/%.*s", TEXT_ARG(entry->id)),
         .model = entry->model,
         .display_name = entry->display_name,
-        .created = time_of(entry->created),
-        .updated = time_of(entry->updated),
-        .expires = time_of(entry->expires),
+        .created = wire_time(entry->created),
+        .updated = wire_time(entry->updated),
+        .expires = wire_time(entry->expires),
         .usage = usage,
     };
 }

@@ -16,21 +16,15 @@ bool content_broken_rule(struct error *err, const char *path, const char *rule)
 
 /* ---- JSON that is kept as it came ---- */
 
-static struct text compact(struct arena *arena, struct json_object *value)
-{
-    if (!value)
-        return (struct text){0};
-    struct buf json = {0};
-    json_any_write(value, &json);
-    struct text copy = arena_text(arena, buf_view(&json));
-    buf_free(&json);
-    return copy;
-}
-
 static bool read_object(const struct reader *r, struct json_object *value,
                         const char *path, const char *field, struct text *into)
 {
-    *into = value ? compact(r->arena, value) : TEXT("{}");
+    struct buf json = {0};
+    if (value)
+        json_any_write(value, &json);
+    else
+        buf_str(&json, "{}");
+    *into = arena_take(r->arena, &json);
     if (into->len > 0 && into->at[0] == '{')
         return true;
     struct text where = arena_printf(r->arena, "%s.%s", path, field);
@@ -86,18 +80,16 @@ static bool read_video(const struct reader *r, const struct wire_video *from,
     return true;
 }
 
-/* Tokens of a picture, where the model lets them be chosen; the others are its own. */
-static const int resolution_tokens[] = {[1] = 64, [2] = 256};
-
 static int most_tokens(const struct reader *r, const struct wire_resolution *part)
 {
-    enum { N = sizeof resolution_tokens / sizeof resolution_tokens[0] };
     int level = r->request->config ? r->request->config->media_resolution : 0;
     if (part && part->n_tokens.set)
         return (int)part->n_tokens.is;
     if (part && part->level)
         level = part->level;
-    return level > 0 && level < N ? resolution_tokens[level] : 0;
+    return level == WIRE_RESOLUTION_LOW      ? WIRE_LOW_TOKENS
+           : level == WIRE_RESOLUTION_MEDIUM ? WIRE_MEDIUM_TOKENS
+                                             : 0;
 }
 
 /* It becomes text when it was read (attach.h). */
@@ -405,7 +397,8 @@ static bool read_system(const struct reader *r)
             buf_char(&text, '\n');
         buf_text(&text, turn.parts[i].text);
     }
-    r->chat->system = text.len ? arena_text(r->arena, buf_view(&text)) : (struct text){0};
+    if (text.len > 0)
+        r->chat->system = arena_take(r->arena, &text);
     buf_free(&text);
     return true;
 }

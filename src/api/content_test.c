@@ -509,7 +509,9 @@ static void no_engine_takes_files_or_built_in_tools(void **state)
     const struct refusal rows[] = {
         {with_part("{\"file_data\":{\"file_uri\":\"x\"}}"),
          "contents[0].parts[1].file_data", "names neither"},
-        {"{" SAY ",\"tools\":[{\"googleSearch\":{}}]}", "tools[0].google_search", NULL},
+        {"{" SAY ",\"tools\":[{\"googleSearch\":{}}]}", "tools[0].google_search",
+         "no such tool"},
+        {"{" SAY ",\"tools\":[{\"googleMaps\":{}}]}", "tools[0].google_maps", NULL},
         {"{" SAY ",\"cachedContent\":\"cachedContents/c\"}", "cached_content", NULL},
         {with_config("\"speechConfig\":{\"languageCode\":\"tlh\"}"),
          "generation_config.speech_config.language_code", "not spoken"},

@@ -169,15 +169,17 @@ static bool read_parts(const struct wire_content *content, const char *field,
         if (good)
             buf_text(&all, parts[i].text);
     }
-    *text = arena_text(arena, buf_view(&all));
-    buf_free(&all);
+    *text = arena_take(arena, &all);
     return good && (text->len > 0 || refuse(err, field, "content",
                                             "The content is empty: there is no text to "
                                             "embed."));
 }
 
-bool embed_read(const struct wire_embed *request, struct text model, const char *field,
-                struct arena *arena, struct embed_text *text, struct error *err)
+/* What one request asks the embedder for. `field` is the request's place in the body, for
+ * errors: "" or "requests[3]". Texts point into the request or the arena. */
+static bool read_request(const struct wire_embed *request, struct text model,
+                         const char *field, struct arena *arena, struct embed_text *text,
+                         struct error *err)
 {
     struct text named = models_plain(request->model);
     if (named.len > 0 && !text_same(named, model))
@@ -200,7 +202,7 @@ static bool read_one(struct embedding *m)
     m->n_texts = 1;
     m->texts = arena_new(m->arena, struct embed_text);
     return json_read(&wire_embed_type, m->body, &request, m->arena, &m->err) &&
-           embed_read(&request, m->name, "", m->arena, m->texts, &m->err);
+           read_request(&request, m->name, "", m->arena, m->texts, &m->err);
 }
 
 static bool read_batch(struct embedding *m)
@@ -214,7 +216,7 @@ static bool read_batch(struct embedding *m)
     for (int i = 0; i < m->n_texts; i++) {
         char field[40];
         snprintf(field, sizeof field, "requests[%d]", i);
-        if (!embed_read(&requests[i], m->name, field, m->arena, &m->texts[i], &m->err))
+        if (!read_request(&requests[i], m->name, field, m->arena, &m->texts[i], &m->err))
             return false;
     }
     return true;
@@ -248,7 +250,8 @@ static void write_number(struct buf *out, double value)
     }
 }
 
-void embed_write_vector(struct json_writer *w, const struct embed_vector *vector)
+/* {"values":[...]}, as an answer has it for each text. */
+static void write_vector(struct json_writer *w, const struct embed_vector *vector)
 {
     struct buf values = {0};
     buf_char(&values, '[');
@@ -275,7 +278,7 @@ static void write_answer(struct embedding *m, const struct embed_event *event)
     if (m->batch)
         json_begin(&w, '[');
     for (int i = 0; i < event->n_texts; i++)
-        embed_write_vector(&w, &event->vectors[i]);
+        write_vector(&w, &event->vectors[i]);
     if (m->batch)
         json_end(&w, ']');
     if (!m->call) { /* only a batch's answer has it */

@@ -14,15 +14,6 @@ struct embedding *embed_aside(struct api *api, struct text model, struct text bo
 /* Nobody waits for it any more: nothing is told. Not after something was. */
 void embed_leave(struct embedding *embedding);
 
-/* What one request asks the embedder for. `field` is the request's place in the body, for
- * errors: "" or "requests[3]". Texts point into the request or the arena. Any thread. */
-bool embed_read(const struct wire_embed *request, struct text model, const char *field,
-                struct arena *arena, struct embed_text *text, struct error *err);
-
-/* {"values":[...]}, as an answer has it for each text. */
-struct json_writer;
-void embed_write_vector(struct json_writer *w, const struct embed_vector *vector);
-
 /* For api.c: from its opening to its closing. */
 void embed_begin(struct api *api);
 void embed_end(struct api *api);

@@ -1,5 +1,6 @@
 /* file_message.c - the tables of files' messages. */
 #include "api/file_message.h"
+#include "api/message.h"
 
 /* clang-format off */
 
@@ -65,11 +66,6 @@ const struct json_type wire_upload_type = {
     "CreateFileRequest", sizeof(struct wire_upload), upload_fields, false};
 /* clang-format on */
 
-static struct json_int time_of(int64_t ns)
-{
-    return (struct json_int){true, ns / 1000 * 1000}; /* microseconds are what is shown */
-}
-
 static struct wire_file_error *error_of(const struct file *file, struct arena *arena)
 {
     if (file->state != FILE_FAILED)
@@ -87,9 +83,9 @@ struct wire_file wire_file_of(const struct file *file, struct text base,
         .display_name = file->display_name,
         .mime_type = file->mime_type,
         .size = {true, file->size},
-        .created = time_of(file->created),
-        .updated = time_of(file->updated),
-        .expires = time_of(file->expires),
+        .created = wire_time(file->created),
+        .updated = wire_time(file->updated),
+        .expires = wire_time(file->expires),
         .hash = file->hash,
         .uri = arena_printf(arena, "%.*s/v1beta/files/%.*s", TEXT_ARG(base),
                             TEXT_ARG(file->id)),

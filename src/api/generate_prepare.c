@@ -125,7 +125,7 @@ static void proceed(struct generation *g)
         if (!prepare_read(&g->prepare))
             generation_fail(g, &g->err);
     } else {
-        if (g->prepare.attached.n > 0 && g->call)
+        if (g->prepare.attached.header.len > 0 && g->call)
             http_set(g->call->rq, "x-pollux-media", g->prepare.attached.header.at);
         (g->form == FORM_COUNT ? generation_write_count : generation_start_turn)(g);
     }
@@ -184,7 +184,8 @@ static void cache_run(struct work *work)
               cached_merge(&g->cached, &g->request, &g->chat, g->arena, &g->err);
     make_chat(g);
     for (int i = 0; g->good && i < WIRE_MODALITIES; i++)
-        g->prepare.attached.n_tokens[i] = g->cached.n_media[i];
+        g->prepare.attached.n_tokens[i] = g->prepare.attached.n_kept[i] =
+            g->cached.n_media[i];
 }
 
 static void on_rows(struct cached_wait *wait)

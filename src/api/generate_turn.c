@@ -130,9 +130,7 @@ static struct text last_words(const struct generation *g)
         if (turn->parts[i].kind == PART_TEXT)
             buf_printf(&words, "%s%.*s", words.len ? "\n" : "",
                        TEXT_ARG(turn->parts[i].text));
-    struct text copy = arena_text(g->arena, buf_view(&words));
-    buf_free(&words);
-    return copy;
+    return arena_take(g->arena, &words);
 }
 
 /* The model has looked at the prompt, as far as its owner or the caller wants that; its
@@ -226,7 +224,7 @@ void generation_start_turn(struct generation *g)
         .n_media = prepare->attached.n > 0 || g->cached.has_media
                        ? prepare->attached.n_tokens
                        : NULL,
-        .n_kept = g->caching ? g->cached.n_media : NULL,
+        .n_kept = g->caching ? prepare->attached.n_kept : NULL,
         .n_kept_tokens = g->cached.entry.n_tokens,
         .thoughts = thinking && thinking->include.set && thinking->include.is,
         .streamed = g->form != FORM_WHOLE,

@@ -7,18 +7,14 @@
 #define POLLUX_API_GROUNDING_H
 
 #include "index/cite.h"
+#include "tools/tool.h"
 #include "json/write.h"
 
-enum grounding_kind {
-    GROUNDING_WEB,   /* google_search: chunks are web{uri,title} */
-    GROUNDING_STORE, /* file_search: chunks are retrievedContext */
-};
-
 struct grounding {
-    enum grounding_kind kind;
-    const struct text *queries;
+    const struct text *queries; /* to the web */
     int n_queries;
-    const struct passage *passages;
+    const struct passage
+        *passages; /* with a store: retrievedContext; else web{uri,title} */
     int n_passages;
     struct text answer; /* the text that citations index */
     int part;           /* of the content, that it is */
@@ -26,16 +22,18 @@ struct grounding {
     int n_citations;
 };
 
-/* The value of "groundingMetadata": groundingChunks, groundingSupports, webSearchQueries
- * and, of GROUNDING_WEB, searchEntryPoint. */
+/* toolbox.ground(). Passages that say the same, and pages of the web that are one, are
+ * counted once. */
+const struct grounding *grounding_find(const struct toolbox *box, struct text words,
+                                       const struct tool_sources *const *sources, int n,
+                                       struct arena *arena);
+
+/* The value of "groundingMetadata": groundingChunks, groundingSupports and, with queries,
+ * webSearchQueries and searchEntryPoint. */
 void grounding_write(struct json_writer *w, const struct grounding *grounding);
 
-/* searchEntryPoint.renderedContent, and an interaction's search_suggestions: HTML that
- * shows the queries and runs nothing. */
-void grounding_entry_point(const struct text *queries, int n, struct buf *html);
-
-/* The value of "annotations" of a text of an interaction: url_citation for GROUNDING_WEB,
- * file_citation for GROUNDING_STORE; one for each source of each sentence. */
+/* The value of "annotations" of a text of an interaction: url_citation, for stores
+ * file_citation; one for each source of each sentence. */
 void grounding_annotations(struct json_writer *w, const struct grounding *grounding);
 
 #endif

@@ -7,7 +7,8 @@
 
 static const struct text queries[] = {TEXT("Oslo <population>")};
 
-static const struct passage passages[] = {
+/* Of stores; on the web they have none. */
+static struct passage passages[] = {
     {.title = TEXT("Oslo"),
      .uri = TEXT("file:///oslo.txt"),
      .store = TEXT("local"),
@@ -25,12 +26,13 @@ static const struct citation citations[] = {
     {.from = 7, .to = 13, .n = 1, .passages = {1}, .confidence = {0.5}},
 };
 
-static struct grounding of(enum grounding_kind kind)
+static struct grounding of(bool web)
 {
+    for (int i = 0; i < 2; i++)
+        passages[i].store = web ? (struct text){0} : TEXT("local");
     return (struct grounding){
-        .kind = kind,
         .queries = queries,
-        .n_queries = 1,
+        .n_queries = web,
         .passages = passages,
         .n_passages = 2,
         .answer = TEXT("First. Second."),
@@ -49,7 +51,7 @@ static void the_web_has_queries_an_entry_point_and_addresses(void **state)
     (void)state;
     struct buf out = {0};
     struct json_writer w = json_writer(&out, false);
-    struct grounding g = of(GROUNDING_WEB);
+    struct grounding g = of(true);
     grounding_write(&w, &g);
     check(&out, "{\"webSearchQueries\":[\"Oslo <population>\"],\"searchEntryPoint\":{"
                 "\"renderedContent\":\"<div class=\\\"container\\\"><span "
@@ -72,7 +74,7 @@ static void a_store_has_its_passages(void **state)
     (void)state;
     struct buf out = {0};
     struct json_writer w = json_writer(&out, false);
-    struct grounding g = of(GROUNDING_STORE);
+    struct grounding g = of(false);
     g.n_citations = 0;
     g.n_passages = 1;
     grounding_write(&w, &g);
@@ -89,7 +91,7 @@ static void annotations_are_one_for_each_source(void **state)
     (void)state;
     struct buf out = {0};
     struct json_writer w = json_writer(&out, false);
-    struct grounding g = of(GROUNDING_WEB);
+    struct grounding g = of(true);
     grounding_annotations(&w, &g);
     check(&out,
           "[{\"type\":\"url_citation\",\"url\":\"file:///oslo.txt\",\"title\":\"Oslo\","
@@ -100,13 +102,15 @@ static void annotations_are_one_for_each_source(void **state)
           "\"start_index\":7,\"end_index\":13}]");
     buf_clear(&out);
     w = json_writer(&out, false);
-    g = of(GROUNDING_STORE);
+    g = of(false);
     g.n_citations = 1;
     grounding_annotations(&w, &g);
-    assert_true(text_starts(buf_view(&out),
-                            "[{\"type\":\"file_citation\",\"document_uri\":"
-                            "\"file:///oslo.txt\",\"file_name\":\"Oslo\",\"source\":"
-                            "\"fileSearchStores/local\",\"start_index\":0,"));
+    assert_true(
+        text_starts(buf_view(&out),
+                    "[{\"type\":\"file_citation\",\"document_uri\":"
+                    "\"file:///oslo.txt\",\"file_name\":\"Oslo\",\"source\":"
+                    "\"fileSearchStores/"
+                    "local\",\"custom_metadata\":{\"year\":2024},\"start_index\":0,"));
     buf_free(&out);
 }
 
@@ -115,10 +119,42 @@ static void nothing_is_an_empty_object(void **state)
     (void)state;
     struct buf out = {0};
     struct json_writer w = json_writer(&out, false);
-    const struct grounding none = {.kind = GROUNDING_STORE};
+    const struct grounding none = {.n_passages = 0};
     grounding_write(&w, &none);
     check(&out, "{}");
     buf_free(&out);
+}
+
+static const struct tool_sources found[] = {
+    {.queries = queries, .n_queries = 1, .passages = passages, .n_passages = 2},
+    {.queries = queries, .n_queries = 1, .passages = passages, .n_passages = 1},
+};
+
+static void what_was_found_twice_is_one_source(void **state)
+{
+    (void)state;
+    const struct tool_sources *const sources[] = {&found[0], &found[1]};
+    const struct toolbox box = {.embedder = NULL};
+    struct arena *arena = arena_open();
+    const struct grounding *g = grounding_find(
+        &box, TEXT("Well: Oslo has 700 000 inhabitants. Perhaps."), sources, 2, arena);
+    assert_int_equal(g->n_queries, 1);
+    assert_int_equal(g->n_passages, 2);
+    assert_int_equal(g->n_citations, 1);
+    assert_int_equal(g->citations[0].n, 1);
+    assert_int_equal(g->citations[0].passages[0], 0);
+    arena_close(arena);
+}
+
+static void without_sources_there_is_nothing_to_rest_on(void **state)
+{
+    (void)state;
+    const struct tool_sources none = {.n_passages = 0};
+    const struct tool_sources *const sources[] = {&none};
+    const struct toolbox box = {.embedder = NULL};
+    struct arena *arena = arena_open();
+    assert_null(grounding_find(&box, TEXT("Words."), sources, 1, arena));
+    arena_close(arena);
 }
 
 int main(void)
@@ -128,6 +164,8 @@ int main(void)
         cmocka_unit_test(a_store_has_its_passages),
         cmocka_unit_test(annotations_are_one_for_each_source),
         cmocka_unit_test(nothing_is_an_empty_object),
+        cmocka_unit_test(what_was_found_twice_is_one_source),
+        cmocka_unit_test(without_sources_there_is_nothing_to_rest_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,8 @@
  * told of; what was thought only to those who ask for summaries. */
 #include "api/interact_log.h"
 #include "api/answer.h"
+#include "api/built_in.h"
+#include "api/grounding.h"
 #include "api/message.h"
 #include "api/print.h"
 #include "json/tree.h"
@@ -16,10 +18,12 @@ struct said_step {
     struct buf text;     /* TEXT, THOUGHT; of a CALL its arguments, of a RESULT its value:
                           * JSON; of MEDIA base64 */
     struct text id, name;
-    struct text tool;      /* CALL, RESULT: the server's own; absent: the client's */
-    bool is_error;         /* RESULT */
-    struct text mime;      /* MEDIA */
-    struct text signature; /* base64; of a THOUGHT that is over */
+    struct text tool; /* CALL, RESULT of the server's own: its steps' name; else absent */
+    struct text server;      /* of an MCP server's tool */
+    bool is_error;           /* RESULT */
+    struct text mime;        /* MEDIA */
+    struct text signature;   /* base64; of a THOUGHT that is over, of a tool's RESULT */
+    struct text annotations; /* TEXT: what it rests on, JSON; absent: nothing */
 };
 
 struct ilog {
@@ -122,11 +126,17 @@ static void end_delta(struct ilog *log, struct json_writer *w)
     end_event(log, w);
 }
 
-static void put_text_block(struct json_writer *w, struct text text)
+/* `annotations` may be absent. */
+static void put_text_block(struct json_writer *w, struct text text,
+                           struct text annotations)
 {
     json_begin(w, '{');
     put(w, "type", TEXT("text"));
     put(w, "text", text);
+    if (annotations.len) {
+        json_key(w, "annotations");
+        json_raw(w, annotations);
+    }
     json_end(w, '}');
 }
 
@@ -203,6 +213,10 @@ static void put_image(struct json_writer *w, const struct said_step *step)
 static void put_value(struct json_writer *w, const struct said_step *step, bool all)
 {
     bool call = step->kind == PART_CALL;
+    if (step->name.len)
+        put(w, "name", step->name);
+    if (step->server.len)
+        put(w, "server_name", step->server);
     json_key(w, call ? "arguments" : "result");
     json_raw(w, all && step->text.len ? buf_view(&step->text)
                 : call                ? TEXT("{}")
@@ -211,6 +225,8 @@ static void put_value(struct json_writer *w, const struct said_step *step, bool 
         return;
     json_key(w, "is_error");
     json_bool(w, step->is_error);
+    if (all && step->signature.len)
+        put(w, "signature", step->signature);
 }
 
 static void write_tool_step(const struct said_step *step, bool all, struct json_writer *w)
@@ -252,7 +268,7 @@ static void write_step(const struct said_step *step, bool all, struct json_write
         if (all && step->text.len) {
             json_key(w, "summary");
             json_begin(w, '[');
-            put_text_block(w, buf_view(&step->text));
+            put_text_block(w, buf_view(&step->text), (struct text){0});
             json_end(w, ']');
         }
         if (all && step->signature.len)
@@ -263,7 +279,7 @@ static void write_step(const struct said_step *step, bool all, struct json_write
         json_key(w, "content");
         json_begin(w, '[');
         if (all)
-            put_text_block(w, buf_view(&step->text));
+            put_text_block(w, buf_view(&step->text), step->annotations);
         json_end(w, ']');
     }
     json_end(w, '}');
@@ -357,7 +373,7 @@ static void add_thought(struct ilog *log, struct text text)
         return;
     struct json_writer w = begin_delta(log, "thought_summary");
     json_key(&w, "content");
-    put_text_block(&w, text);
+    put_text_block(&w, text, (struct text){0});
     end_delta(log, &w);
 }
 
@@ -408,13 +424,22 @@ static void add_tool_step(struct ilog *log, const struct said_step *step,
     end_step(log);
 }
 
+/* A server that knows no table of names has none but the tool's own. */
+static struct text steps_of(const struct tool *tool)
+{
+    const struct built_in *built_in = built_in_find(text_of(tool->name));
+    return text_of(built_in ? built_in->steps : tool->name);
+}
+
 static void add_tool_call(struct ilog *log, const struct part *call)
 {
     int n = log->n_calls + log->n_tool_calls++;
     const struct said_step step = {
         .kind = PART_CALL,
         .id = print_call_id(log->arena, log->options.prompt, 0, n, call),
-        .tool = text_of(call->tool->name),
+        .tool = steps_of(call->tool),
+        .name = arena_text(log->arena, call->tool->own_name),
+        .server = arena_text(log->arena, call->tool->server),
     };
     log->tool_id = step.id;
     add_tool_step(log, &step, call->json);
@@ -444,7 +469,12 @@ static void add_tool_result(struct ilog *log, const struct part *part)
     const struct said_step step = {
         .kind = PART_RESULT,
         .id = log->tool_id,
-        .tool = text_of(part->tool->name),
+        .tool = steps_of(part->tool),
+        .name = arena_text(log->arena, part->tool->own_name),
+        .server = arena_text(log->arena, part->tool->server),
+        .signature = result->wire.at
+                         ? base64(log->arena, built_in_sign(result->words, log->arena))
+                         : (struct text){0},
         .is_error = result->outcome != TOOL_OK,
     };
     struct buf value = {0};
@@ -460,9 +490,35 @@ static void add_tool_result(struct ilog *log, const struct part *part)
                     base64(log->arena, result->blobs[i].bytes));
 }
 
+/* They are of the text that was said last, and its last delta. */
+static void annotate(struct ilog *log, struct text annotations)
+{
+    struct said_step *step = log->n_steps ? last_step(log) : NULL;
+    if (!step || !log->open || step->kind != PART_TEXT || annotations.len <= 2)
+        return;
+    step->annotations = arena_text(log->arena, annotations);
+    if (!log->options.events)
+        return;
+    struct json_writer w = begin_delta(log, "text_annotation_delta");
+    json_key(&w, "annotations");
+    json_raw(&w, annotations);
+    end_delta(log, &w);
+}
+
+static void add_grounds(struct ilog *log, const struct grounding *grounding)
+{
+    struct buf json = {0};
+    struct json_writer w = json_writer(&json, false);
+    grounding_annotations(&w, grounding);
+    annotate(log, buf_view(&json));
+    buf_free(&json);
+}
+
 void ilog_part(struct ilog *log, const struct part *part)
 {
-    if (part->tool && part->kind == PART_CALL)
+    if (part->kind == PART_GROUNDS)
+        add_grounds(log, part->grounding);
+    else if (part->tool && part->kind == PART_CALL)
         add_tool_call(log, part);
     else if (part->tool)
         add_tool_result(log, part);
@@ -675,15 +731,15 @@ static struct text text_member(struct json_object *object, const char *name)
     return tree_text(member(object, name));
 }
 
-/* "code_execution_call" is a call of code_execution. Absent: no tool's step. */
+/* "mcp_server_tool_call" is a call of mcp_server_tool's. Absent: no tool's step. */
 static struct text tool_of(struct text type, enum part_kind *kind)
 {
-    static const struct text call = {"_call", 5}, result = {"_result", 7};
-    if (text_starts(type, "function_") ||
-        (!text_ends(type, "_call") && !text_ends(type, "_result")))
+    const struct built_in *call = built_in_step(type, "_call");
+    const struct built_in *result = built_in_step(type, "_result");
+    if (!call && !result)
         return (struct text){0};
-    *kind = text_ends(type, "_call") ? PART_CALL : PART_RESULT;
-    return text_slice(type, 0, type.len - (*kind == PART_CALL ? call.len : result.len));
+    *kind = call ? PART_CALL : PART_RESULT;
+    return text_of(call ? call->steps : result->steps);
 }
 
 static void replay_start(struct ilog *log, struct json_object *event)
@@ -697,12 +753,22 @@ static void replay_start(struct ilog *log, struct json_object *event)
         .id = arena_text(log->arena, text_member(from, "id")),
         .name = arena_text(log->arena, text_member(from, "name")),
     };
-    step.tool = arena_text(log->arena, tool_of(type, &step.kind));
+    step.tool = tool_of(type, &step.kind);
+    step.server = arena_text(log->arena, text_member(from, "server_name"));
     if (step.tool.at && step.kind == PART_RESULT)
         step.id = arena_text(log->arena, text_member(from, "call_id"));
     log->n_tool_calls += step.kind == PART_CALL && step.tool.at;
     log->n_calls += step.kind == PART_CALL && !step.tool.at;
     add_step(log, &step);
+}
+
+static struct text json_of(struct ilog *log, struct json_object *value)
+{
+    struct buf json = {0};
+    json_any_write(value, &json);
+    struct text text = arena_text(log->arena, buf_view(&json));
+    buf_free(&json);
+    return text;
 }
 
 static void replay_delta(struct ilog *log, struct json_object *event)
@@ -715,6 +781,11 @@ static void replay_delta(struct ilog *log, struct json_object *event)
         json_any_write(member(delta, step->kind == PART_CALL ? "arguments" : "result"),
                        &step->text);
         step->is_error = json_object_get_boolean(member(delta, "is_error"));
+        step->signature = arena_text(log->arena, text_member(delta, "signature"));
+        return;
+    }
+    if (member(delta, "annotations")) {
+        step->annotations = json_of(log, member(delta, "annotations"));
         return;
     }
     if (text_is(text_member(delta, "type"), "image")) {
@@ -795,6 +866,9 @@ static void made_up_step(struct ilog *log, struct json_object *step)
             .kind = kind,
             .id = text_member(step, call ? "id" : "call_id"),
             .tool = tool_of(type, &kind),
+            .name = text_member(step, "name"),
+            .server = text_member(step, "server_name"),
+            .signature = text_member(step, "signature"),
             .is_error = json_object_get_boolean(member(step, "is_error")),
         };
         json_any_write(member(step, call ? "arguments" : "result"), &json);
@@ -820,6 +894,8 @@ static void made_up_step(struct ilog *log, struct json_object *step)
         struct text text = text_member(json_object_array_get_idx(blocks, i), "text");
         ilog_part(log, &(struct part){thought ? PART_THOUGHT : PART_TEXT, .text = text});
     }
+    if (member(first, "annotations"))
+        annotate(log, json_of(log, member(first, "annotations")));
     end_step(log);
 }
 

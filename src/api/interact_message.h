@@ -86,6 +86,7 @@ struct wire_step {
     struct json_object *summary; /* thought */
     struct text signature;       /* decoded */
     struct text id, name;        /* calls */
+    struct text server;          /* of an MCP server's tool */
     struct json_object *arguments;
     struct text call_id; /* results */
     struct json_object *result;
@@ -99,7 +100,7 @@ extern const struct json_type wire_said_type, wire_thought_type, wire_step_call_
 struct wire_block_of {
     struct text text;
     struct text data; /* decoded */
-    struct text uri, mime_type;
+    struct text uri, mime_type, resolution;
     struct json_object *processing;
 };
 struct wire_processing {

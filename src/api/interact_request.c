@@ -1,9 +1,12 @@
 /* interact_request.c - what a request of the Interactions API asks for. */
 #include "api/interact_request.h"
+#include "api/built_in.h"
 #include "api/interact_step.h"
 #include "api/message.h"
 #include "api/tools.h"
+#include "api/tools_open.h"
 #include "chat/shape.h"
+#include "tools/mcp.h"
 #include "json/tree.h"
 #include <float.h>
 #include <stdio.h>
@@ -144,6 +147,23 @@ struct text interact_model(struct text kept, struct arena *arena)
                                         : name;
 }
 
+/* What an MCP server is told in headers are secrets mostly. */
+static void hide_headers(struct json_object *tools)
+{
+    bool list = json_object_is_type(tools, json_type_array);
+    size_t n = list ? json_object_array_length(tools) : 1;
+    for (size_t i = 0; i < n; i++) {
+        struct json_object *tool = list ? json_object_array_get_idx(tools, i) : tools;
+        struct json_object *place = tree_member(tool, "streamable_http_transport");
+        if (!text_is(tree_text(tree_member(tool, "type")), MCP_NAME))
+            continue;
+        json_object_object_del(tool, "headers");
+        if (json_object_is_type(place, json_type_object))
+            json_object_object_del(place, "headers");
+        json_object_object_del(tool, "streamableHttpTransport");
+    }
+}
+
 void interact_echo(struct text kept, struct buf *out)
 {
     static const char *const names[] = {
@@ -165,6 +185,8 @@ void interact_echo(struct text kept, struct buf *out)
         struct json_object *value = NULL;
         if (!json_object_object_get_ex(tree, names[i], &value) || !value)
             continue;
+        if (strcmp(names[i], "tools") == 0)
+            hide_headers(value);
         buf_printf(out, ",\"%s\":", names[i]);
         json_any_write(value, out);
     }
@@ -270,10 +292,6 @@ static bool read_built_in(const struct reader *r, struct text name,
 
 static bool read_tool(const struct reader *r, struct json_object *from, const char *where)
 {
-    static const char *const built_in[] = {
-        "google_search", "code_execution", "url_context", "file_search",
-        "google_maps",   "computer_use",   "mcp_server",  "retrieval",
-    };
     struct json_object *type = NULL;
     if (json_object_is_type(from, json_type_object))
         json_object_object_get_ex(from, "type", &type);
@@ -281,13 +299,14 @@ static bool read_tool(const struct reader *r, struct json_object *from, const ch
     const char *path = arena_printf(r->arena, "%s.type", where).at;
     if (text_is(name, "function"))
         return read_function(r, from, where);
-    if (toolbox_find(r->rules->tools, name))
+    const struct built_in *built_in = built_in_find(name);
+    if (built_in && built_in->not_here)
+        return error_at(r->err, path,
+                        "'%s' is not supported by Pollux here: the built-in tool %s: "
+                        "%s",
+                        path, built_in->name, built_in->not_here);
+    if (built_in)
         return read_built_in(r, name, from, where);
-    for (size_t i = 0; i < sizeof built_in / sizeof built_in[0]; i++)
-        if (text_is(name, built_in[i]))
-            return error_at(r->err, path,
-                            "'%s' is not supported by Pollux yet: the built-in tool %s",
-                            path, built_in[i]);
     return error_at(r->err, path, "Invalid value at '%s': '%.*s' is not a tool's type.",
                     path, TEXT_ARG(text_slice(name, 0, 60)));
 }
@@ -321,14 +340,22 @@ static const enum calling callings[] = {
 };
 
 /* Whoever is not named is barred; with mode none everyone is. */
+/* Names that closed tools may turn out to have are looked at when they are open. */
 static bool read_allowed(const struct reader *r, const struct wire_allowed_tools *allowed)
 {
     const struct text *names = allowed->tools.at;
+    bool closed = tools_are_closed(r->chat);
+    if (closed) {
+        r->chat->callable = names;
+        r->chat->n_callable = (int)allowed->tools.n;
+    }
     r->chat->calling = callings[allowed->mode];
     for (int i = 0; allowed->tools.n > 0 && i < r->chat->n_functions; i++)
         r->chat->functions[i].barred = true;
     for (size_t i = 0; i < allowed->tools.n; i++) {
         struct function *function = tools_find(r->chat, names[i]);
+        if (!function && closed)
+            continue;
         if (!function)
             return error_at(r->err, CHOICE ".allowed_tools.tools",
                             "'" CHOICE ".allowed_tools.tools[%zu]': %.*s is not among "

@@ -1,6 +1,8 @@
 /* interact_step.c - from the wire's steps to the turns of a chat. */
 #include "api/interact_step.h"
+#include "api/built_in.h"
 #include "api/interact_message.h"
+#include "api/message.h"
 #include "files/files.h"
 #include "json/tree.h"
 #include <stdio.h>
@@ -13,29 +15,15 @@ static const struct step_type {
     const char *name;
     enum role role;
     enum kind kind;
-    const char *tool; /* CALL, RESULT: whose; NULL: the step names a function */
+    const struct built_in *tool; /* CALL, RESULT: whose; NULL: the client's */
 } step_types[] = {
-    {"user_input",             ROLE_USER,  SAID,    NULL},
-    {"model_output",           ROLE_MODEL, SAID,    NULL},
-    {"thought",                ROLE_MODEL, THOUGHT, NULL},
-    {"function_call",          ROLE_MODEL, CALL,    NULL},
-    {"function_result",        ROLE_USER,  RESULT,  NULL},
-    {"code_execution_call",    ROLE_MODEL, CALL,    "code_execution"},
-    {"code_execution_result",  ROLE_USER,  RESULT,  "code_execution"},
-    {"google_search_call",     ROLE_MODEL, CALL,    "google_search"},
-    {"google_search_result",   ROLE_USER,  RESULT,  "google_search"},
-    {"url_context_call",       ROLE_MODEL, CALL,    "url_context"},
-    {"url_context_result",     ROLE_USER,  RESULT,  "url_context"},
-    {"google_maps_call",       ROLE_MODEL, CALL,    "google_maps"},
-    {"google_maps_result",     ROLE_USER,  RESULT,  "google_maps"},
-    {"file_search_call",       ROLE_MODEL, CALL,    "file_search"},
-    {"file_search_result",     ROLE_USER,  RESULT,  "file_search"},
-    {"mcp_server_tool_call",   ROLE_MODEL, CALL,    NULL},
-    {"mcp_server_tool_result", ROLE_USER,  RESULT,  NULL},
-    {"retrieval_call",         ROLE_MODEL, CALL,    "retrieval"},
-    {"retrieval_result",       ROLE_USER,  RESULT,  "retrieval"},
-    {"processing_call",        ROLE_MODEL, NOTHING, NULL}, /* how media were made ready */
-    {"processing_result",      ROLE_MODEL, NOTHING, NULL},
+    {"user_input",        ROLE_USER,  SAID,    NULL},
+    {"model_output",      ROLE_MODEL, SAID,    NULL},
+    {"thought",           ROLE_MODEL, THOUGHT, NULL},
+    {"function_call",     ROLE_MODEL, CALL,    NULL},
+    {"function_result",   ROLE_USER,  RESULT,  NULL},
+    {"processing_call",   ROLE_MODEL, NOTHING, NULL}, /* how media were made ready */
+    {"processing_result", ROLE_MODEL, NOTHING, NULL},
 };
 /* clang-format on */
 
@@ -82,13 +70,24 @@ static bool is_block(struct json_object *object)
     return false;
 }
 
-static const struct step_type *find_type(struct text name)
+static bool find_type(struct text name, struct step_type *found)
 {
-    for (const struct step_type *type = step_types; type < step_types + N_STEP_TYPES;
-         type++)
-        if (name.at && text_is(name, type->name))
-            return type;
-    return NULL;
+    const struct built_in *call = built_in_step(name, "_call");
+    const struct built_in *result = built_in_step(name, "_result");
+    for (int i = 0; i < N_STEP_TYPES; i++)
+        if (name.at && text_is(name, step_types[i].name)) {
+            *found = step_types[i];
+            return true;
+        }
+    *found = call ? (struct step_type){NULL, ROLE_MODEL, CALL, call}
+                  : (struct step_type){NULL, ROLE_USER, RESULT, result};
+    return call || result;
+}
+
+static bool is_step(struct json_object *object)
+{
+    struct step_type type;
+    return find_type(type_of(object), &type);
 }
 
 static bool unknown_type(struct json_object *object, const char *where, const char *of,
@@ -133,7 +132,7 @@ static bool write_list(struct json_writer *w, struct json_object *list, struct e
         char where[40];
         snprintf(where, sizeof where, "input[%zu]", i);
         bool block = is_block(one);
-        if (!block && !find_type(type_of(one)))
+        if (!block && !is_step(one))
             return unknown_type(one, where, "a content block or a step", err);
         if (block && !open)
             begin_input(w);
@@ -150,7 +149,7 @@ static bool write_list(struct json_writer *w, struct json_object *list, struct e
 static bool write_one(struct json_writer *w, struct json_object *input, struct error *err)
 {
     bool block = is_block(input);
-    if (!block && !find_type(type_of(input)))
+    if (!block && !is_step(input))
         return unknown_type(input, "input", "a content block or a step", err);
     if (block)
         begin_input(w);
@@ -257,6 +256,28 @@ static bool read_options(const struct reader *r, struct json_object *processing,
     return true;
 }
 
+static bool read_resolution(const struct reader *r, struct text name, const char *where,
+                            struct part_media *media)
+{
+    static const struct {
+        const char *name;
+        int n_most; /* 0: the model's own */
+    } known[] = {{"low", WIRE_LOW_TOKENS},
+                 {"medium", WIRE_MEDIUM_TOKENS},
+                 {"high", 0},
+                 {"ultra_high", 0}};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (!text_is(name, known[i].name))
+            continue;
+        media->n_most = known[i].n_most;
+        return true;
+    }
+    return !name.len || error_at(r->err, where,
+                                 "Invalid value at '%s': low, medium, high or "
+                                 "ultra_high.",
+                                 where);
+}
+
 static bool read_media(const struct reader *r, enum role role, struct json_object *from,
                        const char *where)
 {
@@ -280,7 +301,8 @@ static bool read_media(const struct reader *r, enum role role, struct json_objec
     media->path = where;
     media->uri = block.uri;
     media->source = (struct media_source){.bytes = block.data, .mime = block.mime_type};
-    if (!read_options(r, block.processing, below(r, where, "processing"), media))
+    if (!read_options(r, block.processing, below(r, where, "processing"), media) ||
+        !read_resolution(r, block.resolution, below(r, where, "resolution"), media))
         return false;
     add(r->steps, role, &(struct part){.kind = PART_MEDIA, .media = media});
     return true;
@@ -375,9 +397,10 @@ static bool read_call(const struct reader *r, const struct step_type *type,
     struct part part = {
         .kind = PART_CALL,
         .id = step.id,
-        .name = type->tool ? text_of(type->tool) : step.name,
+        .name = type->tool && !step.name.len ? text_of(type->tool->name) : step.name,
         .json = TEXT("{}"),
         .of_server = type->tool != NULL,
+        .server = step.server,
     };
     if (part.name.len == 0)
         return error_at(r->err, below(r, where, "name"), "'%s.name' is not specified.",
@@ -480,7 +503,10 @@ static bool read_value(const struct reader *r, const struct step_type *type,
     struct buf out = {0}, texts = {0};
     bool is_error = step->is_error.is, good = true;
     struct json_object *value = step->result;
-    if (!value) {
+    struct text words = built_in_words(step->signature);
+    if (type->tool && words.at) {
+        put_words(r, type, words, is_error, &out);
+    } else if (!value) {
         buf_str(&out, "{}");
     } else if (tree_text(value).at) {
         put_words(r, type, tree_text(value), is_error, &out);
@@ -522,7 +548,7 @@ static bool read_result(const struct reader *r, const struct step_type *type,
                         TEXT_ARG(text_slice(call->part.name, 0, 100)));
     call->answered = true;
     struct part part = {PART_RESULT, .id = call->part.id, .name = call->part.name,
-                        .of_server = type->tool != NULL};
+                        .of_server = type->tool != NULL, .server = call->part.server};
     int n = r->steps->n;
     add(r->steps, type->role, &part); /* in front of its media */
     bool good = read_value(r, type, &step, below(r, where, "result"), &part.json);
@@ -534,18 +560,18 @@ static bool read_result(const struct reader *r, const struct step_type *type,
 
 static bool read_step(const struct reader *r, struct json_object *from, const char *where)
 {
-    const struct step_type *type = find_type(type_of(from));
-    if (!type)
+    struct step_type type;
+    if (!find_type(type_of(from), &type))
         return unknown_type(from, where, "a step", r->err);
-    switch (type->kind) {
+    switch (type.kind) {
     case SAID:
-        return read_said(r, type, from, where);
+        return read_said(r, &type, from, where);
     case THOUGHT:
-        return read_thought(r, type, from, where);
+        return read_thought(r, &type, from, where);
     case CALL:
-        return read_call(r, type, from, where);
+        return read_call(r, &type, from, where);
     case RESULT:
-        return read_result(r, type, from, where);
+        return read_result(r, &type, from, where);
     default:
         return true;
     }

@@ -132,10 +132,10 @@ static const struct json_enum thinking_levels[] = {
 
 static const struct json_enum media_resolutions[] = {
     {"MEDIA_RESOLUTION_UNSPECIFIED", 0, NULL},
-    {"MEDIA_RESOLUTION_LOW",         1, NULL},
-    {"MEDIA_RESOLUTION_MEDIUM",      2, NULL},
-    {"MEDIA_RESOLUTION_HIGH",        3, NULL},
-    {"MEDIA_RESOLUTION_ULTRA_HIGH",  4, NULL},
+    {"MEDIA_RESOLUTION_LOW",         WIRE_RESOLUTION_LOW, NULL},
+    {"MEDIA_RESOLUTION_MEDIUM",      WIRE_RESOLUTION_MEDIUM, NULL},
+    {"MEDIA_RESOLUTION_HIGH",        WIRE_RESOLUTION_HIGH, NULL},
+    {"MEDIA_RESOLUTION_ULTRA_HIGH",  WIRE_RESOLUTION_ULTRA_HIGH, NULL},
     {0},
 };
 
@@ -271,14 +271,14 @@ static const struct json_type function_type = {
 
 static const struct json_field tool_fields[] = {
     {"functionDeclarations",  JSON_MESSAGE, AT(wire_tool, functions), JSON_LIST, 0, 0, &function_type, NULL},
-    {"codeExecution",         JSON_ANY, AT(wire_tool, code), 0, 0, 0, NULL, "{}: the model may have code run"},
-    {"googleSearch",          JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "search"},
-    {"googleSearchRetrieval", JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "search"},
-    {"urlContext",            JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "reading of pages"},
+    {"codeExecution",         JSON_ANY, AT(wire_tool, own[WIRE_CODE_EXECUTION]), 0, 0, 0, NULL, "{}: the model may have code run"},
+    {"googleSearch",          JSON_ANY, AT(wire_tool, own[WIRE_GOOGLE_SEARCH]), 0, 0, 0, NULL, "the model may search"},
+    {"googleSearchRetrieval", JSON_ANY, AT(wire_tool, own[WIRE_SEARCH_RETRIEVAL]), 0, 0, 0, NULL, "the same by an older name"},
+    {"urlContext",            JSON_ANY, AT(wire_tool, own[WIRE_URL_CONTEXT]), 0, 0, 0, NULL, "{}: pages that are named are read"},
+    {"fileSearch",            JSON_ANY, AT(wire_tool, own[WIRE_FILE_SEARCH]), 0, 0, 0, NULL, "the model may search in stores"},
+    {"mcpServers",            JSON_ANY, AT(wire_tool, own[WIRE_MCP_SERVERS]), 0, 0, 0, NULL, "a list: the model may use their tools"},
     {"googleMaps",            JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "maps"},
-    {"fileSearch",            JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "search in files"},
     {"computerUse",           JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "computer use"},
-    {"mcpServers",            JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "MCP servers"},
     {0},
 };
 static const struct json_type tool_type = {
@@ -536,6 +536,8 @@ static const struct json_field candidate_fields[] = {
     {"index",          JSON_INT,     AT(wire_candidate, index),           0, 0, 0, NULL, NULL},
     {"avgLogprobs",    JSON_NUMBER,  AT(wire_candidate, average_logprob), 0, 0, 0, NULL, NULL},
     {"logprobsResult", JSON_MESSAGE, AT(wire_candidate, logprobs),        0, 0, 0, &logprobs_type, NULL},
+    {"groundingMetadata",  JSON_ANY, AT(wire_candidate, grounding),       0, 0, 0, NULL, "what the answer rests on"},
+    {"urlContextMetadata", JSON_ANY, AT(wire_candidate, url_context),     0, 0, 0, NULL, "pages that were read"},
     {0},
 };
 static const struct json_type candidate_type = {
@@ -665,3 +667,8 @@ static const struct json_field error_fields[] = {
 const struct json_type wire_error_type = {
     "Error", sizeof(struct wire_error), error_fields, false};
 /* clang-format on */
+
+struct json_int wire_time(int64_t ns)
+{
+    return (struct json_int){ns != 0, ns / 1000 * 1000};
+}

@@ -90,8 +90,17 @@ struct wire_video {
     struct json_number fps;
 };
 
+/* Tokens of a picture where the model lets them be chosen; higher ones are its own. */
+enum wire_resolution_level {
+    WIRE_RESOLUTION_LOW = 1,
+    WIRE_RESOLUTION_MEDIUM,
+    WIRE_RESOLUTION_HIGH,
+    WIRE_RESOLUTION_ULTRA_HIGH,
+};
+enum { WIRE_LOW_TOKENS = 64, WIRE_MEDIUM_TOKENS = 256 };
+
 struct wire_resolution {
-    int level;
+    int level; /* enum wire_resolution_level */
     struct json_int n_tokens;
 };
 
@@ -132,9 +141,23 @@ struct wire_function {
     int behavior; /* enum wire_behavior */
 };
 
+enum wire_built_in {
+    WIRE_CODE_EXECUTION,
+    WIRE_GOOGLE_SEARCH,
+    WIRE_SEARCH_RETRIEVAL, /* the same by an older name */
+    WIRE_URL_CONTEXT,
+    WIRE_FILE_SEARCH,
+    WIRE_MCP_SERVERS, /* a list */
+    WIRE_GOOGLE_MAPS,
+    WIRE_COMPUTER_USE,
+    WIRE_RETRIEVAL, /* of the Interactions API alone */
+    WIRE_BUILT_INS
+};
+
 struct wire_tool {
     struct json_list functions; /* struct wire_function */
-    struct json_object *code;   /* of code execution: what it is to be like */
+    struct json_object
+        *own[WIRE_BUILT_INS]; /* what each is to be like; NULL: not asked */
 };
 
 struct wire_calling_config {
@@ -224,13 +247,14 @@ struct wire_caches {
     struct text next_page;
 };
 
-/* What of it is kept: never on the wire. Media have become text. */
+/* What of it is kept: never on the wire. Media have become text, but for pictures that
+ * the model itself looks at: they are `inlineData`, wherever they came from. */
 struct wire_kept {
     struct wire_content *system;
     struct json_list contents; /* struct wire_content */
     struct json_list tools;    /* struct wire_tool */
     struct wire_tool_config *tool_config;
-    struct json_list n_media; /* int64_t: tokens by enum wire_modality */
+    struct json_list n_media; /* int64_t: tokens by enum wire_modality, of the former */
 };
 
 extern const struct json_type wire_cache_type, wire_caches_type, wire_kept_type;
@@ -287,6 +311,7 @@ struct wire_candidate {
     struct json_int index;
     struct json_number average_logprob;
     struct wire_logprobs *logprobs;
+    struct json_object *grounding, *url_context; /* made elsewhere */
 };
 
 struct wire_modality_count {
@@ -360,5 +385,8 @@ struct wire_error {
 };
 
 extern const struct json_type wire_error_type;
+
+/* A time as it is told, in microseconds; 0: it is not. */
+struct json_int wire_time(int64_t ns);
 
 #endif

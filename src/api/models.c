@@ -55,7 +55,7 @@ static bool is_plain(struct text name)
     for (size_t i = 0; i < name.len; i++) {
         char c = name.at[i];
         bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-        if (!letter && !(c >= '0' && c <= '9') && !strchr("._-", c))
+        if (!letter && !(c >= '0' && c <= '9') && (!c || !strchr("._-", c)))
             return false;
     }
     return name.len <= 100;
@@ -147,15 +147,13 @@ bool models_embed(const struct api *api, struct text version, struct text name,
 
 /* ---- what is said of a model ---- */
 
-/* The file's own name is shown as it is; another name says what stands behind it. */
-static struct text display_name(const struct api *api, struct arena *arena,
-                                struct text name)
+/* The model's own name is shown as it is; another name says what stands behind it. */
+static struct text display_name(struct arena *arena, struct text name, struct text own,
+                                struct text shown)
 {
-    struct text own = info_of(api)->model;
-    struct text shown = api->options.display_name.len ? api->options.display_name : own;
-    if (text_same(name, own))
-        return shown;
-    return arena_printf(arena, "%.*s (%.*s)", TEXT_ARG(name), TEXT_ARG(shown));
+    return text_same(name, own)
+               ? shown
+               : arena_printf(arena, "%.*s (%.*s)", TEXT_ARG(name), TEXT_ARG(shown));
 }
 
 static struct wire_model describe(const struct api *api, struct arena *arena,
@@ -168,7 +166,7 @@ static struct wire_model describe(const struct api *api, struct arena *arena,
         .name = arena_printf(arena, "models/%.*s", TEXT_ARG(name)),
         .base = info->model,
         .version = TEXT("001"),
-        .display_name = display_name(api, arena, name),
+        .display_name = display_name(arena, name, info->model, api->options.display_name),
         .description = description.len ? description : TEXT("Served by Pollux."),
         .input_limit = {true, info->n_ctx},
         .output_limit = {true, info->n_ctx},
@@ -185,19 +183,14 @@ static struct wire_model describe_embedder(const struct api *api, struct arena *
 {
     const struct api_options *options = &api->options;
     struct text own = text_of(embed_name(options->embedder));
-    struct text shown = options->embed_display_name;
     struct text description = options->embed_description;
     struct embed_facts facts = embed_facts(options->embedder);
     int n_ctx = facts.n_ctx ? facts.n_ctx : options->embed_facts.n_ctx;
-    shown = shown.len ? shown : own;
     return (struct wire_model){
         .name = arena_printf(arena, "models/%.*s", TEXT_ARG(name)),
         .base = own,
         .version = TEXT("001"),
-        .display_name =
-            text_same(name, own)
-                ? shown
-                : arena_printf(arena, "%.*s (%.*s)", TEXT_ARG(name), TEXT_ARG(shown)),
+        .display_name = display_name(arena, name, own, options->embed_display_name),
         .description =
             description.len ? description : TEXT("Makes embeddings; served by Pollux."),
         .input_limit = {n_ctx > 0, n_ctx},

@@ -73,6 +73,17 @@ static void strict_names_are_the_models_own(void **state)
     assert_false(is_served("gemini-2.0-flash"));
 }
 
+static void a_name_with_something_strange_in_it_is_not_served(void **state)
+{
+    (void)state;
+    struct error err;
+    assert_true(is_served("gemini-2.0_x.y"));
+    assert_false(is_served("gemini-2.0/x"));
+    assert_false(is_served("gemini-2.0 "));
+    assert_false(models_serve(fake_world.api, TEXT("v1beta"), TEXT("gemini-2.0\0x"),
+                              "countTokens", &err));
+}
+
 static void an_unknown_name_is_told_where_to_look(void **state)
 {
     (void)state;
@@ -165,6 +176,7 @@ int main(void)
         TEST(documented_names_mean_the_loaded_model),
         cmocka_unit_test_setup_teardown(strict_names_are_the_models_own, open_strict,
                                         shut_world),
+        TEST(a_name_with_something_strange_in_it_is_not_served),
         TEST(an_unknown_name_is_told_where_to_look),
         TEST(a_model_has_the_numbers_of_the_loaded_one),
         TEST(pages_together_are_the_whole_list),

@@ -1,5 +1,6 @@
 /* prepare.c - what becomes of a chat before the model sees it. */
 #include "api/prepare.h"
+#include "api/tools_open.h"
 
 enum { MOST_READING = 64 };
 
@@ -23,7 +24,7 @@ bool prepare_count(struct prepare *p)
 bool prepare_begin(struct prepare *p)
 {
     p->attached.n = attach_find(p->chat);
-    p->read = p->attached.n == 0;
+    p->read = p->attached.n == 0 && !tools_are_closed(p->chat);
     p->good = !p->read || p->make(p);
     return p->good;
 }
@@ -39,7 +40,7 @@ static struct attach_from from_of(const struct prepare *p)
 {
     const struct api_options *options = &p->api->options;
     return (struct attach_from){
-        .engine = p->in_words ? NULL : engine_of(p),
+        .engine = engine_of(p),
         .media = options->media,
         .files = options->files,
         .fetcher = options->fetcher,
@@ -56,11 +57,18 @@ static bool make_of_words(struct prepare *p)
     return p->make(p);
 }
 
+static bool open_tools(struct prepare *p)
+{
+    const struct toolbox *box = p->api->options.tools;
+    return tools_open(p->chat, box ? box->call_s : 0, &p->cancelled, p->arena, p->err);
+}
+
 static void gather_run(struct work *work)
 {
     struct prepare *p = (struct prepare *)work;
     const struct attach_from from = from_of(p);
     p->good =
+        open_tools(p) &&
         attach_gather(&from, p->chat, &p->cancelled, p->arena, &p->attached, p->err) &&
         (attach_find(p->chat) > 0 || make_of_words(p));
 }
@@ -103,15 +111,16 @@ static void gather_done(struct work *work)
 bool prepare_read(struct prepare *p)
 {
     const struct api_options *options = &p->api->options;
+    bool elsewhere = attach_has_urls(p->chat) || tools_are_closed(p->chat);
     if (p->api->n_reading >= MOST_READING) {
         error_set(p->err, ERROR_RESOURCE_EXHAUSTED,
-                  "The media of %d requests wait to be read already.", MOST_READING);
+                  "The media or tools of %d requests wait to be read already.",
+                  MOST_READING);
         p->err->retry_ms = 5000;
         return false;
     }
     p->api->n_reading++;
     p->at_work = true;
-    push(p, attach_has_urls(p->chat) ? options->fetchers : options->gatherers, gather_run,
-         gather_done);
+    push(p, elsewhere ? options->fetchers : options->gatherers, gather_run, gather_done);
     return true;
 }

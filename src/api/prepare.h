@@ -1,11 +1,12 @@
-/* prepare.h - what becomes of a chat before the model sees it: its media are read, then
- * its prompt is made.
+/* prepare.h - what becomes of a chat before the model sees it: tools that only others know
+ * are asked for, its media are read, then its prompt is made.
  *
- * All dialects do this between decoding and the turn, and caches do. A chat without media
- * is done with on the thread that has just decoded it. Media take seconds, so they have
- * threads of their own: gatherers get files and what takes no time, fetchers get URLs and
- * wait for others' servers; what is left waits for the readers, who are few and wait for
- * children. At most MOST_READING chats of the server are in that part at once.
+ * All dialects do this between decoding and the turn, and caches do. A chat without
+ * either is done with on the thread that has just decoded it. Media take seconds, so they
+ * have threads of their own: gatherers get files and what takes no time, fetchers get URLs
+ * and tools (tools_open.h) and wait for others' servers; what is left waits for the
+ * readers, who are few and wait for children. At most MOST_READING chats of the server are
+ * in that part at once.
  *
  * A struct prepare is its host's, lives in the host's arena with all that is made, and
  * must stay while it is at work. */
@@ -22,7 +23,6 @@ struct prepare {
     struct arena *arena;
     struct chat *chat;
     struct error *err;
-    bool in_words; /* media are, also where the model sees */
 
     /* Of a chat that is all words: the prompt, or what else is made of it. Any thread.
      * False and err. */
@@ -34,7 +34,7 @@ struct prepare {
     struct attached attached; /* n: of media that are, or were, to be read */
     struct prompt prompt;     /* of the two makers below */
     bool good;
-    bool read;             /* whatever media there were */
+    bool read;             /* whatever media there were; and tools were opened */
     bool at_work;          /* a worker has it */
     atomic_bool cancelled; /* nobody waits for it any more */
 };
@@ -47,7 +47,7 @@ bool prepare_count(struct prepare *p);  /* only its tokens are wanted */
  * False and err. */
 bool prepare_begin(struct prepare *p);
 
-/* Whether prepare_begin() found media that nobody has read yet. */
+/* Whether prepare_begin() found media that nobody has read yet, or closed tools. */
 bool prepare_waits(const struct prepare *p);
 
 /* Reads them and then makes it: done() is called later, with `good`. False and err, and

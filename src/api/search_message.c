@@ -1,5 +1,6 @@
 /* search_message.c - the tables of file search stores' messages. */
 #include "api/search_message.h"
+#include "api/message.h"
 
 /* clang-format off */
 #define AT(type, member) offsetof(struct type, member)
@@ -154,11 +155,6 @@ static struct json_int number(int64_t n)
     return (struct json_int){true, n};
 }
 
-static struct json_int time_of(int64_t ns)
-{
-    return number(ns / 1000 * 1000); /* microseconds are what is shown */
-}
-
 static struct text store_name(struct text id, struct arena *arena)
 {
     return arena_printf(arena, "fileSearchStores/%.*s", TEXT_ARG(id));
@@ -187,8 +183,8 @@ struct wire_store wire_store_of(const struct index_store *store, const char *mod
         .name = store_name(store->id, arena),
         .display_name = store->display_name,
         .embedding_model = arena_printf(arena, "models/%s", model),
-        .created = time_of(store->created),
-        .updated = time_of(store->updated),
+        .created = wire_time(store->created),
+        .updated = wire_time(store->updated),
         .n_active = number(store->n_active),
         .n_pending = number(store->n_pending),
         .n_failed = number(store->n_failed),
@@ -205,8 +201,8 @@ struct wire_document wire_document_of(const struct index_document *document,
         .mime_type = document->mime_type,
         .state = document->state,
         .size = number(document->size),
-        .created = time_of(document->created),
-        .updated = time_of(document->updated),
+        .created = wire_time(document->created),
+        .updated = wire_time(document->updated),
         .metadata = metadata_of(document->metadata, arena),
     };
 }

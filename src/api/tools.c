@@ -4,13 +4,13 @@
  * small models call better the less they read. Its schema is checked all the same, so
  * that a request which works here works elsewhere. */
 #include "api/tools.h"
+#include "api/built_in.h"
 #include "api/content.h"
 #include "chat/shape.h"
-#include "tools/code.h"
 #include "json/tree.h"
 #include <stdio.h>
 
-enum { MOST_NAME = 64, TYPE_OBJECT = 6, MOST_TOOLS = 8 };
+enum { MOST_NAME = 64, TYPE_OBJECT = 6 };
 
 struct reader {
     struct arena *arena;
@@ -35,9 +35,11 @@ bool tools_add(const struct toolbox *box, struct text name, struct json_object *
                struct error *err)
 {
     struct error why;
+    const struct built_in *built_in = built_in_find(name);
     const struct tool *tool = toolbox_find(box, name);
-    struct function *old = tools_find(chat, name);
+    struct function *old = built_in && built_in->many ? NULL : tools_find(chat, name);
     struct function function = {.tool = tool};
+    function.path = arena_text(arena, text_of(path)).at;
     if (!tool)
         return not_here(path, "this server has no such tool", err);
     function.name = text_of(tool->name);
@@ -197,6 +199,15 @@ static bool read_function(const struct reader *r, const struct wire_function *fr
     return true;
 }
 
+/* How many tools a field asks for. */
+static size_t n_mentions(struct json_object *field, int built_in)
+{
+    return !field                                        ? 0
+           : !built_ins[built_in].many                   ? 1
+           : json_object_is_type(field, json_type_array) ? json_object_array_length(field)
+                                                         : 0;
+}
+
 /* In what the caller sent: a cache's stand before those. */
 static size_t place_of_tool(const struct reader *r, size_t i)
 {
@@ -207,15 +218,18 @@ static size_t place_of_tool(const struct reader *r, size_t i)
 static bool read_declarations(const struct reader *r, const struct json_list *list)
 {
     const struct wire_tool *tools = list->at;
-    size_t n = 0;
-    for (size_t i = 0; i < list->n; i++)
+    size_t n = 0, n_own = 0;
+    for (size_t i = 0; i < list->n; i++) {
         n += tools[i].functions.n;
-    if (n > WIRE_FUNCTIONS)
+        for (int k = 0; k < WIRE_BUILT_INS; k++)
+            n_own += n_mentions(tools[i].own[k], k);
+    }
+    if (n + n_own > WIRE_FUNCTIONS)
         return error_at(r->err, "tools",
                         "* GenerateContentRequest.tools: %zu function declarations; at "
                         "most %d are possible.\n",
-                        n, WIRE_FUNCTIONS);
-    r->chat->functions = arena_array(r->arena, struct function, n + MOST_TOOLS);
+                        n + n_own, WIRE_FUNCTIONS);
+    r->chat->functions = arena_array(r->arena, struct function, n + n_own + 1);
     for (size_t i = 0; i < list->n; i++) {
         const struct wire_function *functions = tools[i].functions.at;
         for (size_t k = 0; k < tools[i].functions.n; k++) {
@@ -229,17 +243,34 @@ static bool read_declarations(const struct reader *r, const struct json_list *li
     return true;
 }
 
+static bool read_field(const struct reader *r, const struct toolbox *box,
+                       struct json_object *field, int built_in, size_t nth)
+{
+    const struct built_in *of = &built_ins[built_in];
+    const char *path = arena_printf(r->arena, "tools[%zu].%s", nth, of->field).at;
+    if (!field)
+        return true;
+    if (!of->many)
+        return tools_add(box, text_of(of->name), field, path, r->arena, r->chat, r->err);
+    if (!json_object_is_type(field, json_type_array)) /* one is a list of one */
+        return tools_add(box, text_of(of->name), field, path, r->arena, r->chat, r->err);
+    for (size_t i = 0; i < json_object_array_length(field); i++) {
+        const char *here = arena_printf(r->arena, "%s[%zu]", path, i).at;
+        if (!tools_add(box, text_of(of->name), json_object_array_get_idx(field, i), here,
+                       r->arena, r->chat, r->err))
+            return false;
+    }
+    return true;
+}
+
 static bool read_built_in(const struct reader *r, const struct toolbox *box,
                           const struct json_list *list)
 {
     const struct wire_tool *tools = list->at;
-    for (size_t i = 0; i < list->n; i++) {
-        char path[60];
-        snprintf(path, sizeof path, "tools[%zu].code_execution", place_of_tool(r, i));
-        if (tools[i].code && !tools_add(box, TEXT(CODE_NAME), tools[i].code, path,
-                                        r->arena, r->chat, r->err))
-            return false;
-    }
+    for (size_t i = 0; i < list->n; i++)
+        for (int k = 0; k < WIRE_BUILT_INS; k++)
+            if (!read_field(r, box, tools[i].own[k], k, place_of_tool(r, i)))
+                return false;
     return true;
 }
 

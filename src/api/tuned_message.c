@@ -1,10 +1,9 @@
 /* tuned_message.c - the tables of tuned models' messages. */
 #include "api/tuned_message.h"
+#include "api/message.h"
 #include <stdlib.h>
 
 #define PACKAGE "type.googleapis.com/google.ai.generativelanguage.v1beta."
-
-enum { SHOWN_NS = 1000 }; /* microseconds are what is shown */
 
 /* clang-format off */
 
@@ -209,11 +208,6 @@ const struct json_type wire_transfer_type = {
 
 /* ---- what is told ---- */
 
-static struct json_int time_of(int64_t ns)
-{
-    return (struct json_int){ns != 0, ns / SHOWN_NS * SHOWN_NS};
-}
-
 static struct json_list snapshots_of(const struct tuned_snapshot *from, int n,
                                      struct arena *arena)
 {
@@ -222,7 +216,7 @@ static struct json_list snapshots_of(const struct tuned_snapshot *from, int n,
         to[i] = (struct wire_snapshot){
             .step = {true, from[i].step},
             .epoch = {true, from[i].epoch},
-            .computed = time_of(from[i].computed),
+            .computed = wire_time(from[i].computed),
             .loss = {true, from[i].loss},
         };
     return (struct json_list){to, (size_t)n};
@@ -238,8 +232,8 @@ static struct wire_task *task_of(const struct tuned *tuned, struct arena *arena)
         .epochs = {tuned->epochs > 0, tuned->epochs},
         .batch = {tuned->batch > 0, tuned->batch},
     };
-    task->started = time_of(tuned->started);
-    task->completed = time_of(tuned->completed);
+    task->started = wire_time(tuned->started);
+    task->completed = wire_time(tuned->completed);
     task->hyper = hyper;
     return task;
 }
@@ -264,8 +258,8 @@ struct wire_tuned wire_tuned_of(const struct tuned *tuned,
         .display_name = tuned->display_name,
         .description = tuned->description,
         .state = tuned->state,
-        .created = time_of(tuned->created),
-        .updated = time_of(tuned->updated),
+        .created = wire_time(tuned->created),
+        .updated = wire_time(tuned->updated),
         .task = task_of(tuned, arena),
         .base = tuned->base,
         .temperature = {true, tuned->temperature},

@@ -132,8 +132,9 @@ void webhook_make(const struct wire_webhook *wire, struct interaction *row,
 
 /* ---- bringing: on a worker ---- */
 
-struct text webhook_sign(struct text secret, struct text id, int64_t timestamp_s,
-                         struct text body, struct arena *arena)
+/* "v1,..." into the arena. */
+static struct text sign_of(struct text secret, struct text id, int64_t timestamp_s,
+                           struct text body, struct arena *arena)
 {
     unsigned char mac[EVP_MAX_MD_SIZE];
     unsigned n = 0;
@@ -157,7 +158,7 @@ static bool bring(const struct webhooks *webhooks, const struct hook *hook,
     const struct api_options *options = &webhooks->api->options;
     int64_t at = now_ns() / SECOND;
     struct text sign =
-        webhook_sign(text_of(options->webhook_secret), hook->id, at, hook->body, arena);
+        sign_of(text_of(options->webhook_secret), hook->id, at, hook->body, arena);
     const char *headers[] = {
         "Content-Type: application/json",
         "Expect:",

@@ -34,8 +34,4 @@ bool webhook_check(const struct api *api, const struct wire_webhook *wire,
 void webhook_make(const struct wire_webhook *wire, struct interaction *row,
                   struct arena *arena);
 
-/* "v1,..." into the arena. Any thread. */
-struct text webhook_sign(struct text secret, struct text id, int64_t timestamp_s,
-                         struct text body, struct arena *arena);
-
 #endif

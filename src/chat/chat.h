@@ -23,18 +23,20 @@ enum part_kind {
     PART_RESULT,  /* what the function gave */
     PART_MEDIA,   /* to be read, and then TEXT, before there is a prompt */
     PART_SOUND,   /* of an answer: what it says, spoken */
+    PART_GROUNDS, /* of an answer: what its last words rest on; told when all is said */
 };
 
 /* Something to see, hear or read, and what it was found to be. */
 struct part_media {
     const char *path;  /* where the request has it */
     const char *field; /* of that, the source; NULL: it is all of it */
-    struct text uri;   /* where the source's bytes are to be got; absent: they are there */
+    struct text uri; /* where the source's bytes are to be got; absent: they are there */
     struct media_source source;
     struct media_options options;
     bool has_options;             /* they were asked for */
     int n_most;                   /* tokens, for a model that sees; 0: its own */
     bool gathered;                /* what the uri names is in `source` */
+    bool shown;                   /* the model itself looks at it */
     struct media_reading reading; /* once the part is TEXT */
     int n_tokens;                 /* of the reading */
 };
@@ -48,7 +50,9 @@ struct part {
     struct text json; /* CALL: arguments; RESULT: response; an object, compact JSON */
     const struct tool *tool; /* CALL, RESULT under way: the server's own; else NULL */
     bool of_server;          /* the same of the past */
+    struct text server;      /* of the past: the MCP server whose tool it was */
     const struct tool_result *result; /* RESULT that the tool has just given; else NULL */
+    const struct grounding *grounding; /* GROUNDS (api/grounding.h) */
 };
 
 /* Whether the model may, must or must not call functions. VALIDATED is AUTO: calls are
@@ -99,6 +103,7 @@ struct function {
     bool barred;             /* shown to the model, but not to be called now */
     const struct tool *tool; /* who runs it here; NULL: the client does */
     const void *settings;    /* the tool's, of this request */
+    const char *path;        /* of a tool: where the request names it */
 };
 
 struct chat {
@@ -108,6 +113,10 @@ struct chat {
     int n_turns;
     struct function *functions;
     int n_functions;
+    /* Names that may be called, while there are tools that must be opened to know them
+     * (tools/tool.h); none: what functions[].barred says. */
+    const struct text *callable;
+    int n_callable;
     enum calling calling;
     struct shape shape;
     struct thinking thinking;

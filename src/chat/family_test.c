@@ -60,8 +60,8 @@ static const struct function functions[] = {
     {TEXT("get"), TEXT("Gets."),
      TEXT("{\"type\":\"object\",\"x-guidance\":{\"a\":1},\"properties\":{\"n\":"
           "{\"type\":\"integer\"}}}"),
-     false, NULL, NULL},
-    {TEXT("put"), TEXT("Puts."), {0}, false, NULL, NULL},
+     false, NULL, NULL, NULL},
+    {TEXT("put"), TEXT("Puts."), {0}, false, NULL, NULL, NULL},
 };
 #define SHOWN(name, description, properties)                                             \
     "{\"type\": \"function\", \"function\": {\"name\": \"" name                          \

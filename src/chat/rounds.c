@@ -33,7 +33,8 @@ struct rounds {
     struct turn *turn; /* NULL: none runs */
     bool cancelled;
     atomic_bool stop; /* the same, for the worker */
-    int n_rounds;     /* that are over, with calls of tools */
+    int n_rounds;     /* that are over, with calls of the model's */
+    bool opening;     /* calls are under way that the model did not ask for */
     int64_t until_ms; /* all tools must be done by then */
 
     /* of the round under way */
@@ -47,6 +48,10 @@ struct rounds {
     struct error end_error;
     struct tool_result result;
     struct text said_result;
+    struct list sources;   /* const struct tool_sources *: of all rounds */
+    struct buf last_words; /* text behind the last result: what may rest on them */
+    enum finish finish;    /* of the end that waits for its grounds */
+    const struct grounding *grounding;
     int n_said_result; /* tokens */
     bool good;         /* the next prompt; else err says why not */
     struct error err;
@@ -71,8 +76,18 @@ static void *add(struct list *list, struct arena *arena, size_t size)
 
 /* ---- telling ---- */
 
+static void note_words(struct rounds *r, const struct part *part)
+{
+    if (part->kind == PART_TEXT)
+        buf_text(&r->last_words, part->text);
+    else if (part->kind == PART_RESULT)
+        buf_clear(&r->last_words);
+}
+
 static void tell(struct rounds *r, struct turn_event event)
 {
+    if (event.kind == TURN_PART)
+        note_words(r, event.part);
     event.n_prompt = r->n_prompt;
     event.n_cached = r->n_cached;
     event.n_output += r->n_output;
@@ -95,6 +110,49 @@ static void tell_end(struct rounds *r, enum finish finish, const struct error *e
     event.prefill_us = r->prefill_us;
     event.decode_us = r->decode_us;
     tell(r, event);
+}
+
+/* ---- what it rests on ---- */
+
+static void push(struct rounds *r, void (*run)(struct work *),
+                 void (*done)(struct work *))
+{
+    r->work = (struct work){.run = run, .done = done};
+    workers_push(r->spec.box->workers, &r->work);
+}
+
+/* The worker's. */
+static void ground(struct work *work)
+{
+    struct rounds *r = (struct rounds *)work;
+    const struct toolbox *box = r->spec.box;
+    r->grounding =
+        box->ground(box, buf_view(&r->last_words), r->sources.at, r->sources.n, r->arena);
+}
+
+static void tell_grounds(struct work *work)
+{
+    struct rounds *r = (struct rounds *)work;
+    const struct part part = {.kind = PART_GROUNDS, .grounding = r->grounding};
+    if (r->cancelled) {
+        tell_end(r, FINISH_CANCELLED, NULL);
+        return;
+    }
+    if (r->grounding)
+        tell(r, (struct turn_event){.kind = TURN_PART, .part = &part});
+    tell_end(r, r->finish, NULL);
+}
+
+/* An end that nothing went wrong at. */
+static void end_well(struct rounds *r, enum finish finish)
+{
+    bool well = finish == FINISH_STOP || finish == FINISH_MAX_TOKENS;
+    if (!well || r->sources.n == 0 || !r->spec.box->ground) {
+        tell_end(r, finish, r->end.error);
+        return;
+    }
+    r->finish = finish;
+    push(r, ground, tell_grounds);
 }
 
 /* ---- what a turn says ---- */
@@ -189,13 +247,14 @@ static void count(struct rounds *r, const struct turn_event *event)
     verdict_add(&r->verdict, event->verdict);
 }
 
-/* The prompt of the first round is the request's. */
+/* The prompt of the first round is the request's, and what an opening added a tool's. */
 static void count_prompt(struct rounds *r, const struct turn_event *event)
 {
+    int n_asked = r->spec.prompt->n_tokens;
     if (r->n_rounds > 0)
         return;
-    r->n_prompt = event->n_prompt;
-    r->n_cached = event->n_cached;
+    r->n_prompt = event->n_prompt < n_asked ? event->n_prompt : n_asked;
+    r->n_cached = event->n_cached < r->n_prompt ? event->n_cached : r->n_prompt;
     r->prompt_verdict = *event->prompt_verdict;
 }
 
@@ -215,8 +274,10 @@ static void on_end(struct rounds *r, const struct turn_event *event)
     } else if (event->finish == FINISH_BLOCKED && r->n_rounds > 0) {
         tell_end(r, FINISH_SAFETY,
                  r->end.error); /* what a tool gave; there is an answer */
-    } else {
+    } else if (r->cancelled) {
         tell_end(r, event->finish, r->end.error);
+    } else {
+        end_well(r, event->finish);
     }
 }
 
@@ -231,13 +292,6 @@ static void on_turn(const struct turn_event *event, void *arg)
 }
 
 /* ---- running tools ---- */
-
-static void push(struct rounds *r, void (*run)(struct work *),
-                 void (*done)(struct work *))
-{
-    r->work = (struct work){.run = run, .done = done};
-    workers_push(r->spec.box->workers, &r->work);
-}
 
 /* The worker's. */
 static void run_tool(struct work *work)
@@ -280,6 +334,9 @@ static void end_tool(struct work *work)
     };
     tell(r, (struct turn_event){.kind = TURN_PART, .part = part});
     part->result = NULL;
+    if (r->result.sources)
+        *(const struct tool_sources **)add(&r->sources, r->arena, sizeof(void *)) =
+            r->result.sources;
     go_on(r);
 }
 
@@ -354,7 +411,7 @@ static void next_turn(struct work *work)
         return;
     }
     if (r->prompt.n_tokens > n_ctx - 1) { /* the context's end is an answer's, too */
-        tell_end(r, FINISH_MAX_TOKENS, NULL);
+        end_well(r, FINISH_MAX_TOKENS);
         return;
     }
     clear_round(r);
@@ -369,14 +426,15 @@ static void end_round(struct rounds *r)
 {
     int most = r->spec.chat->max_tokens;
     if (r->client_called || r->end.finish == FINISH_MAX_TOKENS || r->too_many) {
-        tell_end(r, r->end.finish, r->end.error);
+        end_well(r, r->end.finish);
         return;
     }
     if (most > 0 && r->n_output >= most) {
-        tell_end(r, FINISH_MAX_TOKENS, NULL);
+        end_well(r, FINISH_MAX_TOKENS);
         return;
     }
-    r->n_rounds++;
+    r->n_rounds += !r->opening;
+    r->opening = false;
     r->chat.max_tokens = most > 0 ? most - r->n_output : 0;
     end_words(r);
     grow(r);
@@ -408,7 +466,64 @@ static void close_rounds(void *arg)
 {
     struct rounds *r = arg;
     buf_free(&r->words);
+    buf_free(&r->last_words);
     arena_close(r->arena);
+}
+
+/* What the user has just said: texts of the last turn, if it is the user's. */
+static struct text just_said(const struct chat *chat, struct arena *arena)
+{
+    const struct turn_of *last = chat->n_turns ? &chat->turns[chat->n_turns - 1] : NULL;
+    struct buf text = {0};
+    for (int i = 0; last && last->role == ROLE_USER && i < last->n_parts; i++)
+        if (last->parts[i].kind == PART_TEXT && !last->parts[i].media) {
+            buf_text(&text, last->parts[i].text);
+            buf_char(&text, '\n');
+        }
+    struct text said = arena_text(arena, buf_view(&text));
+    buf_free(&text);
+    return said;
+}
+
+/* Holds the calls that what was said asks for by itself. */
+static bool find_openings(struct rounds *r)
+{
+    struct text said = just_said(&r->chat, r->arena);
+    for (int i = 0; said.at && i < r->chat.n_functions; i++) {
+        const struct function *function = &r->chat.functions[i];
+        struct text args = {0};
+        if (function->tool && function->tool->begin && !function->barred)
+            args = function->tool->begin(said, r->arena);
+        if (!args.at)
+            continue;
+        const struct part call = {.kind = PART_CALL,
+                                  .name = function->name,
+                                  .json = args,
+                                  .tool = function->tool};
+        keep(r, &call);
+        hold(r, &(struct turn_event){.kind = TURN_PART, .part = &call});
+    }
+    return r->held.n > 0;
+}
+
+static void do_nothing(struct work *work)
+{
+    (void)work;
+}
+
+/* As if the model had called: its prompt is made when the results are there. */
+static void begin_opening(struct work *work)
+{
+    struct rounds *r = (struct rounds *)work;
+    struct held *first = r->held.at;
+    if (r->cancelled) {
+        tell_end(r, FINISH_CANCELLED, NULL);
+        return;
+    }
+    r->end.finish = FINISH_STOP;
+    first->event.part = &first->part;
+    tell(r, first->event);
+    go_on(r);
 }
 
 static bool has_tools(const struct rounds_spec *spec)
@@ -432,6 +547,14 @@ struct rounds *rounds_start(const struct rounds_spec *spec, struct error *err)
     arena_defer(spec->arena, close_rounds, r);
     r->chat = *spec->chat;
     r->until_ms = now_ms() + (int64_t)spec->box->answer_s * 1000;
+    int n_ctx = engine_info(runner_engine(spec->runner))->n_ctx;
+    bool fits = spec->prompt->n_tokens < n_ctx; /* else the turn says so */
+    r->opening = fits && find_openings(r);
+    if (r->opening) {
+        r->n_prompt = spec->prompt->n_tokens;
+        push(r, do_nothing, begin_opening); /* nothing is told before this has returned */
+        return r;
+    }
     r->turn = turn_start(spec->runner, &r->chat, spec->prompt, r->arena, on_turn, r, err);
     return r->turn ? r : NULL;
 }

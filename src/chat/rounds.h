@@ -4,11 +4,13 @@
  *       ^                                                              |
  *       +--------------------------------------------------------------+
  *
- * until the model says no more than words, or calls a function of the client's, or has
- * used up its tokens, its rounds (toolbox) or the context. The reader gets the events of
- * one turn (turn.h): each call of a tool is a PART_CALL with its `tool`, and the
- * PART_RESULT that follows at once is what it gave. Counts go on from round to round; the
- * prompt's are those of the first.
+ * A call that the user's own words ask for (tool.begin: a page's address) runs before the
+ * first turn, as if the model had made it. This goes on until the model says no more than
+ * words, or calls a function of the client's, or has used up its tokens, its rounds
+ * (toolbox) or the context. The reader gets the events of one turn (turn.h): each call of
+ * a tool is a PART_CALL with its `tool`, and the PART_RESULT that follows at once is what
+ * it gave. Counts go on from round to round; the prompt's are those of the first. Where
+ * tools found something to rest on, a PART_GROUNDS comes right before the end.
  *
  * Where the chat has no tools it is a turn and nothing else. */
 #ifndef POLLUX_CHAT_ROUNDS_H

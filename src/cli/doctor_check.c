@@ -5,6 +5,7 @@
 #include "cli/served.h"
 #include "cli/term.h"
 #include "media/media.h"
+#include "json/tree.h"
 #include <errno.h>
 #include <netdb.h>
 #include <sched.h>
@@ -333,6 +334,30 @@ static struct finding look_at_readers(struct doctor *doctor)
     return finding;
 }
 
+/* Whether code that a model writes can be run, and with which packages. */
+static struct finding look_at_code(struct doctor *doctor)
+{
+    struct buf python = {0};
+    struct error err = {0};
+    struct sandbox *sandbox = sandbox_open(SANDBOX_REQUIRED, &err);
+    struct finding finding;
+    if (command_folder("XDG_CACHE_HOME", ".cache", &python))
+        buf_str(&python, "/tools/current/venv/bin/python");
+    if (!sandbox)
+        finding =
+            found(doctor, LEVEL_WARN,
+                  "apt-get install bubblewrap; in a container, allow user namespaces",
+                  "no sandbox, so the tool code_execution is refused: %s", err.message);
+    else if (!python.len || access(python.at, X_OK) != 0)
+        finding = found(doctor, LEVEL_WARN, "scripts/setup.sh tools",
+                        "the tool code_execution has no numpy, pandas and matplotlib");
+    else
+        finding = found(doctor, LEVEL_OK, NULL, "the tool code_execution runs Python");
+    sandbox_close(sandbox);
+    buf_free(&python);
+    return finding;
+}
+
 /* The server. */
 
 enum { PATIENCE_S = 3 };
@@ -384,6 +409,47 @@ static struct finding look_at_server(struct doctor *doctor)
                      err.message);
     enum client_end end = ask_server(doctor, client, &n, &err);
     return judge_server(doctor, url, end, n, &err);
+}
+
+/* The owner's documents, as the server that has them counts them; 0: there are none. */
+static enum client_end count_documents(struct doctor *doctor, struct client *client,
+                                       long long *n, struct error *err)
+{
+    struct buf answer = {0};
+    client_set_timeout(client, PATIENCE_S);
+    enum client_end end =
+        client_call(client, "/v1beta/fileSearchStores/local", NULL, &answer, err);
+    struct json_object *store =
+        end == CLIENT_DONE ? json_parse(doctor->arena, buf_view(&answer), err) : NULL;
+    struct json_object *count = NULL;
+    if (json_object_is_type(store, json_type_object))
+        json_object_object_get_ex(store, "activeDocumentsCount", &count);
+    *n = json_object_get_int64(count);
+    buf_free(&answer);
+    if (end == CLIENT_REFUSED && err->code == ERROR_NOT_FOUND)
+        end = CLIENT_DONE; /* nothing was ever added */
+    return end;
+}
+
+/* What the tool google_search searches, unless the server was given another search. */
+static struct finding look_at_index(struct doctor *doctor)
+{
+    struct error err;
+    long long n = 0;
+    const char *url = doctor->base_url ? doctor->base_url : local_url(doctor);
+    struct client *client = client_open(url, doctor->api_key, NULL, &err);
+    enum client_end end =
+        client ? count_documents(doctor, client, &n, &err) : CLIENT_NO_SERVER;
+    client_close(client);
+    if (end != CLIENT_DONE)
+        return found(doctor, LEVEL_WARN, "pollux serve",
+                     "only a server can say what the tool google_search searches");
+    if (n == 0)
+        return found(doctor, LEVEL_WARN,
+                     "pollux index add PATH|URL, or pollux serve --search searxng",
+                     "there are no documents for the tool google_search");
+    return found(doctor, LEVEL_OK, NULL, "the tool google_search has %lld document%s", n,
+                 n == 1 ? "" : "s");
 }
 
 /* 0, or why `pollux serve` could not listen there. */
@@ -447,7 +513,9 @@ const struct check doctor_checks[] = {
     {"memory", look_at_memory},
     {"python", look_at_python},
     {"media readers", look_at_readers},
+    {"code", look_at_code},
     {"server", look_at_server},
+    {"search", look_at_index},
     {"port", look_at_port},
     {0},
 };

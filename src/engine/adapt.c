@@ -118,8 +118,10 @@ void local_adapter_note(struct local *local, const struct note *note)
 
 void local_adapters_close(struct local *local)
 {
-    while (local->adapters)
-        end_adapter(local, local->adapters);
+    for (struct local_adapter *it = local->adapters, *next; it; it = next) {
+        next = it->next;
+        end_adapter(local, it);
+    }
 }
 
 uint64_t local_adapter_id(const struct adapter *adapter)

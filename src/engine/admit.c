@@ -14,10 +14,43 @@ enum {
     PATIENCE_US = 1000000, /* for others to go first */
 };
 
-int local_exact(int n_exact, int n)
+/* The end of the run of tokens that begins at i: of a text, or of pictures. */
+static int run_end(const int32_t *tokens, int i, int n)
 {
-    int least = n < n_exact ? n : n_exact;
-    return least - least % EXACT;
+    bool picture = tokens[i] < 0;
+    while (i < n && (tokens[i] < 0) == picture)
+        i++;
+    return i;
+}
+
+/* Canonical pieces begin anew behind a picture. A text that ends where one begins is
+ * canonical to its end only when the rows go on with that picture: otherwise its last
+ * piece may have been a longer one. */
+int local_exact(const struct job_spec *spec, int n_exact, int n)
+{
+    int least = n < n_exact ? n : n_exact, good = 0;
+    for (int i = 0, end; i < least; i = end) {
+        end = run_end(spec->tokens, i, least);
+        bool whole = end < least || end == spec->n_tokens || spec->tokens[end] >= 0;
+        if (spec->tokens[i] >= 0)
+            good = end < least ? end : end - (end - i) % EXACT;
+        else if (whole)
+            good = end;
+    }
+    return good;
+}
+
+int local_pos(const struct local_job *job, int i)
+{
+    return job->pos ? job->pos[i] : i;
+}
+
+/* A picture's rows are computed together: what is reused ends before it or behind it. */
+static int before_picture(const struct job_spec *spec, int n)
+{
+    while (n > 0 && spec->tokens[n] < 0 && spec->tokens[n - 1] < 0)
+        n--;
+    return n;
 }
 
 /* How many of `common` rows of the slot the job may reuse. The prompt's last row is
@@ -27,12 +60,10 @@ static int reusable(const struct slot *slot, const struct job_spec *spec, int co
     int most = spec->n_tokens - 1;
     if (slot->adapter != local_adapter_id(spec->adapter))
         return 0;
-    int n = common < most ? common : most;
-    while (n > 0 && spec->tokens[n] < 0 && spec->tokens[n - 1] < 0)
-        n--; /* a picture's rows are computed together */
+    int n = before_picture(spec, common < most ? common : most);
     if (!spec->sampling.seeded)
         return n;
-    return local_exact(slot->n_exact, n);
+    return local_exact(spec, slot->n_exact, n);
 }
 
 /* Jobs with a seed decode alone, wherever they are, and those with different adapters
@@ -81,36 +112,39 @@ static struct slot *pick_free(struct local *local, const struct slot *but,
 static void take_slot(struct local *local, struct slot *slot, struct sequence *sequence,
                       int n_rows)
 {
-    if (slot->n_past > n_rows && !llm_truncate(local->llm, slot->index, n_rows))
+    const struct local_job *job = sequence->job;
+    if (slot->n_past > n_rows &&
+        !llm_truncate(local->llm, slot->index, local_pos(job, n_rows)))
         n_rows = 0;
     slot->n_past = n_rows;
-    slot->n_exact = local_exact(slot->n_exact, n_rows);
-    slot->n_known = sequence->job->spec.n_tokens;
-    slot->adapter = local_adapter_id(sequence->job->spec.adapter);
-    memcpy(slot->tokens, sequence->job->spec.tokens,
-           sizeof(int32_t) * (size_t)slot->n_known);
+    slot->n_exact = local_exact(&job->spec, slot->n_exact, n_rows);
+    slot->n_known = job->spec.n_tokens;
+    slot->adapter = local_adapter_id(job->spec.adapter);
+    memcpy(slot->tokens, job->spec.tokens, sizeof(int32_t) * (size_t)slot->n_known);
+    for (int i = 0; i <= slot->n_known; i++)
+        slot->pos[i] = local_pos(job, i);
     cache_put(local->cache, slot->index, slot->tokens, n_rows);
     slot->state = SLOT_PREFILL;
     slot->sequence = sequence;
     sequence->slot = slot;
     sequence->n_cached = n_rows;
     /* Not before: it is as large as the vocabulary, and hundreds may wait. */
-    sequence->sampler = sampler_open(&sequence->job->spec.sampling, sequence->candidate,
+    sequence->sampler = sampler_open(&job->spec.sampling, sequence->candidate,
                                      local->engine.info.n_vocab);
-    if (sequence->job->spec.grammar)
-        sequence->matcher = matcher_open(sequence->job->spec.grammar);
+    if (job->spec.grammar)
+        sequence->matcher = matcher_open(job->spec.grammar);
     sequence->admitted_us = now_us();
     atomic_fetch_sub(&local->n_waiting, 1);
     atomic_fetch_add(&local->n_running, 1);
 }
 
-/* Copies the first n rows; slot->n_exact says how good they are. */
-static bool copy_rows(struct local *local, const struct slot *from, struct slot *to,
-                      int n)
+/* Copies the first n rows, which are the job's; slot->n_exact says how good they are. */
+static bool copy_rows(struct local *local, const struct local_job *job,
+                      const struct slot *from, struct slot *to, int n)
 {
-    bool copied = llm_copy(local->llm, from->index, to->index, n);
+    bool copied = llm_copy(local->llm, from->index, to->index, local_pos(job, n));
     to->n_past = copied ? n : 0;
-    to->n_exact = local_exact(from->n_exact, to->n_past);
+    to->n_exact = local_exact(&job->spec, from->n_exact, to->n_past);
     to->adapter = from->adapter;
     return copied;
 }
@@ -122,7 +156,8 @@ static int best_saved(const struct job_spec *spec, const struct saved_rows **bes
     for (int i = 0; i < spec->n_rows; i++) {
         const struct saved_rows *rows = spec->rows[i];
         int n = rows_common(rows, spec->tokens, spec->n_tokens - 1);
-        n = spec->sampling.seeded ? local_exact(rows->n_exact, n) : n;
+        n = before_picture(spec, n);
+        n = spec->sampling.seeded ? local_exact(spec, rows->n_exact, n) : n;
         if (n > most) {
             most = n;
             *best = rows;
@@ -132,12 +167,12 @@ static int best_saved(const struct job_spec *spec, const struct saved_rows **bes
 }
 
 /* The slot holds the first n of the saved rows, or, when that fails, none. */
-static bool restore_rows(struct local *local, const struct saved_rows *rows,
-                         struct slot *slot, int n)
+static bool restore_rows(struct local *local, const struct local_job *job,
+                         const struct saved_rows *rows, struct slot *slot, int n)
 {
-    bool restored = llm_restore(local->llm, slot->index, rows->state, n);
+    bool restored = llm_restore(local->llm, slot->index, rows->state, local_pos(job, n));
     slot->n_past = restored ? n : 0;
-    slot->n_exact = local_exact(rows->n_exact, slot->n_past);
+    slot->n_exact = local_exact(&job->spec, rows->n_exact, slot->n_past);
     if (!restored) {
         log_line(LOG_WARN, "rows", "restored=0 tokens=%d", rows->n_tokens);
         cache_put(local->cache, slot->index, NULL, 0);
@@ -157,7 +192,7 @@ static bool fork_sequence(struct local *local, struct sequence *sequence)
     struct slot *slot = job->origin;
     if (slot->state != SLOT_FREE) {
         slot = pick_free(local, NULL, &job->spec);
-        if (!slot || !copy_rows(local, job->origin, slot, n))
+        if (!slot || !copy_rows(local, job, job->origin, slot, n))
             return false;
     }
     take_slot(local, slot, sequence, n);
@@ -197,7 +232,8 @@ static bool place_sequence(struct local *local, struct sequence *sequence)
         }
     }
     int n_saved = best_saved(spec, &saved);
-    if (n_saved > n_best && restore_rows(local, saved, cheapest, n_saved)) {
+    if (n_saved > n_best &&
+        restore_rows(local, sequence->job, saved, cheapest, n_saved)) {
         take_slot(local, cheapest, sequence, n_saved);
         return true;
     }
@@ -211,7 +247,7 @@ static bool place_sequence(struct local *local, struct sequence *sequence)
         best->state == SLOT_FREE && best->n_past - n_best <= LEFT_BEHIND &&
         plan_compare(place_of(local, best, spec), place_of(local, cheapest, spec)) <= 0;
     struct slot *other = in_place ? NULL : pick_free(local, best, spec);
-    if (other && copy_rows(local, best, other, n_best))
+    if (other && copy_rows(local, sequence->job, best, other, n_best))
         take_slot(local, other, sequence, n_best);
     else if (best->state == SLOT_FREE)
         take_slot(local, best, sequence, n_best);

@@ -57,7 +57,8 @@ struct sampling {
 /* A picture for a model that sees. */
 struct picture {
     int width, height;
-    const unsigned char *rgb; /* width * height * 3, row by row from the top */
+    const unsigned char *rgb; /* width * height * 3, row by row from the top; NULL: they
+                               * are not at hand */
     struct text hash;         /* of what it was made of */
     int n_most;               /* tokens, where the model allows it; 0: the model's own */
 };
@@ -152,7 +153,8 @@ int engine_tokenize(struct engine *engine, struct text text, bool special,
 
 /* Looks at a picture; any thread; only where info says that the engine sees. Its marker,
  * in a text that is tokenised while the view is held, becomes the picture. A job holds
- * the views of its tokens itself. NULL and err: INVALID_ARGUMENT. */
+ * the views of its tokens itself. NULL and err: INVALID_ARGUMENT; NULL without an error
+ * where the pixels are missing and it was not looked at before, or not lately. */
 struct view *engine_view(struct engine *engine, const struct picture *picture,
                          struct error *err);
 struct text engine_view_marker(const struct view *view);

@@ -57,6 +57,7 @@ struct local_job {
         spec;            /* a copy, in the arena; tokens are copied, prompt is not kept */
     struct view **views; /* those of the prompt, each held once */
     int n_views;
+    int *pos; /* of each token, and of what comes behind them; NULL: they are in a row */
     struct queue *to;
     void *user;
     int64_t submitted_us;

@@ -12,6 +12,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+/* Numbers that a position has with M-RoPE. */
+enum { LLM_AXES = 4 };
+
 struct llm {
     struct arena *arena;
     struct llm_info info;
@@ -27,9 +30,10 @@ struct llm {
     char piece[1024];
     int32_t shown[LLM_SHOWN]; /* control tokens that have their names as text */
     int n_shown;
-    struct llm_adapter *adapter; /* of the steps */
-    uint64_t n_adapters;         /* that there were */
-    struct sight *sight;         /* NULL: it does not see */
+    struct llm_adapter *adapter;              /* of the steps */
+    uint64_t n_adapters;                      /* that there were */
+    struct sight *sight;                      /* NULL: it does not see */
+    int32_t places[LLM_AXES * LLM_BATCH_MAX]; /* of vectors, axis by axis */
 };
 
 static void on_log(enum ggml_log_level level, const char *text, void *arg)
@@ -255,11 +259,15 @@ void llm_begin(void)
 /* Whatever may round differently, or lie differently in memory. */
 static void make_key(struct llm *llm, const struct llm_options *options)
 {
+    struct text sight = options->projector
+                            ? rows_key(options->projector, TEXT(""), llm->arena)
+                            : TEXT("none");
     struct text how = arena_printf(
-        llm->arena, "%s %s kernels=%s cpu=%s threads=%d ctx=%d slots=%d batch=%d",
+        llm->arena,
+        "%s %s kernels=%s cpu=%s threads=%d ctx=%d slots=%d batch=%d sight=%.*s",
         POLLUX_VERSION, POLLUX_ENGINE, llm->info.kernels, llama_print_system_info(),
-        llama_n_threads_batch(llm->ctx), llm->info.n_ctx, options->n_slots,
-        LLM_BATCH_MAX);
+        llama_n_threads_batch(llm->ctx), llm->info.n_ctx, options->n_slots, LLM_BATCH_MAX,
+        TEXT_ARG(sight));
     llm->info.rows_key = rows_key(options->path, how, llm->arena);
 }
 
@@ -427,22 +435,36 @@ void llm_adapt(struct llm *llm, struct llm_adapter *adapter)
     llm->adapter = adapter;
 }
 
-enum llm_result llm_decode_vectors(struct llm *llm, const float *vectors, int n, int pos,
-                                   int slot, bool causal, bool last,
-                                   const atomic_bool *stop)
+static void put_places(struct llm *llm, const struct llm_vectors *vectors)
+{
+    for (int i = 0; i < vectors->n; i++) {
+        const struct llm_place *place = &vectors->places[i];
+        const int32_t axes[LLM_AXES] = {place->time, place->line, place->column,
+                                        place->other};
+        for (int axis = 0; axis < LLM_AXES; axis++)
+            llm->places[axis * vectors->n + i] = axes[axis];
+    }
+}
+
+enum llm_result llm_decode_vectors(struct llm *llm, const struct llm_vectors *vectors,
+                                   int slot, bool last, const atomic_bool *stop)
 {
     struct llama_batch batch = llm->batch;
+    int n = vectors->n;
     batch.token = NULL;
-    batch.embd = (float *)(uintptr_t)vectors;
+    batch.embd = (float *)(uintptr_t)vectors->at;
+    batch.pos = llm->places;
     for (int i = 0; i < n; i++) {
-        batch.pos[i] = pos + i;
+        batch.pos[i] = vectors->pos + i;
         batch.n_seq_id[i] = 1;
         batch.seq_id[i][0] = slot;
         batch.logits[i] = last && i == n - 1;
     }
+    if (vectors->places)
+        put_places(llm, vectors);
     batch.n_tokens = n;
     llm->stop = stop;
-    llama_set_causal_attn(llm->ctx, causal);
+    llama_set_causal_attn(llm->ctx, vectors->causal);
     int result = llama_decode(llm->ctx, batch);
     llama_set_causal_attn(llm->ctx, true);
     llm->stop = NULL;
@@ -466,18 +488,18 @@ float *llm_logits(struct llm *llm, int row)
     return llama_get_logits_ith(llm->ctx, row);
 }
 
-bool llm_truncate(struct llm *llm, int slot, int n)
+bool llm_truncate(struct llm *llm, int slot, int pos)
 {
     llama_memory_t memory = llama_get_memory(llm->ctx);
-    if (llama_memory_seq_rm(memory, slot, n, -1))
+    if (llama_memory_seq_rm(memory, slot, pos, -1))
         return true;
     llama_memory_seq_rm(memory, slot, -1, -1);
-    return n == 0;
+    return pos == 0;
 }
 
 /* Through the serialised state, because libllama copies between streams only whole
  * streams: a slot of 8192 tokens for a prompt of 100. */
-bool llm_copy(struct llm *llm, int from, int to, int n)
+bool llm_copy(struct llm *llm, int from, int to, int pos)
 {
     llama_memory_seq_rm(llama_get_memory(llm->ctx), to, -1, -1);
     size_t size = llama_state_seq_get_size(llm->ctx, from);
@@ -490,7 +512,7 @@ bool llm_copy(struct llm *llm, int from, int to, int n)
         llama_memory_seq_rm(llama_get_memory(llm->ctx), to, -1, -1);
         return false;
     }
-    return llm_truncate(llm, to, n);
+    return llm_truncate(llm, to, pos);
 }
 
 size_t llm_state_size(struct llm *llm, int slot)
@@ -503,7 +525,7 @@ size_t llm_state(struct llm *llm, int slot, char *to, size_t size)
     return llama_state_seq_get_data(llm->ctx, (uint8_t *)to, size, slot);
 }
 
-bool llm_restore(struct llm *llm, int slot, struct text state, int n)
+bool llm_restore(struct llm *llm, int slot, struct text state, int pos)
 {
     llama_memory_t memory = llama_get_memory(llm->ctx);
     llama_memory_seq_rm(memory, slot, -1, -1);
@@ -512,5 +534,5 @@ bool llm_restore(struct llm *llm, int slot, struct text state, int n)
         llama_memory_seq_rm(memory, slot, -1, -1);
         return false;
     }
-    return llm_truncate(llm, slot, n) && n > 0;
+    return llm_truncate(llm, slot, pos) && pos > 0;
 }

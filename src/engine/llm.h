@@ -98,31 +98,46 @@ void llm_adapt(struct llm *llm, struct llm_adapter *adapter);
 enum llm_result llm_decode(struct llm *llm, const struct llm_row *rows, int n,
                            const atomic_bool *stop);
 
-/* The same for n rows from `pos` on that are no tokens but vectors (sight.h); only the
- * last wants logits, and only with `last`. All n are decoded at once. */
-enum llm_result llm_decode_vectors(struct llm *llm, const float *vectors, int n, int pos,
-                                   int slot, bool causal, bool last,
-                                   const atomic_bool *stop);
+/* Where a row of a picture stands in a model whose positions are more than an order
+ * (M-RoPE): all its rows at one time, each in its line and column. */
+struct llm_place {
+    int32_t time, line, column, other;
+};
+
+/* Rows that are no tokens but vectors (sight.h). */
+struct llm_vectors {
+    const float *at; /* llm_width() floats each */
+    int n;
+    const struct llm_place *places; /* of each; NULL: one behind the other, from `pos` */
+    int pos;
+    bool causal; /* each sees only those before it */
+};
+
+/* The same for vectors, at most LLM_BATCH_MAX, all at once; only the last wants logits,
+ * and only with `last`. */
+enum llm_result llm_decode_vectors(struct llm *llm, const struct llm_vectors *vectors,
+                                   int slot, bool last, const atomic_bool *stop);
 int llm_width(const struct llm *llm);           /* floats of a vector */
 struct sight *llm_sight(const struct llm *llm); /* NULL: it does not see */
 
 /* n_vocab floats for the row of the last batch; may be written to. */
 float *llm_logits(struct llm *llm, int row);
 
-/* Keeps the slot's first n rows. False: this model cannot; the slot is now empty. */
-bool llm_truncate(struct llm *llm, int slot, int n);
+/* Keeps the slot's rows before position `pos`. False: this model cannot; the slot is now
+ * empty. */
+bool llm_truncate(struct llm *llm, int slot, int pos);
 
-/* Makes slot `to` hold the first n rows of slot `from`, bit for bit. False: it holds
+/* Makes slot `to` hold the rows before `pos` of slot `from`, bit for bit. False: it holds
  * none. */
-bool llm_copy(struct llm *llm, int from, int to, int n);
+bool llm_copy(struct llm *llm, int from, int to, int pos);
 
 /* The slot's rows as bytes: how many they are, and themselves, of which 0 is a failure.
  */
 size_t llm_state_size(struct llm *llm, int slot);
 size_t llm_state(struct llm *llm, int slot, char *to, size_t size);
 
-/* Makes the slot hold the first n rows of such bytes, which must come from a model with
- * the same rows_key. False: it holds none. */
-bool llm_restore(struct llm *llm, int slot, struct text state, int n);
+/* Makes the slot hold the rows before `pos` of such bytes, which must come from a model
+ * with the same rows_key. False: it holds none. */
+bool llm_restore(struct llm *llm, int slot, struct text state, int pos);
 
 #endif

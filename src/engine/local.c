@@ -41,6 +41,8 @@
  *   - reuses only rows computed that way, up to a multiple of 64,
  *   - decodes alone.
  * Jobs without a seed take the fastest shapes. Both leave n_exact true, so they share.
+ * Pictures part a prompt: what is before one, and what is behind it, counts by itself
+ * (local_exact).
  *
  * Rows may leave the engine as bytes and come back with another job, after a restart,
  * too (rows.h). They bring their n_exact, so the promise holds for them; a job that is to
@@ -59,22 +61,37 @@ enum {
 
 /* ---- what the submitter calls ---- */
 
-/* Views of the prompt's pictures, each once; who submits holds them until now. */
+/* Positions from token i on, for n rows that take n_pos. */
+static void place_run(struct local_job *job, int i, int n, int n_pos)
+{
+    for (int k = 0; k < n; k++)
+        job->pos[i + k] = job->pos[i];
+    job->pos[i + n] = job->pos[i] + n_pos;
+}
+
+/* Views of the prompt's pictures, each once; who submits holds them until now. Where the
+ * pictures leave the positions as they would be without, there is no list of them. */
 static void hold_views(struct local *local, struct local_job *job)
 {
     const struct job_spec *spec = &job->spec;
-    int n_rows = 0;
+    int n_rows = 0, n, n_pos;
     for (int i = 0; i < spec->n_tokens; i++)
         n_rows += spec->tokens[i] < 0;
-    job->views = arena_array(job->arena, struct view *, (size_t)n_rows + 1);
-    for (int i = 0; n_rows > 0 && i < spec->n_tokens; i++) {
+    if (n_rows == 0)
+        return;
+    job->views = arena_array(job->arena, struct view *, (size_t)n_rows);
+    job->pos = arena_array(job->arena, int, (size_t)spec->n_tokens + 1);
+    for (int i = 0; i < spec->n_tokens; i += n) {
         int32_t token = spec->tokens[i];
         struct view *view = token < 0 ? sight_hold(llm_sight(local->llm), token) : NULL;
-        if (!view)
-            continue;
-        job->views[job->n_views++] = view;
-        i += view_run(view, token) - 1;
+        n = view ? view_run(view, token, &n_pos) : 1;
+        n = n < spec->n_tokens - i ? n : spec->n_tokens - i;
+        if (view)
+            job->views[job->n_views++] = view;
+        place_run(job, i, n, view ? n_pos : 1);
     }
+    if (job->pos[spec->n_tokens] == spec->n_tokens)
+        job->pos = NULL;
 }
 
 static struct job *local_submit(struct engine *engine, const struct job_spec *spec,
@@ -155,7 +172,7 @@ static void give_up(struct local *local, struct slot *slot, int from,
         local_fail(local, slot, local_step_failed);
         return;
     }
-    if (!llm_truncate(local->llm, slot->index, from))
+    if (!llm_truncate(local->llm, slot->index, slot->pos[from]))
         slot->n_past = slot->n_exact = 0;
     local_end(local, slot->sequence, FINISH_CANCELLED, NULL);
 }
@@ -187,34 +204,56 @@ static void rows_done(struct local *local, struct slot *slot, int last_row)
     local_speak(local, slot->sequence, logits);
 }
 
-/* All of a picture's rows. Nothing of it is canonical (I3). */
-static int prefill_picture(struct local *local, struct slot *slot)
+/* The vectors of the picture that comes next. */
+static bool find_vectors(struct local *local, const struct slot *slot,
+                         struct llm_vectors *vectors)
 {
     struct local_job *job = slot->sequence->job;
     int32_t token = slot->tokens[slot->n_past];
-    int from = slot->n_past, n = 0, last_row = 0;
-    bool causal = true;
-    const float *vectors = NULL;
-    for (int i = 0; i < job->n_views && n == 0; i++) {
-        n = view_run(job->views[i], token);
-        if (n > 0)
-            vectors = sight_vectors(llm_sight(local->llm), job->views[i], token, &causal);
-    }
-    enum llm_result result = vectors ? LLM_OK : LLM_FAILED;
-    for (int at = 0; at < n && result == LLM_OK; at += last_row + 1) {
-        int piece = n - at < LLM_BATCH_MAX ? n - at : LLM_BATCH_MAX;
-        last_row = piece - 1;
-        result = llm_decode_vectors(
-            local->llm, vectors + (size_t)at * (size_t)llm_width(local->llm), piece,
-            from + at, slot->index, causal, from + n == slot->n_known, &job->cancelled);
+    int n_pos;
+    for (int i = 0; i < job->n_views; i++)
+        if (view_run(job->views[i], token, &n_pos) > 0)
+            return sight_vectors(llm_sight(local->llm), job->views[i], token,
+                                 slot->pos[slot->n_past], vectors);
+    return false;
+}
+
+/* Those from `at` on, as many as go into a batch. */
+static struct llm_vectors piece_of(const struct llm *llm,
+                                   const struct llm_vectors *vectors, int at)
+{
+    struct llm_vectors piece = *vectors;
+    piece.at += (size_t)at * (size_t)llm_width(llm);
+    piece.pos += at;
+    if (piece.places)
+        piece.places += at;
+    piece.n = vectors->n - at < LLM_BATCH_MAX ? vectors->n - at : LLM_BATCH_MAX;
+    return piece;
+}
+
+/* All of a picture's rows: always in the same pieces. */
+static int prefill_picture(struct local *local, struct slot *slot)
+{
+    struct local_job *job = slot->sequence->job;
+    struct llm_vectors vectors = {0};
+    int from = slot->n_past, last_row = 0;
+    enum llm_result result = find_vectors(local, slot, &vectors) ? LLM_OK : LLM_FAILED;
+    for (int at = 0; at < vectors.n && result == LLM_OK; at += last_row + 1) {
+        struct llm_vectors piece = piece_of(local->llm, &vectors, at);
+        last_row = piece.n - 1;
+        result =
+            llm_decode_vectors(local->llm, &piece, slot->index,
+                               from + at + piece.n == slot->n_known, &job->cancelled);
     }
     if (result != LLM_OK) {
         give_up(local, slot, from, result);
-        return n > 0 ? n : 1;
+        return vectors.n > 0 ? vectors.n : 1;
     }
-    slot->n_past += n;
+    slot->n_past += vectors.n;
+    if (slot->n_exact == from)
+        slot->n_exact += vectors.n;
     rows_done(local, slot, last_row);
-    return n;
+    return vectors.n;
 }
 
 static int prefill_chunk(struct local *local, struct slot *slot, int room)
@@ -226,16 +265,17 @@ static int prefill_chunk(struct local *local, struct slot *slot, int room)
     int n = next_chunk(&local->plan, slot, room), from = slot->n_past;
     bool last = from + n == slot->n_known;
     for (int i = 0; i < n; i++)
-        rows[i] = (struct llm_row){slot->tokens[from + i], from + i, slot->index,
-                                   last && i == n - 1};
+        rows[i] = (struct llm_row){slot->tokens[from + i], slot->pos[from + i],
+                                   slot->index, last && i == n - 1};
     enum llm_result result = llm_decode(local->llm, rows, n, &job->cancelled);
     if (result != LLM_OK) {
         give_up(local, slot, from, result);
         return n;
     }
     slot->n_past += n;
+    bool is_rest = n < EXACT && !last && slot->tokens[slot->n_past] < 0;
     if (slot->n_exact == from)
-        slot->n_exact += n - n % EXACT;
+        slot->n_exact += is_rest ? n : n - n % EXACT;
     rows_done(local, slot, n - 1);
     return n;
 }
@@ -282,8 +322,8 @@ static int rows_of_run(struct local *local, struct run run, const bool *alone,
         struct slot *slot = &local->slots[run.first + i];
         real[i] = slot->state == SLOT_SPEAKING && local_has_turn(local, slot) &&
                   !done[slot->index] && (run.n == 1 || !alone[slot->index]);
-        rows[i] = (struct llm_row){real[i] ? slot->tokens[slot->n_past] : 0, slot->n_past,
-                                   slot->index, real[i]};
+        rows[i] = (struct llm_row){real[i] ? slot->tokens[slot->n_past] : 0,
+                                   slot->pos[slot->n_past], slot->index, real[i]};
     }
     return run.n;
 }
@@ -297,7 +337,7 @@ static void decode_run(struct local *local, struct run run, const bool *alone, b
     for (int i = 0; i < n; i++) {
         struct slot *slot = &local->slots[rows[i].slot];
         if (!real[i]) {
-            if (!llm_truncate(local->llm, slot->index, slot->n_past))
+            if (!llm_truncate(local->llm, slot->index, slot->pos[slot->n_past]))
                 slot->n_past = slot->n_exact = 0;
             continue;
         }
@@ -331,12 +371,13 @@ static int64_t dummy_step(struct local *local, int n)
 {
     struct llm_row rows[SLOTS_MAX];
     for (int i = 0; i < n; i++)
-        rows[i] = (struct llm_row){0, local->slots[i].n_past, i, true};
+        rows[i] =
+            (struct llm_row){0, local->slots[i].pos[local->slots[i].n_past], i, true};
     int64_t began = now_us();
     llm_decode(local->llm, rows, n, NULL);
     int64_t took = now_us() - began;
     for (int i = 0; i < n; i++)
-        if (!llm_truncate(local->llm, i, local->slots[i].n_past))
+        if (!llm_truncate(local->llm, i, rows[i].pos))
             local->slots[i].n_past = local->slots[i].n_exact = 0;
     return took;
 }
@@ -527,8 +568,10 @@ static void local_free(struct local *local)
     llm_close(local->llm);
     cache_close(local->cache);
     queue_close(local->inbox);
-    for (int i = 0; i < SLOTS_MAX; i++)
+    for (int i = 0; i < SLOTS_MAX; i++) {
         free(local->slots[i].tokens);
+        free(local->slots[i].pos);
+    }
     free(local->mask);
     arena_close(local->arena);
 }
@@ -624,6 +667,8 @@ struct engine *local_open(const struct local_options *options, struct error *err
         local->slots[i].index = i;
         local->slots[i].tokens =
             mem_alloc(sizeof(int32_t) * (size_t)local->engine.info.n_ctx);
+        local->slots[i].pos =
+            mem_alloc(sizeof(int) * ((size_t)local->engine.info.n_ctx + 1));
     }
     if (!local->inbox || pthread_create(&local->thread, NULL, run, local) != 0) {
         error_set(err, ERROR_INTERNAL, "no thread for the model: %m");

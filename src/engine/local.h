@@ -24,6 +24,7 @@ struct slot {
     enum slot_state state;
     int index;
     int32_t *tokens; /* n_ctx of them */
+    int *pos;        /* of each, and of what comes behind the last that is known */
     int n_past, n_known;
     int n_exact;
     /* With which its rows were computed (llm_adapter's id); others may read it. */
@@ -77,8 +78,12 @@ void local_unadapt(struct local *local);
 /* Takes what waits into slots, as far as there are free ones (admit.c). */
 void local_admit(struct local *local);
 
-/* How many canonical rows are left of n_exact when n rows are kept. */
-int local_exact(int n_exact, int n);
+/* Where the job's token i stands; also for the one behind the last. */
+int local_pos(const struct local_job *job, int i);
+
+/* How many canonical rows are left of n_exact when n rows, which are the job's, are kept.
+ */
+int local_exact(const struct job_spec *spec, int n_exact, int n);
 
 /* The logits of the slot's last row are there: what comes next is said (speak.c). The
  * sequence may be over afterwards. */

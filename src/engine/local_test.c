@@ -223,8 +223,8 @@ static void a_repeated_prompt_is_not_computed_again(void **state)
     request_free(again);
 }
 
-/* Other prompts take every slot; all are tokens already before the first is submitted, so that
- * none has ended when the last comes. */
+/* Other prompts take every slot; all are tokens already before the first is submitted, so
+ * that none has ended when the last comes. */
 static void forget_all(void)
 {
     struct request *others[N_SLOTS];

@@ -24,20 +24,22 @@
 
 enum {
     MOST_RUNS = 64,
-    SMALLEST = 28, /* pixels of a side */
-    HASH = 32,     /* bytes of a picture's hash that count */
+    MOST_IDLE = 4 << 20, /* pixels of views that nobody holds: libmtmd keeps floats */
+    SMALLEST = 28,       /* pixels of a side */
+    HASH = 32,           /* bytes of a picture's hash that count */
     MARKER = sizeof MARK + 2 * HASH + 16,
 };
 
 struct run {
     int32_t first; /* its first token */
-    int n;
+    int n, n_pos;
     const mtmd_input_chunk *chunk;
 };
 
 struct view {
     struct view *next;
-    int holders;
+    int holders; /* 0: it is idle */
+    int n_pixels;
     char marker[MARKER];
     mtmd_input_chunks *chunks;
     int32_t *tokens;
@@ -49,8 +51,9 @@ struct view {
 struct sight {
     mtmd_context *mtmd;
     int n_batch;
-    pthread_mutex_t lock; /* of the views' list and holders */
-    struct view *views;
+    pthread_mutex_t lock;     /* of the views' list and holders */
+    struct view *views;       /* what was looked for last is the first */
+    struct llm_place *places; /* of the vectors given out; the engine's thread */
 };
 
 /* ---- opening ---- */
@@ -60,18 +63,6 @@ static void on_log(enum ggml_log_level level, const char *text, void *arg)
     (void)arg;
     if (level == GGML_LOG_LEVEL_ERROR)
         log_line(LOG_WARN, "libmtmd", "%.*s", (int)strcspn(text, "\n"), text);
-}
-
-static bool is_usable(const struct sight *sight, const char *path, struct error *err)
-{
-    if (!mtmd_support_vision(sight->mtmd))
-        return error_set(err, ERROR_FAILED_PRECONDITION, "%s sees no pictures", path);
-    if (mtmd_decode_use_mrope(sight->mtmd))
-        return error_set(err, ERROR_FAILED_PRECONDITION,
-                         "%s is of a kind that is not supported yet: its pictures have "
-                         "positions of several dimensions (M-RoPE)",
-                         path);
-    return true;
 }
 
 struct sight *sight_open(const struct sight_options *options, struct error *err)
@@ -95,17 +86,32 @@ struct sight *sight_open(const struct sight_options *options, struct error *err)
                   "%s is no projector of this model (not a GGUF file, cut short, of an "
                   "unknown kind, or made for another model)",
                   options->path);
-    if (!sight->mtmd || !is_usable(sight, options->path, err)) {
-        sight_close(sight);
-        return NULL;
-    }
-    return sight;
+    else if (!mtmd_support_vision(sight->mtmd))
+        error_set(err, ERROR_FAILED_PRECONDITION, "%s sees no pictures", options->path);
+    else
+        return sight;
+    sight_close(sight);
+    return NULL;
+}
+
+static void free_view(struct view *view)
+{
+    if (view->chunks)
+        mtmd_input_chunks_free(view->chunks);
+    free(view->tokens);
+    free(view);
 }
 
 void sight_close(struct sight *sight)
 {
     if (!sight)
         return;
+    while (sight->views) {
+        struct view *view = sight->views;
+        sight->views = view->next;
+        free_view(view);
+    }
+    free(sight->places);
     if (sight->mtmd)
         mtmd_free(sight->mtmd);
     pthread_mutex_destroy(&sight->lock);
@@ -189,15 +195,15 @@ static void shrink(const struct picture *from, struct pixels *to)
     }
 }
 
-static mtmd_input_chunks *look(struct sight *sight, const struct picture *picture)
+static void look(struct sight *sight, const struct picture *picture, struct view *view)
 {
     struct pixels pixels;
     find_size(sight, picture, &pixels.width, &pixels.height);
-    pixels.rgb = mem_alloc((size_t)pixels.width * (size_t)pixels.height * 3);
+    view->n_pixels = pixels.width * pixels.height;
+    pixels.rgb = mem_alloc((size_t)view->n_pixels * 3);
     shrink(picture, &pixels);
-    mtmd_input_chunks *chunks = chunks_of(sight, &pixels);
+    view->chunks = chunks_of(sight, &pixels);
     free(pixels.rgb);
-    return chunks;
 }
 
 /* ---- tokens ---- */
@@ -233,7 +239,8 @@ static bool add_run(struct view *view, const mtmd_input_chunk *chunk, uint64_t p
     for (int i = 0; i < n; i++) {
         int32_t token = row_token(print, tokens->len / sizeof token);
         if (i == 0)
-            view->runs[view->n_runs++] = (struct run){token, n, chunk};
+            view->runs[view->n_runs++] =
+                (struct run){token, n, mtmd_input_chunk_get_n_pos(chunk), chunk};
         buf_add(tokens, &token, sizeof token);
     }
     return true;
@@ -268,14 +275,6 @@ static bool fits(const struct sight *sight, const struct view *view)
     return true;
 }
 
-static void free_view(struct view *view)
-{
-    if (view->chunks)
-        mtmd_input_chunks_free(view->chunks);
-    free(view->tokens);
-    free(view);
-}
-
 static void write_marker(const struct picture *picture, char *marker)
 {
     int n = snprintf(marker, MARKER, MARK);
@@ -288,12 +287,35 @@ static void write_marker(const struct picture *picture, char *marker)
 /* With the lock. Holds it once more. */
 static struct view *find_marker(struct sight *sight, const char *marker)
 {
-    for (struct view *view = sight->views; view; view = view->next)
-        if (strcmp(view->marker, marker) == 0) {
-            view->holders++;
-            return view;
-        }
+    for (struct view **at = &sight->views; *at; at = &(*at)->next) {
+        struct view *view = *at;
+        if (strcmp(view->marker, marker) != 0)
+            continue;
+        *at = view->next;
+        view->next = sight->views;
+        sight->views = view;
+        view->holders++;
+        return view;
+    }
     return NULL;
+}
+
+/* With the lock: of the idle views those that were used last stay. */
+static void limit_idle(struct sight *sight)
+{
+    int n_pixels = 0;
+    for (struct view **at = &sight->views; *at;) {
+        struct view *view = *at;
+        if (view->holders == 0)
+            n_pixels += view->n_pixels;
+        if (view->holders > 0 || n_pixels <= MOST_IDLE) {
+            at = &view->next;
+            continue;
+        }
+        n_pixels -= view->n_pixels;
+        *at = view->next;
+        free_view(view);
+    }
 }
 
 /* Somebody may have been faster. */
@@ -320,11 +342,11 @@ struct view *sight_view(struct sight *sight, const struct picture *picture,
     pthread_mutex_lock(&sight->lock);
     struct view *other = find_marker(sight, view->marker);
     pthread_mutex_unlock(&sight->lock);
-    if (other) {
+    if (other || !picture->rgb) {
         free(view);
         return other;
     }
-    view->chunks = look(sight, picture);
+    look(sight, picture, view);
     if (view->chunks && fill_tokens(view, print_of(picture)) && fits(sight, view))
         return enlist(sight, view);
     free_view(view);
@@ -340,15 +362,9 @@ struct text engine_view_marker(const struct view *view)
 void sight_release(struct sight *sight, struct view *view)
 {
     pthread_mutex_lock(&sight->lock);
-    bool last = --view->holders == 0;
-    for (struct view **at = &sight->views; last && *at; at = &(*at)->next)
-        if (*at == view) {
-            *at = view->next;
-            break;
-        }
+    if (--view->holders == 0)
+        limit_idle(sight);
     pthread_mutex_unlock(&sight->lock);
-    if (last)
-        free_view(view);
 }
 
 /* ---- finding ---- */
@@ -376,12 +392,19 @@ bool sight_find(struct sight *sight, struct text text, size_t *from, size_t *to,
     return found != NULL;
 }
 
-int view_run(const struct view *view, int32_t token)
+static const struct run *run_of(const struct view *view, int32_t token)
 {
     for (int i = 0; i < view->n_runs; i++)
         if (view->runs[i].first == token)
-            return view->runs[i].n;
-    return 0;
+            return &view->runs[i];
+    return NULL;
+}
+
+int view_run(const struct view *view, int32_t token, int *n_pos)
+{
+    const struct run *run = run_of(view, token);
+    *n_pos = run ? run->n_pos : 0;
+    return run ? run->n : 0;
 }
 
 struct view *sight_hold(struct sight *sight, int32_t token)
@@ -389,7 +412,7 @@ struct view *sight_hold(struct sight *sight, int32_t token)
     struct view *found = NULL;
     pthread_mutex_lock(&sight->lock);
     for (struct view *view = sight->views; view && !found; view = view->next)
-        if (view_run(view, token) > 0)
+        if (run_of(view, token))
             found = view;
     if (found)
         found->holders++;
@@ -397,17 +420,33 @@ struct view *sight_hold(struct sight *sight, int32_t token)
     return found;
 }
 
-const float *sight_vectors(struct sight *sight, struct view *view, int32_t token,
-                           bool *causal)
+static const struct llm_place *places_of(struct sight *sight, const struct run *run,
+                                         int pos)
 {
-    for (int i = 0; i < view->n_runs; i++) {
-        const struct run *run = &view->runs[i];
-        if (run->first != token)
-            continue;
-        *causal = !mtmd_decode_use_non_causal(sight->mtmd, run->chunk);
-        return mtmd_encode_chunk(sight->mtmd, run->chunk) == 0
-                   ? mtmd_get_output_embd(sight->mtmd)
-                   : NULL;
+    const mtmd_image_tokens *image = mtmd_input_chunk_get_tokens_image(run->chunk);
+    sight->places = mem_grow(sight->places, sizeof *sight->places * (size_t)run->n);
+    for (int i = 0; i < run->n; i++) {
+        struct mtmd_decoder_pos at =
+            mtmd_image_tokens_get_decoder_pos(image, pos, (size_t)i);
+        sight->places[i] = (struct llm_place){(int32_t)at.t, (int32_t)at.y, (int32_t)at.x,
+                                              (int32_t)at.z};
     }
-    return NULL;
+    return sight->places;
+}
+
+bool sight_vectors(struct sight *sight, struct view *view, int32_t token, int pos,
+                   struct llm_vectors *vectors)
+{
+    const struct run *run = run_of(view, token);
+    if (!run || mtmd_encode_chunk(sight->mtmd, run->chunk) != 0)
+        return false;
+    *vectors = (struct llm_vectors){
+        .at = mtmd_get_output_embd(sight->mtmd),
+        .n = run->n,
+        .pos = pos,
+        .causal = !mtmd_decode_use_non_causal(sight->mtmd, run->chunk),
+    };
+    if (mtmd_decode_use_mrope(sight->mtmd))
+        vectors->places = places_of(sight, run, pos);
+    return vectors->at != NULL;
 }

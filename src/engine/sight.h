@@ -8,13 +8,20 @@
  * prompts, the prefix cache and counts stay arrays of tokens, and the same picture is the
  * same tokens. Vectors are made when their rows are wanted (sight_vectors).
  *
+ * In most models rows stand one behind the other. In those with M-RoPE all rows of a
+ * picture stand at one time, in lines and columns, and what comes behind it goes on as
+ * many positions later as its longer side has rows: fewer than its rows are.
+ *
+ * The views that were released last are kept for a while: a conversation shows its
+ * pictures again with each turn.
+ *
  * Views may be opened, used and released by any thread; vectors are the engine's. */
 #ifndef POLLUX_ENGINE_SIGHT_H
 #define POLLUX_ENGINE_SIGHT_H
 
 #include "engine/engine.h"
+#include "engine/llm.h"
 
-struct sight;
 struct llama_model;
 
 struct sight_options {
@@ -40,12 +47,12 @@ bool sight_find(struct sight *sight, struct text text, size_t *from, size_t *to,
 /* Another hold on the view that has a run beginning with this token; NULL: none has. */
 struct view *sight_hold(struct sight *sight, int32_t token);
 
-/* The number of rows of the run of `view` that begins with this token; 0: none does. */
-int view_run(const struct view *view, int32_t token);
+/* The number of rows of the run of `view` that begins with this token, and of positions
+ * that they take; 0: none does. */
+int view_run(const struct view *view, int32_t token, int *n_pos);
 
-/* The run's vectors, good until the next call; NULL: it failed. `causal`: whether its
- * rows see only those before them. */
-const float *sight_vectors(struct sight *sight, struct view *view, int32_t token,
-                           bool *causal);
+/* The run's vectors, to stand at `pos`; good until the next call. False: it failed. */
+bool sight_vectors(struct sight *sight, struct view *view, int32_t token, int pos,
+                   struct llm_vectors *vectors);
 
 #endif

@@ -49,15 +49,15 @@ struct view *sight_hold(struct sight *sight, int32_t token)
     return NULL;
 }
 
-int view_run(const struct view *view, int32_t token)
+int view_run(const struct view *view, int32_t token, int *n_pos)
 {
-    (void)view, (void)token;
+    (void)view, (void)token, (void)n_pos;
     return 0;
 }
 
-const float *sight_vectors(struct sight *sight, struct view *view, int32_t token,
-                           bool *causal)
+bool sight_vectors(struct sight *sight, struct view *view, int32_t token, int pos,
+                   struct llm_vectors *vectors)
 {
-    (void)sight, (void)view, (void)token, (void)causal;
-    return NULL;
+    (void)sight, (void)view, (void)token, (void)pos, (void)vectors;
+    return false;
 }

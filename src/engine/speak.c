@@ -70,6 +70,7 @@ static bool say(struct local *local, struct sequence *sequence,
         return false;
     }
     slot->tokens[slot->n_known++] = sampled->token;
+    slot->pos[slot->n_known] = slot->pos[slot->n_known - 1] + 1;
     return true;
 }
 

@@ -48,12 +48,10 @@ struct trip {
     struct text host;
     bool named;     /* the owner allows the host, whatever its address */
     bool forbidden; /* an address was */
-    bool too_long, unwanted;
+    bool too_long, unwanted, enough;
     size_t n_headers; /* bytes */
     char says[CURL_ERROR_SIZE];
 };
-
-#define CANNOT "Cannot fetch content from the provided URL: "
 
 /* ---- opening ---- */
 
@@ -111,6 +109,23 @@ bool fetch_is_url(struct text url)
 {
     return text_is_nocase(text_slice(url, 0, 7), "http://") ||
            text_is_nocase(text_slice(url, 0, 8), "https://");
+}
+
+struct text fetch_host(struct text url, struct arena *arena)
+{
+    CURLU *parsed = curl_url();
+    char *host = NULL;
+    struct text copy = {0};
+    if (fetch_is_url(url) &&
+        curl_url_set(parsed, CURLUPART_URL, arena_text(arena, url).at,
+                     CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
+        curl_url_get(parsed, CURLUPART_HOST, &host, 0) == CURLUE_OK)
+        copy = arena_text(arena, text_of(host));
+    curl_free(host);
+    curl_url_cleanup(parsed);
+    return copy.len && copy.at[0] == '['
+               ? arena_text(arena, text_slice(copy, 1, copy.len - 1))
+               : copy;
 }
 
 /* ---- who may be asked ---- */
@@ -184,26 +199,50 @@ static bool check_url(struct trip *t, struct text url)
     curl_url_cleanup(parsed);
     if (code == CURLUE_USER_NOT_ALLOWED)
         return error_set(t->err, ERROR_INVALID_ARGUMENT,
-                         CANNOT "it must not carry a name and a password.");
+                         FETCH_CANNOT "it must not carry a name and a password.");
     if (code != CURLUE_OK)
-        return error_set(t->err, ERROR_INVALID_ARGUMENT, CANNOT "it is not a sound URL.");
+        return error_set(t->err, ERROR_INVALID_ARGUMENT,
+                         FETCH_CANNOT "it is not a sound URL.");
     if (!text_is(scheme, "http") && !text_is(scheme, "https"))
         return error_set(t->err, ERROR_INVALID_ARGUMENT,
-                         CANNOT "only http and https are fetched.");
+                         FETCH_CANNOT "only http and https are fetched.");
     if (t->host.len == 0)
-        return error_set(t->err, ERROR_INVALID_ARGUMENT, CANNOT "it names no host.");
+        return error_set(t->err, ERROR_INVALID_ARGUMENT,
+                         FETCH_CANNOT "it names no host.");
     t->named = is_named(t);
     return true;
 }
 
 /* ---- one hop ---- */
 
+static bool is_printable(struct text text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.at[i] < 32 || text.at[i] > 126)
+            return false;
+    return true;
+}
+
+/* "Name: value" and an end of line; what is not printable is no value. */
+static void note_header(struct trip *t, struct text line)
+{
+    struct text value, name = text_cut(line, ':', &value);
+    if (!t->request->header || !value.at || !text_is_nocase(name, t->request->header))
+        return;
+    while (value.len && (value.at[0] == ' ' || value.at[0] == '\t'))
+        value = text_slice(value, 1, value.len);
+    while (value.len && strchr("\r\n \t", value.at[value.len - 1]))
+        value.len--;
+    if (is_printable(value))
+        t->fetched->header = arena_text(t->arena, value);
+}
+
 /* libcurl wants char pointers. NOLINTNEXTLINE(readability-non-const-parameter) */
 static size_t take_header(char *at, size_t size, size_t n, void *arg)
 {
     struct trip *t = arg;
-    (void)at;
     t->n_headers += size * n;
+    note_header(t, (struct text){at, size * n});
     t->too_long = t->n_headers > MOST_HEADERS;
     return t->too_long ? 0 : size * n;
 }
@@ -213,10 +252,7 @@ static struct text type_of(const struct trip *t)
     char *type = NULL;
     curl_easy_getinfo(t->easy, CURLINFO_CONTENT_TYPE, &type);
     struct text told = text_slice(text_of(type ? type : ""), 0, MOST_TYPE);
-    for (size_t i = 0; i < told.len; i++)
-        if (told.at[i] < 32 || told.at[i] > 126)
-            return TEXT("");
-    return told;
+    return is_printable(told) ? told : TEXT("");
 }
 
 static bool is_wanted(const struct trip *t)
@@ -236,7 +272,9 @@ static size_t take_body(char *at, size_t size, size_t n, void *arg)
     if (t->unwanted || t->too_long)
         return 0;
     buf_add(t->body, at, len);
-    return len;
+    t->enough = t->request->enough &&
+                t->request->enough(type_of(t), buf_view(t->body), t->request->arg);
+    return t->enough ? 0 : len;
 }
 
 static void set_up(struct trip *t, const char *url, long left_ms)
@@ -272,6 +310,8 @@ static void set_up(struct trip *t, const char *url, long left_ms)
 #if LIBCURL_VERSION_NUM >= 0x075700
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* do not wait for the DNS either */
 #endif
+    if (t->request->remove)
+        curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, "DELETE");
     if (t->request->post.at) {
         curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
                          (curl_off_t)t->request->post.len);
@@ -310,23 +350,27 @@ static bool say_why(struct trip *t, CURLcode code)
         return error_set(err, ERROR_CANCELLED, "The operation was cancelled.");
     if (t->unwanted)
         return error_set(err, ERROR_INVALID_ARGUMENT,
-                         CANNOT "what is there is of a type that is not read here, %.*s.",
+                         FETCH_CANNOT
+                         "what is there is of a type that is not read here, %.*s.",
                          TEXT_ARG(type_of(t)));
     if (t->too_long || code == CURLE_FILESIZE_EXCEEDED)
         return error_set(err, ERROR_INVALID_ARGUMENT,
-                         CANNOT "it is longer than the %lld bytes that are left for it.",
+                         FETCH_CANNOT
+                         "it is longer than the %lld bytes that are left for it.",
                          (long long)t->request->most);
+    t->fetched->forbidden = t->forbidden;
     if (t->forbidden)
         return error_set(err, ERROR_INVALID_ARGUMENT,
-                         CANNOT
+                         FETCH_CANNOT
                          "'%.*s' is not on the public network, or on a port that is "
                          "not asked. The server's owner can allow it (--fetch-allow).",
                          TEXT_ARG(text_slice(t->host, 0, 200)));
     if (code == CURLE_OPERATION_TIMEDOUT)
         return error_set(err, ERROR_INVALID_ARGUMENT,
-                         CANNOT "it did not arrive within the %d s that it may take.",
+                         FETCH_CANNOT
+                         "it did not arrive within the %d s that it may take.",
                          (t->request->timeout_ms + 999) / 1000);
-    return error_set(err, ERROR_INVALID_ARGUMENT, CANNOT "%s.", says);
+    return error_set(err, ERROR_INVALID_ARGUMENT, FETCH_CANNOT "%s.", says);
 }
 
 static bool hop(struct trip *t, struct text url, struct text *next)
@@ -336,10 +380,11 @@ static bool hop(struct trip *t, struct text url, struct text *next)
     int64_t left_ms = t->until_ms - now_ms();
     if (!check_url(t, url))
         return false;
-    t->forbidden = t->too_long = t->unwanted = false;
+    t->forbidden = t->too_long = t->unwanted = t->enough = false;
+    t->fetched->header = (struct text){0};
     set_up(t, arena_text(t->arena, url).at, left_ms > 0 ? (long)left_ms : 1);
     CURLcode code = perform(t);
-    if (code != CURLE_OK)
+    if (code != CURLE_OK && !t->enough)
         return say_why(t, code);
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(t->easy, CURLINFO_REDIRECT_URL, &to);
@@ -353,16 +398,39 @@ static bool hop(struct trip *t, struct text url, struct text *next)
 
 /* ---- the whole ---- */
 
+/* Scheme, host and port of a URL that was found sound. */
+static struct text origin_of(struct text url)
+{
+    size_t from = text_find(url, TEXT("://"), 0), to = from == SIZE_MAX ? 0 : from + 3;
+    while (to < url.len && !strchr("/?#", url.at[to]))
+        to++;
+    return text_slice(url, 0, to);
+}
+
+/* A POST goes on where it says so itself, and to nobody else: its headers may be secrets.
+ */
+static bool may_follow(const struct trip *t, struct text from, struct text to)
+{
+    int status = t->fetched->status;
+    return !(t->request->post.at || t->request->remove) ||
+           ((status == 307 || status == 308) &&
+            text_same(origin_of(from), origin_of(to)));
+}
+
 static bool follow(struct trip *t)
 {
-    int most = t->request->post.at ? 0 : t->request->redirects;
+    int most = t->request->redirects;
     struct text url = t->request->url, next = TEXT("");
     for (int n = 0; hop(t, url, &next); n++) {
         if (next.len == 0)
             return true;
+        if (!may_follow(t, url, next))
+            return error_set(t->err, ERROR_INVALID_ARGUMENT,
+                             FETCH_CANNOT "it redirects what is sent to it, to %.*s.",
+                             TEXT_ARG(text_slice(origin_of(next), 0, 200)));
         if (n == most)
             return error_set(t->err, ERROR_INVALID_ARGUMENT,
-                             CANNOT "it redirects more than %d times.", most);
+                             FETCH_CANNOT "it redirects more than %d times.", most);
         url = next;
     }
     return false;
@@ -390,7 +458,7 @@ bool fetch_run(const struct fetcher *fetcher, const struct fetch_request *reques
     *fetched = (struct fetched){.body = TEXT("")};
     if (fetcher->config.off)
         return error_set(err, ERROR_INVALID_ARGUMENT,
-                         CANNOT "this server fetches nothing (--fetch off).");
+                         FETCH_CANNOT "this server fetches nothing (--fetch off).");
     arena_defer(arena, free_body, t.body);
     t.multi = curl_multi_init();
     t.easy = curl_easy_init();

@@ -36,24 +36,39 @@ void fetch_close(struct fetcher *fetcher); /* nobody may be fetching; NULL is fi
 /* Whether a text looks like a URL that is for us: begins with http:// or https://. */
 bool fetch_is_url(struct text url);
 
+/* The host that a URL names, without the brackets of an address; absent: it is no sound
+ * URL for us. It may stand in `allow`. */
+struct text fetch_host(struct text url, struct arena *arena);
+
 struct fetch_request {
     struct text url;
-    int64_t most;               /* bytes of body, unpacked */
-    int timeout_ms;             /* for all of it, redirects included */
-    int redirects;              /* followed at most; never with `post` */
-    struct text post;           /* body of a POST; absent: a GET */
+    int64_t most;     /* bytes of body, unpacked */
+    int timeout_ms;   /* for all of it, redirects included */
+    int redirects;    /* followed at most; with `post` on the same server only */
+    struct text post; /* body of a POST; absent: a GET */
+    bool remove;      /* a DELETE instead */
     const char *const *headers; /* "Accept: text/html"; ends with NULL, may be NULL */
+    const char *header;         /* of the answer, that is wanted; NULL: none */
     bool (*takes)(
-        struct text type);        /* whether a body of that type is wanted; NULL: all */
+        struct text type); /* whether a body of that type is wanted; NULL: all */
+    /* Looks at a body that still arrives; true: that is all of it that is wanted. NULL:
+     * all of it is. */
+    bool (*enough)(struct text type, struct text body, void *arg);
+    void *arg;
     const atomic_bool *cancelled; /* or NULL */
 };
 
 struct fetched {
-    int status;       /* of HTTP; no redirect */
-    struct text url;  /* where it was found in the end */
-    struct text type; /* Content-Type as it was told, printable; "" when not */
+    int status;         /* of HTTP; no redirect */
+    struct text url;    /* where it was found in the end */
+    struct text type;   /* Content-Type as it was told, printable; "" when not */
+    struct text header; /* the wanted one's value; absent: it was not told */
+    bool forbidden;     /* when it failed: for its address, which may not be asked */
     struct text body;
 };
+
+/* What all errors but CANCELLED begin with, as the public API's do. */
+#define FETCH_CANNOT "Cannot fetch content from the provided URL: "
 
 /* Everything lives in the arena. False and err: INVALID_ARGUMENT, in words for the caller
  * (not allowed, nobody there, too long, too slow); CANCELLED. */

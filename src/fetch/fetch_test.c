@@ -36,9 +36,11 @@ static void say(int fd, const char *text)
 static void answer(int fd, const char *path)
 {
     char line[200];
-    if (strncmp(path, "/to?", 4) == 0) {
-        snprintf(line, sizeof line, "HTTP/1.1 302 Found\r\nLocation: %.*s\r\n",
-                 (int)strcspn(path + 4, " "), path + 4);
+    bool again = strncmp(path, "/again?", 7) == 0;
+    if (again || strncmp(path, "/to?", 4) == 0) {
+        const char *to = strchr(path, '?') + 1;
+        snprintf(line, sizeof line, "HTTP/1.1 %s\r\nX-Say: moved\r\nLocation: %.*s\r\n",
+                 again ? "307 Again" : "302 Found", (int)strcspn(to, " "), to);
         say(fd, line);
         say(fd, "Content-Length: 0\r\nConnection: close\r\n\r\n");
     } else if (strncmp(path, "/long ", 6) == 0) {
@@ -48,6 +50,9 @@ static void answer(int fd, const char *path)
     } else if (strncmp(path, "/never ", 7) == 0) {
         say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n");
         usleep(300000);
+    } else if (strncmp(path, "/drip ", 6) == 0) {
+        say(fd, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n01234567890123");
+        usleep(300000);
     } else if (strncmp(path, "/headers ", 9) == 0) {
         say(fd, "HTTP/1.1 200 OK\r\n");
         for (int i = 0; i < 3000; i++)
@@ -55,7 +60,7 @@ static void answer(int fd, const char *path)
         say(fd, "Content-Length: 0\r\n\r\n");
     } else {
         say(fd, "HTTP/1.1 200 OK\r\nContent-Type: text/x-words\r\nContent-Length: 5\r\n"
-                "Connection: close\r\n\r\nwords");
+                "x-say: \t a value  \r\nX-Bad: \x01\r\nConnection: close\r\n\r\nwords");
     }
 }
 
@@ -273,6 +278,56 @@ static void a_post_carries_its_body_and_headers_and_is_not_sent_on(void **state)
     assert_false(fetch("127.0.0.1", url("127.0.0.1", "/to?/"), &request));
 }
 
+static void a_post_goes_on_where_the_same_server_says_so(void **state)
+{
+    (void)state;
+    char to[200], path[220];
+    const struct fetch_request request = {.post = TEXT("a body"), .redirects = 3};
+    assert_true(fetch("127.0.0.1", url("127.0.0.1", "/again?/"), &request));
+    assert_memory_equal(asked, "POST / ", 7);
+    assert_non_null(strstr(asked, "a body"));
+    snprintf(to, sizeof to, "%s", url("localhost", "/"));
+    snprintf(path, sizeof path, "/again?%s", to);
+    assert_false(fetch("127.0.0.1", url("127.0.0.1", path), &request));
+    assert_non_null(
+        strstr(err.message, "redirects what is sent to it, to http://localhost"));
+    const struct fetch_request remove = {.remove = true, .redirects = 3};
+    assert_true(fetch("127.0.0.1", url("127.0.0.1", "/"), &remove));
+    assert_memory_equal(asked, "DELETE / ", 9);
+    assert_false(fetch("127.0.0.1", url("127.0.0.1", path), &remove));
+}
+
+static void a_header_is_told_of_the_last_answer(void **state)
+{
+    (void)state;
+    const struct fetch_request request = {.header = "X-Say", .redirects = 1};
+    assert_true(fetch("127.0.0.1", url("127.0.0.1", "/"), &request));
+    assert_true(text_is(fetched.header, "a value"));
+    assert_true(fetch("127.0.0.1", url("127.0.0.1", "/to?/"), &request));
+    assert_true(text_is(fetched.header, "a value"));
+    const struct fetch_request bad = {.header = "X-Bad"};
+    assert_true(fetch("127.0.0.1", url("127.0.0.1", "/"), &bad));
+    assert_null(fetched.header.at);
+}
+
+static bool has_ten(struct text type, struct text body, void *arg)
+{
+    ++*(int *)arg;
+    return text_is(type, "text/plain") && body.len >= 10;
+}
+
+static void what_is_enough_is_not_waited_past(void **state)
+{
+    (void)state;
+    int n_looks = 0;
+    const struct fetch_request request = {.enough = has_ten, .arg = &n_looks};
+    int64_t since = now_ms();
+    assert_true(fetch("127.0.0.1", url("127.0.0.1", "/drip"), &request));
+    assert_true(now_ms() - since < 250 && n_looks >= 1);
+    assert_int_equal(fetched.status, 200);
+    assert_true(text_is(fetched.body, "01234567890123"));
+}
+
 static void an_owner_can_turn_it_off(void **state)
 {
     (void)state;
@@ -312,6 +367,9 @@ int main(void)
         cmocka_unit_test(whoever_leaves_is_not_waited_for),
         cmocka_unit_test(a_type_that_is_not_wanted_is_not_taken),
         cmocka_unit_test(a_post_carries_its_body_and_headers_and_is_not_sent_on),
+        cmocka_unit_test(a_post_goes_on_where_the_same_server_says_so),
+        cmocka_unit_test(a_header_is_told_of_the_last_answer),
+        cmocka_unit_test(what_is_enough_is_not_waited_past),
         cmocka_unit_test(an_owner_can_turn_it_off),
         cmocka_unit_test(what_is_allowed_must_be_a_net_or_a_name),
     };

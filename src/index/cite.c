@@ -2,6 +2,7 @@
 #include "index/cite.h"
 #include "base/buf.h"
 #include "index/chunk.h"
+#include "index/terms.h"
 #include <stdlib.h>
 
 enum {
@@ -41,26 +42,9 @@ struct cite {
 
 /* ---- words ---- */
 
-static bool is_word_byte(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           (unsigned char)c >= 0x80;
-}
-
 static bool is_digit(char c)
 {
     return c >= '0' && c <= '9';
-}
-
-/* The next word after *at; absent: there is none. */
-static struct text next_word(struct text text, size_t *at)
-{
-    while (*at < text.len && !is_word_byte(text.at[*at]))
-        ++*at;
-    size_t from = *at;
-    while (*at < text.len && is_word_byte(text.at[*at]))
-        ++*at;
-    return *at > from ? text_slice(text, from, *at) : (struct text){0};
 }
 
 /* Letters' case does not count, nor an s at the end. */
@@ -110,7 +94,7 @@ static struct word_set words_of(struct text text, struct arena *arena)
 {
     struct buf hashes = {0};
     size_t at = 0;
-    for (struct text word; (word = next_word(text, &at)).at;) {
+    for (struct text word; (word = terms_next(text, &at)).at;) {
         uint64_t hash = hash_of(word);
         buf_add(&hashes, &hash, sizeof hash);
     }
@@ -137,7 +121,7 @@ static double overlap_of(struct text sentence, const struct word_set *passage,
     int n = 0, n_shared = 0;
     size_t at = 0;
     *numbers = true;
-    for (struct text word; n < WORDS_MOST && (word = next_word(sentence, &at)).at;) {
+    for (struct text word; n < WORDS_MOST && (word = terms_next(sentence, &at)).at;) {
         if (!means_something(word))
             continue;
         bool shared = has_word(passage, word);

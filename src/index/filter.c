@@ -71,7 +71,7 @@ static struct filter *fail(struct parser *p, const char *what)
     error_at(p->err, "metadata_filter",
              "metadataFilter: at character %zu there must be %s. An example: author = "
              "\"Robert Graves\" AND year >= 1934",
-             p->at + 1, what);
+             text_characters(text_slice(p->text, 0, p->at)) + 1, what);
     return NULL;
 }
 

@@ -10,7 +10,7 @@
 #include "base/loop.h"
 #include "index/inside.h"
 #include <errno.h>
-#include <math.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -67,7 +67,7 @@ static struct text without_mark(struct text text)
 static bool read_media(struct job *job, int fd, struct text bytes, struct text *text,
                        struct error *err)
 {
-    char path[200] = "";
+    char path[PATH_MAX] = "";
     struct media_reading reading = {0};
     const struct media_options none = {0};
     struct media *media = job->index->options.media;

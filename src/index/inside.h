@@ -34,6 +34,30 @@ struct index {
 void index_read_document(struct rows *rows, struct arena *arena,
                          struct index_document *document);
 
+/* index.c. Inside a transaction, but for names. */
+struct text index_make_id(struct text display_name, struct arena *arena);
+bool index_check_name(struct text name, struct error *err);
+bool index_no_store(struct text id, struct error *err); /* always false */
+bool index_find_store(struct index *index, struct text id, struct arena *arena,
+                      struct index_store *found, struct error *err);
+
+/* Says that the store has changed; INDEX_LOCAL is made when it is not there. */
+bool index_touch_store(struct index *index, struct text id, int64_t now,
+                       struct error *err);
+
+/* documents.c. Inside a transaction, with what `change` and the blobs' lock are for. */
+
+/* At most so many behind a place, into room for them. */
+bool index_read_documents(struct index *index, struct text store, int64_t created,
+                          struct text id, int most, struct arena *arena,
+                          struct index_document *list, int *n, struct error *err);
+
+/* *last: nobody else holds its bytes. */
+bool index_drop_document(struct index *index, const struct index_document *document,
+                         bool *last, struct error *err);
+/* After that has been committed. */
+void index_forget(struct index *index, const struct index_document *document, bool last);
+
 /* ingest.c */
 bool index_start(struct index *index, struct error *err);
 void index_wake(struct index *index);

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "index/filter.h"
 #include "index/inside.h"
+#include "index/terms.h"
 #include <stdlib.h>
 
 enum { DEPTH = 100, K = 60, QUERY_WORDS = 64 };
@@ -35,12 +36,6 @@ struct search {
 
 /* ---- the words of the query ---- */
 
-static bool is_word_byte(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           (unsigned char)c >= 0x80;
-}
-
 /* Words that stand in every text: they cost time and say nothing. */
 static bool is_common(struct text word)
 {
@@ -58,17 +53,11 @@ static bool is_common(struct text word)
 
 static int add_words(struct text query, bool common, struct buf *match)
 {
+    size_t at = 0;
     int n = 0;
-    for (size_t at = 0; at < query.len && n < QUERY_WORDS;) {
-        size_t from = at;
-        while (at < query.len && is_word_byte(query.at[at]))
-            at++;
-        struct text word = text_slice(query, from, at);
-        at += word.len == 0;
-        if (word.len == 0 || (!common && is_common(word)))
-            continue;
-        buf_printf(match, "%s\"%.*s\"", n++ ? " OR " : "", TEXT_ARG(word));
-    }
+    for (struct text word; n < QUERY_WORDS && (word = terms_next(query, &at)).at;)
+        if (common || !is_common(word))
+            buf_printf(match, "%s\"%.*s\"", n++ ? " OR " : "", TEXT_ARG(word));
     return n;
 }
 

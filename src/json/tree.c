@@ -36,6 +36,14 @@ struct json_object *tree_value(const struct lh_entry *entry)
     return (struct json_object *)(uintptr_t)entry->v;
 }
 
+struct json_object *tree_member(struct json_object *object, const char *name)
+{
+    struct json_object *value = NULL;
+    if (json_object_is_type(object, json_type_object))
+        json_object_object_get_ex(object, name, &value);
+    return value;
+}
+
 struct text tree_text(struct json_object *value)
 {
     if (!json_object_is_type(value, json_type_string))

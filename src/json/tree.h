@@ -24,6 +24,10 @@ struct lh_entry *tree_first(struct json_object *object);
 const char *tree_key(const struct lh_entry *entry);
 struct json_object *tree_value(const struct lh_entry *entry);
 
+/* The value of an object's member; NULL when it is null, there is none, or it is no
+ * object. */
+struct json_object *tree_member(struct json_object *object, const char *name);
+
 /* The bytes of a string; absent for any other value. They live as long as the tree. */
 struct text tree_text(struct json_object *value);
 

@@ -428,12 +428,11 @@ static struct text key_of(const struct reading_job *job)
 {
     const struct media_options *options = job->options;
     struct text charset = media_charset(job->source->mime), hash = job->source->hash;
-    if (hash.len == 0 || !job->type || job->type->reader == READ_TEXT ||
-        wants_pixels(job))
+    if (hash.len == 0 || job->type->reader == READ_TEXT)
         return (struct text){0};
-    struct text rest =
-        arena_printf(job->arena, " %s %.17g %.17g %.17g %.*s", job->type->name,
-                     options->start_s, options->end_s, options->fps, TEXT_ARG(charset));
+    struct text rest = arena_printf(job->arena, " %s %d %.17g %.17g %.17g %.*s",
+                                    job->type->name, wants_pixels(job), options->start_s,
+                                    options->end_s, options->fps, TEXT_ARG(charset));
     char *key = arena_alloc(job->arena, hash.len + rest.len);
     memcpy(key, hash.at, hash.len);
     memcpy(key + hash.len, rest.at, rest.len);
@@ -449,6 +448,18 @@ struct text media_hash(struct text bytes, struct arena *arena)
     return arena_text(arena, (struct text){(const char *)hash, n});
 }
 
+bool media_recall(struct media *media, const struct media_source *source,
+                  const struct media_options *options, struct arena *arena,
+                  struct media_reading *reading)
+{
+    struct error err;
+    struct reading_job job = {media, source, options, NULL, NULL, arena};
+    if (!find_type(&job, &err) || !wants_pixels(&job))
+        return false;
+    struct text key = key_of(&job);
+    return key.len > 0 && recall_find(media->recall, key, arena, reading);
+}
+
 bool media_is_quick(struct media *media, const struct media_source *source,
                     const struct media_options *options)
 {
@@ -456,8 +467,10 @@ bool media_is_quick(struct media *media, const struct media_source *source,
     struct arena *arena = arena_open();
     struct reading_job job = {media, source, options, NULL, NULL, arena};
     bool quick = !find_type(&job, &err) || job.type->kind == MEDIA_TEXT;
-    struct text key = key_of(&job);
-    quick |= key.len > 0 && recall_find(media->recall, key, arena, NULL);
+    if (!quick && !wants_pixels(&job)) {
+        struct text key = key_of(&job);
+        quick = key.len > 0 && recall_find(media->recall, key, arena, NULL);
+    }
     arena_close(arena);
     return quick;
 }
@@ -467,7 +480,7 @@ bool media_read(struct media *media, const struct media_source *source,
                 struct arena *arena, struct media_reading *reading, struct error *err)
 {
     struct reading_job job = {media, source, options, cancelled, NULL, arena};
-    if (!find_type(&job, err) || !job.type)
+    if (!find_type(&job, err))
         return false;
     *reading = (struct media_reading){.type = job.type->name};
     if (is_plain(&job)) {
@@ -478,7 +491,8 @@ bool media_read(struct media *media, const struct media_source *source,
         return true;
     }
     struct text key = key_of(&job);
-    if (key.len > 0 && recall_find(media->recall, key, arena, reading)) {
+    if (key.len > 0 && !wants_pixels(&job) &&
+        recall_find(media->recall, key, arena, reading)) {
         log_line(LOG_DEBUG, "reader", "type=%s recalled=1", job.type->name);
         return true;
     }

@@ -67,6 +67,12 @@ bool media_read(struct media *media, const struct media_source *source,
 /* The hash of bytes. */
 struct text media_hash(struct text bytes, struct arena *arena);
 
+/* What a picture was read as before, for a model that sees, but for its pixels, which are
+ * not remembered. False: it was not, or is none. */
+bool media_recall(struct media *media, const struct media_source *source,
+                  const struct media_options *options, struct arena *arena,
+                  struct media_reading *reading);
+
 /* Whether media_read() will be done at once, or nearly: it is text, was read before, or
  * is refused without a reader's help. */
 bool media_is_quick(struct media *media, const struct media_source *source,

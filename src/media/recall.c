@@ -49,6 +49,7 @@ static void copy(const struct media_reading *from, struct arena *arena,
     *to = *from; /* `type` is a table's */
     to->reader = arena_text(arena, from->reader);
     to->text = arena_text(arena, from->text);
+    to->pixels = (struct text){0};
 }
 
 /* Takes it out of the list. */

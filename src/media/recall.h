@@ -1,9 +1,9 @@
 /* recall.h - remembers what was read, so that the same bytes are not read twice.
  *
  * A conversation sends its media again with each turn. What is kept is the reading, words
- * and not media; the oldest unused goes when there is too much. A reading is found by a
- * key that says all that it depends on (the bytes' hash, how they were to be read). In
- * memory only. Any thread. */
+ * and neither media nor pixels; the oldest unused goes when there is too much. A reading
+ * is found by a key that says all that it depends on (the bytes' hash, how they were to
+ * be read). In memory only. Any thread. */
 #ifndef POLLUX_MEDIA_RECALL_H
 #define POLLUX_MEDIA_RECALL_H
 

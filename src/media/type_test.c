@@ -33,7 +33,7 @@ static void what_no_reader_knows_has_none(void **state)
     static const char *const names[] = {"",
                                         "text",
                                         "text/",
-                                        "image/tiff",
+                                        "image/svg+xml",
                                         "image",
                                         "foo/bar",
                                         ";",
@@ -82,6 +82,11 @@ static void bytes_say_what_they_are(void **state)
     assert_string_equal(SNIFFED("\0\0\0\x14"
                                 "ftypqt  "),
                         "video/quicktime");
+    assert_string_equal(SNIFFED("RIFF\0\0\0\0AVI LIST"), "video/avi");
+    assert_string_equal(SNIFFED("II*\0\x08\0\0\0"), "image/tiff");
+    assert_string_equal(SNIFFED("MM\0*\0\0\0\x08"), "image/tiff");
+    assert_string_equal(SNIFFED("\0\0\1\xba!\0"), "video/mpeg");
+    assert_string_equal(SNIFFED("FLV\1\5\0\0\0\t"), "video/x-flv");
     assert_string_equal(SNIFFED("ID3\4\0"), "audio/mpeg");
     assert_string_equal(SNIFFED("\xff\xf1P\x80"), "audio/aac");
     assert_string_equal(SNIFFED("plain words\r\n\t"), "text/plain");

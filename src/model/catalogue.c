@@ -176,11 +176,6 @@ const struct model_entry *catalogue_default(const struct catalogue *catalogue)
     return catalogue->preferred;
 }
 
-const struct model_entry *catalogue_embedder(const struct catalogue *catalogue)
-{
-    return catalogue->embedder;
-}
-
 static bool goes_by(const struct model_entry *entry, const char *name)
 {
     if (text_is_nocase(entry->name, name))
@@ -394,4 +389,16 @@ bool catalogue_resolve(const struct catalogue *catalogue, struct text name,
         return resolve_path(catalogue, name, arena, file, err);
     return resolve_file(catalogue, name, folder, arena, file) ||
            not_found(catalogue, name, folder, arena, err);
+}
+
+bool catalogue_resolve_embedder(const struct catalogue *catalogue, struct text name,
+                                struct text folder, struct arena *arena,
+                                struct model_file *file, struct error *err)
+{
+    const struct model_entry *entry = catalogue->embedder;
+    if (name.len > 0)
+        return catalogue_resolve(catalogue, name, folder, arena, file, err);
+    *file = (struct model_file){entry->name, catalogue_place(entry, folder, arena),
+                                entry->bytes, entry};
+    return true;
 }

@@ -61,7 +61,6 @@ void catalogue_close(struct catalogue *catalogue); /* NULL is fine */
 int catalogue_count(const struct catalogue *catalogue);
 const struct model_entry *catalogue_at(const struct catalogue *catalogue, int i);
 const struct model_entry *catalogue_default(const struct catalogue *catalogue);
-const struct model_entry *catalogue_embedder(const struct catalogue *catalogue);
 
 /* By name or alias, in letters of any case; NULL when there is none. */
 const struct model_entry *catalogue_find(const struct catalogue *catalogue,
@@ -85,6 +84,12 @@ int catalogue_list(const struct catalogue *catalogue, struct text folder,
 bool catalogue_resolve(const struct catalogue *catalogue, struct text name,
                        struct text folder, struct arena *arena, struct model_file *file,
                        struct error *err);
+
+/* The same of the model that makes embeddings, whose default is another one, and may be
+ * missing: then `path` is where it would be. */
+bool catalogue_resolve_embedder(const struct catalogue *catalogue, struct text name,
+                                struct text folder, struct arena *arena,
+                                struct model_file *file, struct error *err);
 
 /* Where a model of the catalogue is or would be. */
 struct text catalogue_place(const struct model_entry *entry, struct text folder,

@@ -97,11 +97,16 @@ static void the_default_is_one_of_the_entries(void **state)
 static void an_embedding_model_is_the_default_of_its_kind(void **state)
 {
     struct fixture *f = *state;
-    const struct model_entry *entry = catalogue_embedder(f->catalogue);
-    assert_true(entry->kind == MODEL_EMBEDS && !entry->is_default);
+    struct model_file file;
+    struct error err;
+    assert_true(catalogue_resolve_embedder(f->catalogue, TEXT(""), TEXT("/m"), f->arena,
+                                           &file, &err));
+    assert_true(file.entry->kind == MODEL_EMBEDS && !file.entry->is_default);
     assert_true(catalogue_default(f->catalogue)->kind == MODEL_WRITES);
-    struct text place = catalogue_place(entry, TEXT("/m"), f->arena);
-    assert_true(text_starts(place, "/m/") && text_ends(place, ".gguf"));
+    assert_true(text_starts(file.path, "/m/") && text_ends(file.path, ".gguf"));
+    assert_false(catalogue_resolve_embedder(f->catalogue, file.name, TEXT("/m"), f->arena,
+                                            &file, &err)); /* named, it must be there */
+    assert_int_equal(err.code, ERROR_NOT_FOUND);
 }
 
 static void a_name_is_found_in_letters_of_any_case(void **state)

@@ -299,8 +299,16 @@ struct code *code_open(const struct code_config *config)
 {
     struct code *code = mem_alloc(sizeof *code);
     code->config = *config;
-    code->tool =
-        (struct tool){CODE_NAME, description, parameters, ready, accept, run, code, mend};
+    code->tool = (struct tool){
+        .name = CODE_NAME,
+        .description = description,
+        .parameters = parameters,
+        .ready = ready,
+        .accept = accept,
+        .run = run,
+        .own = code,
+        .mend = mend,
+    };
     if (!config->folder || !realpath(config->folder, code->folder))
         code->folder[0] = '\0';
     else

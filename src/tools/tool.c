@@ -17,6 +17,11 @@ static size_t whole(struct text text, size_t at)
     return at;
 }
 
+struct text tool_cut(struct text text, size_t most)
+{
+    return text.len <= most ? text : text_slice(text, 0, whole(text, most));
+}
+
 struct text tool_said(struct text words, bool is_error, struct arena *arena)
 {
     struct buf json = {0}, cut = {0};

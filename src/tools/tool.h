@@ -8,21 +8,24 @@
  *
  * How a tool comes in, and what each step asks of it:
  *
- *     request   api/ finds it by the name that the dialect uses; ready() says whether
- * this server can; accept() reads what the request says about it prompt    a struct
- * function with the tool's name, description, parameters call      run(): args to result,
- * within a time, on any worker, until cancelled model     reads tool_said(result):
- * {"result": ...} or {"error": ...} client    Interactions: steps NAME_call {arguments}
- * and NAME_result {result, is_error}, made of `args` and `wire`. generateContent: what
- * api/answer.c makes of the tool's name (code_execution: executableCode and
- *               codeExecutionResult; blobs become inlineData behind them)
+ *   request  api/built_in.c has its names in both dialects; ready() says whether this
+ *            server can; accept() reads what the request says about it
+ *   prompt   a struct function with the tool's name, description, parameters
+ *   call     run(): args to result, within a time, on any worker, until cancelled
+ *   model    reads tool_said(result): {"result": ...} or {"error": ...}
+ *   client   Interactions: steps _call {arguments} and _result {result, is_error}, made
+ *            of `args` and `wire`. generateContent: what api/answer.c makes of the
+ *            tool's name (code_execution: executableCode and codeExecutionResult; blobs
+ *            become inlineData behind them) and of `pages`
+ *   answer   when it is over, toolbox.ground() works out what of it rests on which
+ *            `sources`: groundingMetadata, annotations
  *
  * A result that comes back in a client's history is read into the same words by
  * tool_said(), so that the prompt is the one that the live run made, and its KV rows are
- * found.
+ * found. Where `wire` does not show the words, the step's signature carries them.
  *
  * A tool must not know dialects, chats or HTTP. A room that builds tools includes this
- * header and gives the server a struct tool; it is registered in serve.c, in a toolbox.
+ * header and gives the server a struct tool; it is registered in serve_rooms.c, in a toolbox.
  */
 #ifndef POLLUX_TOOLS_TOOL_H
 #define POLLUX_TOOLS_TOOL_H
@@ -55,13 +58,31 @@ struct tool_call {
     struct arena *arena;          /* for the result; nobody else uses it meanwhile */
 };
 
+/* What a tool found, for the answer to rest on. */
+struct passage; /* index/index.h */
+struct tool_sources {
+    const struct text *queries; /* to the web; a search in files has none */
+    int n_queries;
+    const struct passage *passages; /* with a `store`: of a document of that store */
+    int n_passages;
+};
+
+/* A page that was asked for, and what became of it. */
+enum page_status { PAGE_SUCCESS = 1, PAGE_ERROR, PAGE_PAYWALL, PAGE_UNSAFE };
+struct tool_page {
+    struct text url;
+    enum page_status status;
+};
+
 struct tool_result {
     enum tool_outcome outcome;
     struct text words; /* what it gave, or what went wrong: UTF-8, not absent */
     struct text wire;  /* JSON, the result step's `result`; absent: `words` as a string */
     struct tool_blob *blobs;
     int n_blobs;
-    const void *own; /* for encoders that know this tool (sources to cite); may be NULL */
+    const struct tool_sources *sources; /* NULL: none */
+    const struct tool_page *pages;
+    int n_pages;
 };
 
 struct tool {
@@ -80,10 +101,23 @@ struct tool {
     void (*run)(const struct tool *tool, const struct tool_call *call,
                 struct tool_result *result);
     void *own;
+    /* Of what stands for tools that only somebody else knows, an MCP server's: asks for
+     * them, before there is a prompt, with the time, the arena and the flag of `call`. A
+     * worker; may wait. NULL: it is a tool itself. */
+    bool (*open)(const struct tool *tool, const struct tool_call *call,
+                 const struct tool **tools, int *n, struct error *err);
+    struct text own_name, server; /* of such a tool: how the server calls it, and what the
+                                   * request calls the server; else absent */
     /* What a model's arguments were most likely to be, before anybody sees them; NULL:
      * nothing is mended. The loop. */
     struct text (*mend)(struct text args, struct arena *arena);
+    /* The arguments of a call that what the user has just said asks for, so that the
+     * model need not; absent: none. NULL: only the model calls. Any thread, without
+     * waiting. */
+    struct text (*begin)(struct text said, struct arena *arena);
 };
+
+struct grounding; /* api/grounding.h */
 
 /* The tools of a server. Not owned, must outlive whoever has it. */
 struct toolbox {
@@ -93,10 +127,19 @@ struct toolbox {
     int call_s;              /* time that a call may take */
     int answer_s;            /* time that all calls of an answer may take together */
     int rounds;              /* how often in an answer the model may call */
+    /* What the last words of an answer rest on, of all that its tools found; in the
+     * arena. A worker; may wait. NULL: nobody works it out. */
+    const struct grounding *(*ground)(const struct toolbox *box, struct text words,
+                                      const struct tool_sources *const *sources, int n,
+                                      struct arena *arena);
+    struct embedder *embedder; /* ground()'s */
 };
 
 /* NULL: there is none. `box` may be NULL. */
 const struct tool *toolbox_find(const struct toolbox *box, struct text name);
+
+/* The first `most` bytes, or fewer: it ends where a character does. */
+struct text tool_cut(struct text text, size_t most);
 
 /* What the model is told: a JSON object. Of longer words the beginning and the end. */
 enum { TOOL_MOST_SAID = 8000 }; /* bytes of words */

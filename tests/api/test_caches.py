@@ -204,7 +204,7 @@ def test_there_is_no_least_size(server):
     ({"model": MODEL, "contents": [user("a")], "expireTime": "tomorrow"}, "expire_time"),
     ({"model": MODEL, "contents": [user("a")], "displayName": "é" * 129}, "at most 128"),
     ({"model": MODEL, "contents": [user("a")], "colour": 1}, "colour"),
-    ({"model": MODEL, "contents": [user("a")], "tools": [{"googleSearch": {}}]}, "not supported"),
+    ({"model": MODEL, "contents": [user("a")], "tools": [{"googleMaps": {}}]}, "not supported"),
     ({"model": MODEL, "contents": [{"parts": [{"fileData": {"fileUri": "gs://a/b"}}]}]}, "names neither"),
 ])
 def test_bad_creations(server, body, words):

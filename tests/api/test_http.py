@@ -173,7 +173,7 @@ def test_a_body_that_says_it_is_too_large(server):
                   "Expect: 100-continue\r\n\r\n".encode())
         answer = wire.answer()
     assert answer.status in (400, 413), answer
-    assert answer.error["code"] == answer.status and "body is too large" in answer.error["message"]
+    assert answer.error["code"] == answer.status and "exceeds the limit" in answer.error["message"]
 
 
 @pytest.mark.parametrize("chunked", [False, True])

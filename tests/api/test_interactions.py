@@ -6,8 +6,6 @@ import hmac
 import http.server
 import json
 import re
-import signal
-import socket
 import sqlite3
 import subprocess
 import threading
@@ -277,10 +275,9 @@ def test_what_is_refused(server, fields, words):
     assert refused(ask(server, fields.pop("input", "hi") if "input" in fields else "hi", **fields), 400, "invalid_request", words)
 
 
-@pytest.mark.parametrize("tool", ["google_search", "url_context", "file_search", "google_maps",
-                                  "computer_use", "mcp_server", "retrieval"])
+@pytest.mark.parametrize("tool", ["google_maps", "computer_use", "retrieval"])
 def test_built_in_tools_are_known_and_refused(server, tool):
-    """proves: I052 I054 I055 I056 I057 I058 I059"""
+    """proves: I056 I057 I059"""
     assert refused(ask(server, "hi", tools=[{"type": tool}]), 400, "invalid_request", f"the built-in tool {tool}")
 
 
@@ -877,26 +874,6 @@ def test_a_webhook_survives_the_server(on_folder):
         port = receiver.server.server_port
     made(server, "Say hello", webhook_config={"uris": [f"http://127.0.0.1:{port}"]})
     server.crash()
-    with Receiver(port=port) as receiver:
-        on_folder(*SECRET)
-        receiver.wait(1)
-
-
-def test_a_receiver_that_is_silent_does_not_hold_a_server_up(on_folder):
-    """And a try that was broken off is made again by the next."""
-    server = on_folder(*SECRET)
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        port = silent.getsockname()[1]
-        made(server, "Say hello", webhook_config={"uris": [f"http://127.0.0.1:{port}"]})
-        silent.settimeout(10 * PATIENCE)
-        held, _ = silent.accept()
-        since = time.monotonic()
-        for _ in range(2):  # without grace
-            server.process.send_signal(signal.SIGTERM)
-            time.sleep(0.1)
-        server.stop()
-        assert time.monotonic() - since < 4 * PATIENCE
-        held.close()
     with Receiver(port=port) as receiver:
         on_folder(*SECRET)
         receiver.wait(1)

@@ -2,6 +2,7 @@
 model would have been given is what is answered."""
 
 import http.client
+import importlib.util
 import json
 import os
 import re
@@ -12,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from media_files import (QUESTION, blob, film, pdf, picture, png, run, scan, sound, speech)
-from pollux import PATIENCE, SCRIPT, Server, until
+from pollux import PATIENCE, ROOT, SCRIPT, Server, until
 
 pytestmark = pytest.mark.timeout(300)
 HEARD = re.compile(r"What is the capital", re.I)  # the last word is hard: the voice is a machine's
@@ -42,7 +43,8 @@ def refused(server, *parts, words):
 # ---- images ----
 
 @pytest.mark.parametrize("kind, mime", [("PNG", "image/png"), ("JPEG", "image/jpeg"), ("WEBP", "image/webp"),
-                                        ("GIF", "image/gif"), ("BMP", "image/bmp"), ("HEIF", "image/heic")])
+                                        ("GIF", "image/gif"), ("BMP", "image/bmp"), ("TIFF", "image/tiff"),
+                                        ("HEIF", "image/heic")])
 def test_text_in_images_is_read(server, kind, mime):
     """proves: G020"""
     answer = ask(server, "What does it say?", blob(picture("TURN LEFT 42", kind), mime))
@@ -182,6 +184,17 @@ def test_a_film_is_seen_and_heard_over_time(server, tmp_path_factory, kind, mime
     assert {d["modality"] for d in answer.json["usageMetadata"]["promptTokensDetails"]} == {"TEXT", "VIDEO"}
 
 
+@pytest.mark.parametrize("kind, codec, mime", [
+    ("avi", "mpeg4", "video/x-msvideo"), ("avi", "copy", "video/avi"), ("mpg", "mpeg2video", "video/mpg"),
+    ("wmv", "wmv2", "video/wmv"), ("flv", "flv1", "video/x-flv"), ("3gp", "copy", "video/3gpp")])
+def test_films_in_other_boxes(server, tmp_path_factory, kind, codec, mime):
+    folder = tmp_path_factory.getbasetemp()
+    (folder / "film.mp4").write_bytes(film("mp4", str(folder), spoken=False))
+    run("ffmpeg", "-v", "error", "-y", "-i", folder / "film.mp4", "-an", "-c:v", codec, "-r", "25", folder / f"other.{kind}")
+    text = said(server, blob((folder / f"other.{kind}").read_bytes(), mime))
+    assert re.search(r"no sound.*\[0:00\] text: FIRST SIGN\n\[0:02\] text: SECOND SIGN\n", text, re.S), text
+
+
 def test_video_metadata_choose_what_is_seen(server, tmp_path_factory):
     """proves: G029"""
     part = blob(film("mp4", str(tmp_path_factory.getbasetemp()), spoken=False), "video/mp4")
@@ -240,6 +253,21 @@ def test_an_endless_film_is_looked_at_a_little(server):
                "-f", "webm", "-")
     text = said(server, {**blob(long, "video/webm"), "videoMetadata": {"fps": 24}})
     assert "120 frames were looked at" in text and "all blue" in text
+
+
+def test_what_readers_find_is_bounded():
+    """Pages without number: the server takes so many pieces and notes, and no more."""
+    spec = importlib.util.spec_from_file_location("read", ROOT / "src/media/readers/read.py")
+    read = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(read)
+    pages = [{"at": f"page {i}", "text": "x" * 1000} for i in range(900)]
+    answer = read.bounded({"found": pages})
+    assert sum(len(f["text"]) for f in answer["found"]) == read.MOST_TEXT
+    assert answer["notes"] == [f"It was cut after {read.MOST_TEXT} characters."]
+    answer = read.bounded({"found": [{"at": "", "text": "y"}] * 30_000, "notes": ["one"]})
+    assert len(answer["found"]) == read.MOST_FOUND and answer["notes"] == ["one", "It was cut after 20000 characters."]
+    answer = read.bounded({"found": [{"at": "", "text": "y"}] * 3})
+    assert len(answer["found"]) == 3 and "notes" not in answer
 
 
 def test_time_is_bounded(scripted):

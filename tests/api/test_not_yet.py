@@ -7,9 +7,8 @@ PART = [
     {"toolCall": {"id": "1"}}, {"toolResponse": {"id": "1"}},
 ]
 TOOL = [
-    # proves: G039 G040 G041 G042 G043 G044 G045
-    "googleSearch", "googleSearchRetrieval", "urlContext", "googleMaps", "fileSearch",
-    "computerUse", "mcpServers", "google_search",
+    # proves: G042 G044
+    "googleMaps", "computerUse", "google_maps",
 ]
 CONFIG = [
     # proves: G087

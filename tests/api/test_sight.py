@@ -3,12 +3,16 @@ nothing, but it is seen: counted, remembered, and different for another picture.
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
+import gguf_files
 import projector
 from media_files import blob, pdf, picture, png
-from pollux import SCRIPT, Server
+from pollux import SCRIPT, SMALL_MODEL, Server
+from test_caches import create, n_cached, usage, use
+from test_files import upload
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(120)]
 MODEL = "smollm2-135m-instruct"
@@ -57,6 +61,17 @@ def test_tokens_are_counted_before(seeing):
     found, _ = counts(look(seeing, *parts))
     assert {d["modality"]: d["tokenCount"] for d in count["promptTokensDetails"]} == found
     assert count["totalTokens"] == sum(found.values())
+
+
+def test_interactions_show_pictures_as_well(seeing):
+    content = [{"type": "text", "text": "What is it?"}, {"type": "image", **{
+        "data": blob(SIGN, "image/png")["inlineData"]["data"], "mime_type": "image/png"}}]
+    answer = seeing.post("/v1beta/interactions", {"model": MODEL, "store": False, "generation_config": {
+        "temperature": 0, "max_output_tokens": 8}, "input": content}, timeout=60)
+    assert answer.status == 200 and answer.headers["x-pollux-media"].endswith('libmtmd"'), answer
+    found, _ = counts(look(seeing, "What is it?", blob(SIGN, "image/png")))
+    told = {d["modality"]: d["tokens"] for d in answer.json["usage"]["input_tokens_by_modality"]}
+    assert told == {kind.lower(): n for kind, n in found.items()}
 
 
 @pytest.mark.parametrize("config, part, least, most", [
@@ -155,3 +170,189 @@ def test_a_projector_that_does_not_fit(tmp_path, make, words):
 def test_a_script_does_not_see():
     with pytest.raises(RuntimeError, match="ended with 2:(?s:.*)--mmproj"):
         Server("--script", SCRIPT, "--mmproj", "x.gguf")
+
+
+# ---- caches ----
+
+
+@pytest.fixture
+def on_folder(tmp_path, tmp_path_factory):
+    """Starts servers whose model sees, one after the other on one data folder."""
+    path = projector.make(tmp_path_factory.mktemp("sight") / "lfm2.gguf", "lfm2", image_size=224)
+    started = []
+
+    def begin(*args, sees=True):
+        started.append(Server("--model", MODEL, *(["--mmproj", path] if sees else []), "--parallel", 2, "--ctx", 2048,
+                              "--data-dir", tmp_path / "data", *args, start_s=60))
+        return started[-1]
+
+    yield begin
+    for s in started:
+        if s.process.poll() is None:
+            s.stop()
+
+
+SHORT = {"temperature": 0, "maxOutputTokens": 8}
+STORY = [{"role": "user", "parts": [{"text": "Here are two signs:"}, blob(SIGN, "image/png"), blob(RED, "image/png")]}]
+
+
+def remember(server, contents=STORY, **more):
+    return create(server, contents, model=f"models/{MODEL}", **more)
+
+
+def recall(server, cache, config=SHORT, **more):
+    return use(server, cache, "What is on the first one?", config, model=MODEL, **more)
+
+
+def test_pictures_in_a_cache_are_seen(seeing):
+    """proves: C001 C013 G020; and whatever the request says, the pictures are those that were cached."""
+    cache = remember(seeing)
+    answer = recall(seeing, cache)
+    plain = seeing.generate(STORY + [{"role": "user", "parts": [{"text": "What is on the first one?"}]}], SHORT, timeout=60)
+    assert answer.said == plain.said and usage(answer)["promptTokenCount"] == usage(plain)["promptTokenCount"]
+    assert n_cached(answer) == cache["usageMetadata"]["totalTokenCount"] > 128
+    cached = {d["modality"]: d["tokenCount"] for d in usage(answer)["cacheTokensDetails"]}
+    assert cached["IMAGE"] > 128 and sum(cached.values()) == n_cached(answer)
+    assert usage(answer)["promptTokensDetails"] == usage(plain)["promptTokensDetails"]
+    low = recall(seeing, cache, {**SHORT, "mediaResolution": "MEDIA_RESOLUTION_LOW"})
+    assert usage(low)["promptTokensDetails"] == usage(plain)["promptTokensDetails"] and n_cached(low) >= n_cached(answer)
+    assert "x-pollux-media" not in answer.headers, "what was sent before is not told again"
+
+
+def test_a_seed_gives_the_same_with_pictures_in_a_cache_and_without(seeing):
+    """Rows behind a picture are as good as others: but for the last words of the cache none is computed again."""
+    seeded = {"seed": 5, "temperature": 1, "maxOutputTokens": 12}
+    story = [*STORY, {"role": "model", "parts": [{"text": "I see them. " * 20}]}]
+    question = {"role": "user", "parts": [{"text": "What is on the first one?"}]}
+    plain = seeing.generate([*story, question], seeded, timeout=60)
+    cache = remember(seeing, story)
+    answer = recall(seeing, cache, seeded)
+    assert answer.said == plain.said != ""
+    total = cache["usageMetadata"]["totalTokenCount"]
+    assert total - 64 < n_cached(answer) <= total
+
+
+def test_a_cache_keeps_pictures_of_files_that_are_gone(seeing):
+    file = upload(seeing, SIGN, "image/png")
+    cache = remember(seeing, [{"role": "user", "parts": [{"fileData": {"fileUri": file["uri"]}}]}])
+    assert seeing.call("DELETE", f"/v1beta/{file['name']}").status == 200
+    assert n_cached(recall(seeing, cache)) == cache["usageMetadata"]["totalTokenCount"] > 64
+
+
+def test_a_cache_with_resolution_of_its_own(seeing):
+    small = {**blob(SIGN, "image/png"), "mediaResolution": {"level": "MEDIA_RESOLUTION_LOW"}}
+    cache = remember(seeing, [{"role": "user", "parts": [small]}])
+    assert cache["usageMetadata"]["totalTokenCount"] < 64 + FRAME + 40
+    assert n_cached(recall(seeing, cache)) == cache["usageMetadata"]["totalTokenCount"]
+
+
+def test_too_many_pictures_for_a_cache(seeing):
+    big = upload(seeing, picture("BIG") + bytes(21 << 20), "image/png")
+    answer = seeing.post("/v1beta/cachedContents", {"model": f"models/{MODEL}", "contents": [
+        {"parts": [{"fileData": {"fileUri": big["uri"]}}]}]}, timeout=60)
+    assert answer.status == 400 and "at most 20 MB" in answer.error["message"], answer
+
+
+def test_pictures_in_a_cache_after_a_restart(on_folder, tmp_path):
+    """The same with its rows, without them, and, in words, with a model that does not see."""
+    server = on_folder()
+    cache = remember(server)
+    total = cache["usageMetadata"]["totalTokenCount"]
+    said = recall(server, cache).said
+    server.stop()
+    server = on_folder()
+    answer = recall(server, cache)
+    assert answer.said == said and n_cached(answer) == total
+    server.stop()
+    for path in (p for p in (tmp_path / "data" / "blobs").rglob("*") if p.is_file()):
+        path.unlink()
+    server = on_folder()
+    answer = recall(server, cache)
+    assert answer.said == said and n_cached(answer) == total
+    server.stop()
+    server = on_folder(sees=False)
+    answer = recall(server, cache)
+    assert answer.status == 200 and usage(answer)["promptTokenCount"] < total, "words, fewer than rows"
+
+
+# ---- the Interactions API ----
+
+
+def interact(server, *content, **fields):
+    answer = server.post("/v1beta/interactions", {"model": MODEL, "input": list(content), "generation_config": {
+        "temperature": 0, "max_output_tokens": 8}, **fields}, timeout=60)
+    assert answer.status == 200, answer
+    return answer.json
+
+
+def seen(picture_bytes, **more):
+    part = blob(picture_bytes, "image/png")["inlineData"]
+    return {"type": "image", "data": part["data"], "mime_type": "image/png", **more}
+
+
+def n_image(interaction):
+    found = {d["modality"]: d["tokens"] for d in interaction["usage"]["input_tokens_by_modality"]}
+    return found.get("image", 0)
+
+
+def test_pictures_in_interactions_are_seen(seeing):
+    words = {"type": "text", "text": "What is it?"}
+    first = interact(seeing, words, seen(SIGN))
+    assert n_image(first) == counts(look(seeing, "What is it?", blob(SIGN, "image/png")))[0]["IMAGE"]
+    assert first["steps"] != interact(seeing, words, seen(RED))["steps"]
+    low = interact(seeing, words, seen(SIGN, resolution="low"))
+    assert n_image(low) <= 64 + FRAME < n_image(first)
+    chained = interact(seeing, {"type": "text", "text": "And what else?"}, previous_interaction_id=first["id"])
+    assert n_image(chained) == n_image(first)
+    bad = seeing.post("/v1beta/interactions", {"model": MODEL, "input": [words, seen(SIGN, resolution="huge")]})
+    assert bad.status == 400 and "resolution" in bad.error["message"], bad
+
+
+# ---- positions in lines and columns ----
+
+
+@pytest.fixture(scope="module")
+def mrope(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("mrope")
+    model = gguf_files.with_mrope(folder / "model.gguf",
+                                  next(Path.home().glob(f".cache/pollux/models/{SMALL_MODEL}*.gguf")))
+    path = projector.make(folder / "p.gguf", "qwen2vl_merger", model_width=896)
+    with Server("--model", model, "--mmproj", path, "--parallel", 3, "--ctx", 1024, "--data-dir", folder / "data",
+                start_s=60) as s:
+        yield s
+    model.unlink()
+
+
+def test_mrope_is_rope_while_there_are_words_alone(mrope):
+    ask = lambda server: server.generate("Name three colours.", {"temperature": 0, "maxOutputTokens": 24}, timeout=60).said
+    with Server("--model", SMALL_MODEL, "--ctx", 1024, start_s=60) as plain:
+        assert ask(mrope) == ask(plain) != ""
+
+
+def test_mrope_sees(mrope):
+    """What is behind a picture is told as if it had fewer rows, and all that moves rows about still agrees."""
+    ask = lambda *parts, **config: look(mrope, *parts, config={"maxOutputTokens": 12, **config})
+    parts = ("What is it?", blob(SIGN, "image/png"), blob(RED, "image/png"), "Say it.")
+    first = ask(*parts)
+    found, _ = counts(first)
+    assert found["IMAGE"] > 16 and first.json["usageMetadata"]["promptTokenCount"] == sum(found.values())
+    again = ask(*parts)
+    assert again.said == first.said and counts(again)[1] > found["IMAGE"], "a prefix that a slot holds"
+    assert ask("What is it?", blob(RED, "image/png"), blob(SIGN, "image/png"), "Say it.").said != first.said
+    both = ask(*parts, candidateCount=2)
+    assert {c["content"]["parts"][0]["text"] for c in both.json["candidates"]} == {first.said}, "copied rows"
+    longer = ask(*parts[:-1], "Tell me more of it than that.")
+    assert counts(longer)[1] >= found["IMAGE"], "rows of another answer are cut off"
+    assert ask(*parts).said == first.said
+    seeded = {"seed": 3, "temperature": 1}
+    alone = ask(*parts, **seeded).said
+    with ThreadPoolExecutor(3) as pool:
+        assert set(pool.map(lambda _: ask(*parts, **seeded).said, range(3))) == {alone}
+
+
+def test_mrope_and_a_cache(mrope):
+    name = mrope.get("/v1beta/models").json["models"][0]["name"]
+    cache = create(mrope, STORY, model=name)
+    answer = use(mrope, cache, "What is it?", SHORT, model=name)
+    plain = mrope.generate(STORY + [{"role": "user", "parts": [{"text": "What is it?"}]}], SHORT, timeout=60)
+    assert n_cached(answer) == cache["usageMetadata"]["totalTokenCount"] and answer.said == plain.said

@@ -1,5 +1,9 @@
 """`pollux index`: the owner's documents, in the data folder and through the server that has it."""
 
+import functools
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
 import pytest
 
 from pollux import SCRIPT, Server
@@ -42,8 +46,8 @@ def test_add_search_list_remove(index, tmp_path):
 
 def test_what_goes_wrong(index, tmp_path):
     (tmp_path / "empty").write_text(" ")
-    for words, told in ((("add", "none.txt"), "none.txt"), (("add", "https://example.com/x"), "not supported yet"),
-                        (("add", "empty"), "no text"), (("add", "."), "not a file"), (("remove", "none"), "no document"),
+    for words, told in ((("add", "none.txt"), "none.txt"), (("add", "http://127.0.0.1:9/x"), "Cannot fetch"),
+                        (("add", "empty"), "no text"), (("add", "."), "no file that could be added"), (("remove", "none"), "no document"),
                         (("search", "x", "--filter", "a >"), "metadataFilter")):
         done = index(*words)
         assert done.returncode == 1 and told in done.err and "Traceback" not in done.err, (words, done.err, done.out)
@@ -69,3 +73,32 @@ def test_no_server_where_the_folder_is_in_use(pollux, tmp_path):
     with Server("--script", SCRIPT, "--data-dir", tmp_path / "data"):
         done = pollux("index", "--data-dir", tmp_path / "data", "-u", "http://127.0.0.1:9", "list")
         assert done.returncode == 1 and "127.0.0.1:9" in done.err
+
+
+def test_folders_and_addresses(index, tmp_path):
+    folder, more = tmp_path / "notes", tmp_path / "notes" / "more"
+    more.mkdir(parents=True)
+    (folder / "b.md").write_text("Bread needs flour.")
+    (more / "a.txt").write_text("The moon raises the tides.")
+    (folder / ".hidden").write_text("Not this.")
+    (folder / "picture.bin").write_bytes(b"\0\1\2")
+    (folder / "link.md").symlink_to(folder / "b.md")
+    (tmp_path / "page.html").write_text("<html><head><TITLE>\n A  page </title></head><body><p>Figs are ripe.</p></body></html>")
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=tmp_path)
+    web = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=web.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{web.server_port}/page.html?x=1"
+    try:
+        added = index("add", folder, url)
+        assert added.returncode == 0, added.err
+        assert added.out == f"added {folder}/b.md\nadded {more}/a.txt\nadded {url}\n"
+        assert added.err.count("left out") == 1 and f"left out {folder}/picture.bin" in added.err
+        assert index("add", url).returncode == 0  # again: it is replaced
+    finally:
+        web.shutdown()
+        web.server_close()
+    listed = index("list").out
+    assert len(listed.splitlines()) == 3 and url in listed
+    found = index("search", "ripe", "figs").out
+    assert found.startswith("1. A page") and url in found and "Figs are ripe." in found
+    assert index("remove", folder, url).returncode == 0 and index("list").out == ""

@@ -8,7 +8,7 @@ import stat
 
 import pytest
 
-from pollux import free_port
+from pollux import SCRIPT, Server, free_port
 
 COMMANDS = ("run", "chat", "models", "pull", "tune", "doctor", "version")
 
@@ -173,6 +173,18 @@ def test_a_server_that_answers(pollux, fake):
     assert found["server"]["status"] == found["port"]["status"] == "ok"
     found = doctor(pollux, "--port", free_port())
     assert found["server"]["fix"] == "pollux serve" and found["port"]["status"] == "ok"
+
+
+def test_what_built_in_tools_have(pollux):
+    found = doctor(pollux, "--port", free_port())
+    assert "code_execution" in found["code"]["message"]
+    assert found["search"]["fix"] == "pollux serve" and "google_search" in found["search"]["message"]
+    with Server("--script", SCRIPT) as server:
+        none = doctor(pollux, "--base-url", server.base)["search"]
+        assert none["status"] == "warn" and "pollux index add" in none["fix"]
+        server.add_document("a.txt", "Figs are ripe.", "file:///a.txt")
+        assert doctor(pollux, "--base-url", server.base)["search"] == {
+            "name": "search", "status": "ok", "message": "the tool google_search has 1 document"}
 
 
 def test_a_folder_that_cannot_be_written(pollux, tmp_path):

@@ -1,6 +1,6 @@
 """Reads one piece of media inside the sandbox and says in JSON what it found.
 
-    read.py WHAT TYPE PATH OPTIONS      WHAT: text, html, pdf, image, sound, video
+    read.py WHAT TYPE PATH OPTIONS      WHAT: text, html, pdf, image, pixels, sound, video
 
 The answer is one object on standard output (src/media/reading.c takes it):
 
@@ -8,6 +8,8 @@ The answer is one object on standard output (src/media/reading.c takes it):
      "facts": ["PNG", "640 x 480 pixels"], "found": [{"at": "page 1", "text": "..."}],
      "notes": ["Only the first 20 scanned pages were read."]}
 or  {"error": "the image is cut short"}
+
+For `pixels` there are width, height and pixels (RGB, base64) as well.
 
 OPTIONS is JSON: start and end in seconds, fps, charset, ocr (tesseract's languages); absent or null where not
 asked for. Everything is bounded here as well as by the sandbox; what was left out is said in a note.
@@ -19,6 +21,7 @@ import subprocess
 import sys
 
 MOST_TEXT = 400_000  # characters in all
+MOST_FOUND = 20_000  # pieces of it: what src/media/reading.c takes
 MOST_PIXELS = 50_000_000
 MOST_SIDE = 1536  # of pixels for a model that sees
 MOST_PAGES = 1000
@@ -182,7 +185,7 @@ def open_image(path, kind):
     from PIL import Image
     warnings.simplefilter("ignore")
     Image.MAX_IMAGE_PIXELS = MOST_PIXELS
-    formats = ["PNG", "JPEG", "WEBP", "GIF", "BMP"]
+    formats = ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"]
     if kind in ("image/heic", "image/heif"):
         import pillow_heif
         pillow_heif.register_heif_opener(thumbnails=False)
@@ -324,13 +327,16 @@ def read_pdf(path, kind, options):
 DEMUXERS = {
     "audio/wav": "wav", "audio/mpeg": "mp3", "audio/aac": "aac", "audio/ogg": "ogg", "audio/flac": "flac",
     "audio/aiff": "aiff", "audio/mp4": "mov", "audio/webm": "matroska", "video/mp4": "mov",
-    "video/quicktime": "mov", "video/webm": "matroska",
+    "video/quicktime": "mov", "video/webm": "matroska", "video/avi": "avi", "video/mpeg": "mpeg",
+    "video/wmv": "asf", "video/x-flv": "flv",
 }
 
 
-def source(path, kind):
-    """The demuxer is named, so that no file can be a playlist that names other files."""
-    return ["-protocol_whitelist", "file", "-f", DEMUXERS[kind], "-i", f"file:{path}"]
+def source(path, kind, start=0):
+    """The demuxer is named, so that no file can be a playlist that names other files. Some files cannot even be sought
+    to their beginning."""
+    seek = ["-ss", f"{start:.3f}"] if start else []
+    return ["-protocol_whitelist", "file", *seek, "-f", DEMUXERS[kind], "-i", f"file:{path}"]
 
 
 def probe(path, kind):
@@ -360,7 +366,7 @@ def transcript(path, kind, start, end, notes, needed=True):
     """What is said, as marks with times; the languages and sizes are Whisper's."""
     import numpy
     most = min(end - start, MOST_SOUND_S) if end is not None else MOST_SOUND_S
-    sound = run("ffmpeg", "-v", "error", "-nostdin", "-threads", "1", "-ss", f"{start:.3f}", *source(path, kind),
+    sound = run("ffmpeg", "-v", "error", "-nostdin", "-threads", "1", *source(path, kind, start),
                 "-t", f"{most:.3f}", "-vn", "-sn", "-dn", "-ac", "1", "-ar", "16000", "-f", "s16le", "-",
                 most=MOST_SOUND_S * 32000, say="the sound is broken or cut short")
     samples = numpy.frombuffer(sound[:len(sound) & ~1], numpy.int16).astype(numpy.float32) / 32768
@@ -411,8 +417,8 @@ def frames(path, kind, start, end, length, fps, notes):
     if wanted > MOST_FRAMES:
         fps = MOST_FRAMES / (stop - start)
         notes.append(f"{MOST_FRAMES} frames were looked at, evenly spread, not {wanted}.")
-    run("ffmpeg", "-v", "error", "-nostdin", "-threads", "1", "-max_pixels", str(MOST_PIXELS), "-ss", f"{start:.3f}",
-        *source(path, kind), "-t", f"{max(stop - start, 0.04):.3f}", "-an", "-sn", "-dn",
+    run("ffmpeg", "-v", "error", "-nostdin", "-threads", "1", "-max_pixels", str(MOST_PIXELS),
+        *source(path, kind, start), "-t", f"{max(stop - start, 0.04):.3f}", "-an", "-sn", "-dn",
         "-vf", f"fps={fps:.6f}:start_time=0:round=near,scale=w='min(1280,iw)':h=-2", "-frames:v", str(MOST_FRAMES),
         "/tmp/frame%04d.bmp", say="the video's pictures are broken or cut short")
     before = None
@@ -457,18 +463,23 @@ def read_video(path, kind, options):
     return {"kind": "VIDEO", "reader": reader, "facts": facts, "found": [s for _, s in seen] + heard, "notes": notes}
 
 
-READERS = {"text": read_text, "html": read_html, "image": read_image, "pixels": read_pixels, "pdf": read_pdf, "sound": read_sound,
-           "video": read_video}
+READERS = {"text": read_text, "html": read_html, "image": read_image, "pixels": read_pixels, "pdf": read_pdf,
+           "sound": read_sound, "video": read_video}
 
 
 def bounded(answer):
-    room = MOST_TEXT
-    for found in answer["found"]:
+    room, kept, cut = MOST_TEXT, [], len(answer["found"]) > MOST_FOUND
+    for found in answer["found"][:MOST_FOUND]:
         text = re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", " ", found["text"].replace("\r\n", "\n"))
-        if len(text) > room:
-            answer.setdefault("notes", []).append(f"It was cut after {MOST_TEXT} characters.")
+        cut |= len(text) > room
+        if text and not room:
+            break
         found["text"] = text[:room]
         room -= len(found["text"])
+        kept.append(found)
+    answer["found"] = kept
+    if cut:
+        answer.setdefault("notes", []).append(f"It was cut after {MOST_TEXT - room} characters.")
     return answer
 
 

@@ -69,12 +69,13 @@ def python_sample(path, folder):
     text = path.read_text().replace("/path/to/", "")
     if path.stem.startswith("002"):
         text = SNIPPET.format(text)
-    if "from PIL" in text:  # the readers' own; nothing else of theirs
-        for part in (CURRENT / "venv" / "lib").glob("python3*/site-packages/[Pp]*[Ll]*"):
-            if part.name in ("PIL", "pillow.libs"):
-                (folder / part.name).symlink_to(part)
     (folder / "sample.py").write_text(text)
-    return [sys.executable, folder / "sample.py"]
+    if "from PIL" not in text:
+        return [sys.executable, folder / "sample.py"]
+    for part in (CURRENT / "venv" / "lib").glob("python3*/site-packages/[Pp]*[Ll]*"):
+        if part.name in ("PIL", "pillow.libs"):  # the readers' own; nothing else of theirs
+            (folder / part.name).symlink_to(part)
+    return ["env", sys.executable, folder / "sample.py"]  # no fork: the client looks for it when it is imported
 
 
 # Page 003 shows a client once; its later samples take it for granted.
@@ -166,7 +167,7 @@ def output(path, server, folder):
 BROKEN = ["000_stream.gs", "000_chat_stream.gs"]
 
 
-# They ask for a tool that is built in.
+# They search, so there must be something to find.
 TOOLS = ["003_search.py", "003_search.mjs", "003_search.sh"]
 
 
@@ -188,11 +189,33 @@ def test_broken_sample(server, tmp_path, name):
     assert output(whole, server, tmp_path).strip()
 
 
+EURO = "Spain won Euro 2024, beating England 2-1 in the final in Berlin."
+SEARCHES = {"replies": [
+    {"match": {"result": "beating England"}, "text": "Spain won Euro 2024, beating England 2-1 in the final."},
+    {"match": {"prompt": "euro 2024"}, "calls": [{"name": "google_search", "args": {"queries": ["euro 2024 winner"]}}]}]}
+
+
+@pytest.fixture(scope="module")
+def searching(tmp_path_factory):
+    path = tmp_path_factory.mktemp("search") / "script.json"
+    path.write_text(json.dumps(SEARCHES))
+    with Server("--script", path) as s:
+        s.add_document("UEFA Euro 2024", EURO, "https://uefa.example/euro2024")
+        yield s
+
+
 @pytest.mark.parametrize("name", TOOLS)
-def test_sample_of_a_built_in_tool_is_told_that_there_is_none_yet(server, tmp_path, name):
-    """proves: I052"""
-    done = run(SAMPLES / name, server, tmp_path)
-    assert "the built-in tool google_search" in done.stdout + done.stderr
+def test_sample_that_searches(searching, tmp_path, name):
+    """proves: I052 I079 X022"""
+    done = run(SAMPLES / name, searching, tmp_path)
+    said = done.stdout
+    assert done.returncode == 0, done
+    assert "Spain won Euro 2024, beating England 2-1 in the final." in said
+    if name.endswith(".sh"):
+        (annotation,) = json.loads(said)["steps"][-1]["content"][0]["annotations"]
+        assert annotation["title"] == "UEFA Euro 2024" and annotation["url"] == "https://uefa.example/euro2024"
+    else:
+        assert "Citations:\n  - [UEFA Euro 2024](https://uefa.example/euro2024)" in said
 
 
 def squeezed(text):
