@@ -62,7 +62,7 @@ CFLAGS_index/vectors = -O3 -march=native
 CFLAGS_train/wide = -O3 -march=native -Wno-psabi
 
 .DEFAULT_GOAL := help
-.PHONY: help build unit test run readers tools lint asan tsan fuzz fuzzers bench bench-batches bench-caches bench-files bench-mind bench-search bench-step bench-train bench-tuned soak coverage format clean \
+.PHONY: help build unit test run readers tools lint asan tsan fuzz fuzzers bench bench-adapters bench-batches bench-caches bench-files bench-mind bench-search bench-step bench-train bench-tuned soak coverage format clean \
         objects tests sanitized
 .DELETE_ON_ERROR:
 
@@ -131,8 +131,11 @@ bench-files: build ## uploads against a plain copy (ARGS="--mb 512 --rounds 5")
 bench-train: build ## training against PyTorch + PEFT: losses, speed, memory
 	@$(PYTHON) scripts/bench_train.py --pollux build/pollux $(ARGS)
 
-bench-tuned: build ## what tuning teaches: right answers on held-out examples, before and after
-	@$(PYTHON) scripts/bench_tuned.py --pollux build/pollux --peer "$$(scripts/engine.sh --peer)" $(ARGS)
+bench-tuned: build ## what tuning teaches, and costs: right answers before and after, serving beside it, memory
+	@$(PYTHON) scripts/bench_tuned.py --pollux build/pollux $(ARGS)
+
+bench-adapters: build ## two tuned models and the base at once, 8 clients each
+	@$(PYTHON) scripts/bench_adapters.py --pollux build/pollux $(ARGS)
 
 bench-batches: build ## what a batch costs the clients beside it (ARGS="--model NAME")
 	@$(PYTHON) scripts/bench_batches.py --pollux build/pollux $(ARGS)

@@ -15,7 +15,7 @@ BEGIN {
     may["engine"] = "base json http model kernel"
     may["tools"]  = "base json http store media fetch index"
     may["chat"]   = "base json engine tools media"
-    may["tuning"] = "base json engine store"
+    may["tuning"] = "base json engine store train"
     may["train"]  = "base json engine kernel chat"
     may["files"]  = "base store"
     may["fetch"]  = "base"
@@ -23,8 +23,8 @@ BEGIN {
     may["batches"] = "base store files"
     may["index"]  = "base json store files media engine"
     may["caches"] = "base store engine"
-    may["api"]    = "base json http store files index fetch batches caches interactions model engine tools media chat tuning"
-    may["cli"]    = "base json http media model"
+    may["api"]    = "base json http store files index fetch batches caches interactions model engine tools media chat tuning train"
+    may["cli"]    = "base json http media model train"
 }
 FNR == 1 {
     n = split(FILENAME, parts, "/")

@@ -10,6 +10,7 @@ is a file that only has to be there. The first example's input may say what is t
     !die-always 3      whenever it comes to step 3
     !exit 7            ends with that status at once
     !error NAME words  reports that error
+    !oom               ends as one whose memory does not suffice
     !noise             writes lines that are no events
     !stubborn          ignores SIGTERM
 """
@@ -43,6 +44,10 @@ def main(folder):
     if "exit" in wish:
         print("it would not go", file=sys.stderr)
         sys.exit(int(wish["exit"]))
+    if "oom" in wish:
+        print("pollux: out of memory for 12345 bytes", file=sys.stderr, flush=True)
+        signal.signal(signal.SIGABRT, signal.SIG_DFL)
+        os.abort()
     if "error" in wish:
         status, _, words = wish["error"].partition(" ")
         say(event="error", status=status, message=words)

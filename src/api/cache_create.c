@@ -10,6 +10,7 @@
 #include "api/models.h"
 #include "api/prepare.h"
 #include "api/task.h"
+#include "api/tuned_use.h"
 #include "base/file.h"
 #include "base/log.h"
 
@@ -20,6 +21,8 @@ enum { PICTURES_MOST = 20 << 20 /* bytes, of all that are kept as they are */ };
 /* task->own. */
 struct creation {
     struct task *task;
+    struct text tuned;            /* the model's name when it is a tuned one */
+    struct cache_adapter adapter; /* its; held by the arena */
     struct wire_cache asked;
     struct wire_kept kept;
     struct cache_entry entry;
@@ -65,7 +68,10 @@ static bool check(struct creation *c)
     if (!name.len)
         return error_at(&task->err, "model",
                         "* CreateCachedContentRequest.model: model is not specified\n");
-    if (!models_serve(task->api, task->version, name, "createCachedContent", &task->err))
+    if (text_starts(name, "tunedModels/"))
+        c->tuned = arena_text(task->arena, name);
+    else if (!models_serve(task->api, task->version, name, "createCachedContent",
+                           &task->err))
         return false;
     if (text_characters(asked->display_name) > CACHE_DISPLAY_NAME_MOST)
         return error_at(&task->err, "display_name",
@@ -75,7 +81,8 @@ static bool check(struct creation *c)
         return error_at(&task->err, "contents",
                         "* CreateCachedContentRequest.contents: there is nothing to be "
                         "cached: neither contents nor systemInstruction nor tools.\n");
-    c->entry.model = arena_printf(task->arena, "models/%.*s", TEXT_ARG(name));
+    c->entry.model =
+        c->tuned.at ? c->tuned : arena_printf(task->arena, "models/%.*s", TEXT_ARG(name));
     c->entry.display_name = asked->display_name;
     return caches_expiry(asked, HOUR, &c->entry.expires, &task->err);
 }
@@ -177,8 +184,8 @@ static bool run_keep(struct task *task)
     struct creation *c = task->own;
     if (atomic_load(&c->prepare.cancelled))
         return error_set(&task->err, ERROR_CANCELLED, "Nobody waits for the cache.");
-    if (!caches_create(task->api->options.caches, &c->entry, c->rows, c->n_rows,
-                       task->arena, &task->err))
+    if (!caches_create(task->api->options.caches, &c->entry, &c->adapter, c->rows,
+                       c->n_rows, task->arena, &task->err))
         return false;
     struct wire_cache cache = caches_wire(&c->entry, task->arena);
     return task_answer(task, &wire_cache_type, &cache);
@@ -214,7 +221,6 @@ static void on_computed(struct saved_rows **rows, int n, const struct error *err
 static void compute(struct creation *c)
 {
     struct task *task = c->task;
-    struct text model = text_slice(c->entry.model, strlen("models/"), SIZE_MAX);
     if (!task_heard(task))
         return;
     if (c->prepare.attached.n > 0)
@@ -223,8 +229,9 @@ static void compute(struct creation *c)
         task_start(task, run_keep, on_kept);
         return;
     }
-    c->computing = prefix_start(task->api->runner, c->prefixes, c->n_prefixes, model,
-                                task->arena, on_computed, c, &task->err);
+    c->computing = prefix_start(task->api->runner, c->prefixes, c->n_prefixes,
+                                cached_model(&c->entry), c->adapter.loaded, task->arena,
+                                on_computed, c, &task->err);
     if (c->computing)
         task_hold(task);
     else
@@ -242,7 +249,7 @@ static void on_media(struct prepare *p)
     task_let_go(task);
 }
 
-static void on_decoded(struct task *task)
+static void begin_preparing(struct task *task)
 {
     struct creation *c = task->own;
     if (!task_heard(task))
@@ -253,6 +260,27 @@ static void on_decoded(struct task *task)
         task_hold(task);
     else
         task_fail(task, &task->err);
+}
+
+/* A tuned model is looked up, by a disk worker, and its adapter loaded if need be. */
+static bool run_tuned(struct task *task)
+{
+    struct creation *c = task->own;
+    struct tuned tuned = {0};
+    if (!tuned_use(task->api, task->who, c->tuned, task->arena, &tuned,
+                   &c->adapter.loaded, &task->err))
+        return false;
+    c->adapter.name = tuned.operation;
+    return true;
+}
+
+static void on_decoded(struct task *task)
+{
+    const struct creation *c = task->own;
+    if (c->tuned.at && task_heard(task))
+        task_start(task, run_tuned, begin_preparing);
+    else
+        begin_preparing(task);
 }
 
 void caches_route_create(struct call *call)

@@ -38,8 +38,16 @@ static bool read_body(struct cached *cached, struct arena *arena, struct error *
     return true;
 }
 
-bool cached_read(struct api *api, struct text name, struct text model, bool rows,
-                 struct arena *arena, struct cached *cached, struct error *err)
+struct text cached_model(const struct cache_entry *entry)
+{
+    return text_starts(entry->model, "models/")
+               ? text_slice(entry->model, strlen("models/"), SIZE_MAX)
+               : entry->model;
+}
+
+bool cached_read(struct api *api, struct text name, struct text model,
+                 const struct cache_adapter *adapter, bool rows, struct arena *arena,
+                 struct cached *cached, struct error *err)
 {
     struct caches *caches = api->options.caches;
     struct text id;
@@ -55,16 +63,16 @@ bool cached_read(struct api *api, struct text name, struct text model, bool rows
     *cached = (struct cached){0};
     if (!caches_get(caches, id, arena, &cached->entry, err))
         return false;
-    struct text is = text_slice(cached->entry.model, strlen("models/"), SIZE_MAX);
-    if (!text_same(is, model))
+    cached->adapter = *adapter;
+    if (!text_same(cached->entry.model, model))
         return error_at(err, "model",
-                        "Model used by GenerateContent request (models/%.*s) and "
-                        "CachedContent (models/%.*s) has to be the same.",
-                        TEXT_ARG(model), TEXT_ARG(is));
+                        "Model used by GenerateContent request (%.*s) and CachedContent "
+                        "(%.*s) has to be the same.",
+                        TEXT_ARG(model), TEXT_ARG(cached->entry.model));
     arena_defer(arena, let_go, cached);
     cached->lacks =
         rows && !caches_rows(caches, cached->entry.id, runner_engine(api->runner),
-                             cached->rows, &cached->n_rows);
+                             adapter, cached->rows, &cached->n_rows);
     return read_body(cached, arena, err);
 }
 
@@ -137,6 +145,7 @@ struct making {
     struct api *api;
     struct arena *arena;
     struct text id, body, model;
+    struct cache_adapter adapter; /* held */
     struct chat chat;
     struct prefix prefixes[PROMPT_FORMS];
     int n_prefixes;
@@ -154,6 +163,7 @@ static void close_making(struct making *m)
 {
     for (int i = 0; i < m->n_rows; i++)
         rows_release(m->rows[i]);
+    engine_adapter_release(m->adapter.loaded);
     *m->at = m->next;
     if (m->next)
         m->next->at = m->at;
@@ -202,8 +212,8 @@ static void run_find(struct work *work)
 static void run_save(struct work *work)
 {
     struct making *m = (struct making *)work;
-    m->good = caches_save(m->api->options.caches, m->id, m->prefixes[0].n, m->rows,
-                          m->n_rows, &m->err);
+    m->good = caches_save(m->api->options.caches, m->id, &m->adapter, m->prefixes[0].n,
+                          m->rows, m->n_rows, &m->err);
 }
 
 static void end(struct making *m)
@@ -243,7 +253,7 @@ static void find_done(struct work *work)
     struct making *m = (struct making *)work;
     if (m->good && m->n_prefixes > 0 && !m->api->stopping)
         m->computing = prefix_start(m->api->runner, m->prefixes, m->n_prefixes, m->model,
-                                    m->arena, on_made, m, &m->err);
+                                    m->adapter.loaded, m->arena, on_made, m, &m->err);
     m->good = m->computing != NULL;
     if (!m->computing)
         end(m);
@@ -269,8 +279,10 @@ static struct making *open_making(struct api *api, const struct cached *cached)
     m->api = api;
     m->id = arena_text(arena, cached->entry.id);
     m->body = arena_text(arena, cached->entry.body);
-    m->model =
-        arena_text(arena, text_slice(cached->entry.model, strlen("models/"), SIZE_MAX));
+    m->model = arena_text(arena, cached_model(&cached->entry));
+    m->adapter = (struct cache_adapter){arena_text(arena, cached->adapter.name),
+                                        cached->adapter.loaded};
+    engine_adapter_hold(m->adapter.loaded);
     m->at = &api->makings;
     m->next = *m->at;
     if (m->next)
@@ -284,10 +296,17 @@ static struct making *open_making(struct api *api, const struct cached *cached)
     return m;
 }
 
+/* A tuned model that was deleted and made again has another adapter. */
+static bool is_for(const struct making *m, const struct cached *cached)
+{
+    return text_same(m->id, cached->entry.id) &&
+           text_same(m->adapter.name, cached->adapter.name);
+}
+
 void cached_make(struct api *api, struct cached_wait *wait)
 {
     struct making *m = api->makings;
-    while (m && !text_same(m->id, wait->cached->entry.id))
+    while (m && !is_for(m, wait->cached))
         m = m->next;
     if (!m)
         m = open_making(api, wait->cached);

@@ -13,6 +13,7 @@
 
 struct cached {
     struct cache_entry entry;
+    struct cache_adapter adapter; /* of a tuned model; not held */
     struct wire_kept kept;
     int n_media[WIRE_MODALITIES]; /* tokens, TEXT aside */
     bool has_media;
@@ -21,15 +22,20 @@ struct cached {
     bool lacks; /* some are to be made */
 };
 
-/* Reads it, and its rows if they are wanted, for a request to `model` (without
- * "models/"). Waits for the disk. What it holds is let go with the arena, or before. */
-bool cached_read(struct api *api, struct text name, struct text model, bool rows,
-                 struct arena *arena, struct cached *cached, struct error *err);
+/* Reads it, and its rows if they are wanted, for a request to `model` ("models/x",
+ * "tunedModels/x") with this adapter, which must live as long. Waits for the disk. What
+ * it holds is let go with the arena, or before. */
+bool cached_read(struct api *api, struct text name, struct text model,
+                 const struct cache_adapter *adapter, bool rows, struct arena *arena,
+                 struct cached *cached, struct error *err);
 void cached_let_go(struct cached *cached); /* of the rows */
 
 /* Puts it before the request, and tells the chat how much it is. */
 bool cached_merge(const struct cached *cached, struct wire_generate *request,
                   struct chat *chat, struct arena *arena, struct error *err);
+
+/* The name of its model as jobs have it: "x", "tunedModels/x". */
+struct text cached_model(const struct cache_entry *entry);
 
 /* The chat that a cache is. */
 bool cached_chat(struct api *api, const struct wire_kept *kept, struct arena *arena,

@@ -175,8 +175,12 @@ static void begin_work(struct generation *g)
 static void cache_run(struct work *work)
 {
     struct generation *g = (struct generation *)work;
-    g->good = cached_read(g->api, g->request.cached, g->name, g->form != FORM_COUNT,
-                          g->arena, &g->cached, &g->err) &&
+    const struct cache_adapter adapter = {g->tuned.operation, g->adapter};
+    struct text model = g->name;
+    if (!g->is_tuned)
+        model = arena_printf(g->arena, "models/%.*s", TEXT_ARG(g->name));
+    g->good = cached_read(g->api, g->request.cached, model, &adapter,
+                          g->form != FORM_COUNT, g->arena, &g->cached, &g->err) &&
               cached_merge(&g->cached, &g->request, &g->chat, g->arena, &g->err);
     make_chat(g);
     for (int i = 0; g->good && i < WIRE_MODALITIES; i++)

@@ -8,15 +8,25 @@
 
 /* ---- get ---- */
 
+/* With at most so many snapshots. */
+static bool make_wire(struct task *task, const struct tuned *tuned, int most,
+                      struct wire_tuned *wire)
+{
+    struct tuned_snapshot *snapshots;
+    int n;
+    if (!tuned_snapshots(tuned_tuning(task), tuned->operation,
+                         most < TUNED_SNAPSHOTS_MOST ? most : TUNED_SNAPSHOTS_MOST,
+                         task->arena, &snapshots, &n, &task->err))
+        return false;
+    *wire = wire_tuned_of(tuned, snapshots, n, task->arena);
+    return true;
+}
+
 static bool answer_tuned(struct task *task, const struct tuned *tuned)
 {
-    struct tuned_snapshot *snapshots = NULL;
-    int n = 0;
-    if (!tuned_snapshots(tuned_tuning(task), tuned->operation, task->arena, &snapshots,
-                         &n, &task->err))
-        return false;
-    struct wire_tuned wire = wire_tuned_of(tuned, snapshots, n, task->arena);
-    return task_answer(task, &wire_tuned_type, &wire);
+    struct wire_tuned wire;
+    return make_wire(task, tuned, TUNED_SNAPSHOTS_MOST, &wire) &&
+           task_answer(task, &wire_tuned_type, &wire);
 }
 
 static bool run_get(struct task *task)
@@ -111,7 +121,8 @@ static bool run_create(struct task *task)
         return false;
     wish.tuned.id = id;
     if (!tuned_check(&wire, task->arena, &wish, &task->err) ||
-        !check_base(task, &wish.tuned))
+        !check_base(task, &wish.tuned) ||
+        !tuned_check_lengths(task->api, &wish, &task->err))
         return false;
     tuned_settings(task, &wire, &wish.tuned);
     if (!tuned_create(tuned_tuning(task), task->who, &wish, task->arena, &tuned,
@@ -149,7 +160,8 @@ static bool run_list(struct task *task)
     struct wire_tuned *models =
         arena_array(task->arena, struct wire_tuned, (size_t)n + 1);
     for (int i = 0; i < n; i++)
-        models[i] = wire_tuned_of(&list[i], NULL, 0, task->arena);
+        if (!make_wire(task, &list[i], TUNED_PAGE_SNAPSHOTS / n, &models[i]))
+            return false;
     wire.models = (struct json_list){models, (size_t)n};
     return task_answer(task, &wire_tuned_list_type, &wire);
 }
@@ -170,16 +182,27 @@ void tuned_route_list(struct call *call)
 
 /* ---- patch ---- */
 
+struct patching {
+    struct task *task;
+    struct wire_tuned wire;
+};
+
+static bool change(struct tuned *tuned, void *arg, struct error *err)
+{
+    const struct patching *patching = arg;
+    struct task *task = patching->task;
+    return tuned_check_patch(&patching->wire, task->mask, &task->api->options.defaults,
+                             task->arena, tuned, err);
+}
+
 static bool run_patch(struct task *task)
 {
-    struct wire_tuned wire;
+    struct patching patching = {.task = task};
     struct tuned tuned;
-    return json_read(&wire_tuned_type, task->body, &wire, task->arena, &task->err) &&
-           tuned_get(tuned_tuning(task), task->who, task->id, TUNED_WRITER, task->arena,
-                     &tuned, &task->err) &&
-           tuned_check_patch(&wire, task->mask, &task->api->options.defaults, task->arena,
-                             &tuned, &task->err) &&
-           tuned_update(tuned_tuning(task), &tuned, &task->err) &&
+    return json_read(&wire_tuned_type, task->body, &patching.wire, task->arena,
+                     &task->err) &&
+           tuned_patch(tuned_tuning(task), task->who, task->id, change, &patching,
+                       task->arena, &tuned, &task->err) &&
            answer_tuned(task, &tuned);
 }
 
@@ -218,13 +241,7 @@ void tuned_route_delete(struct call *call)
 /* google-genai's tunings.cancel: of the model, not of its operation. */
 static bool run_cancel(struct task *task)
 {
-    struct text *operation = task->own;
-    struct tuned tuned;
-    if (!tuned_get(tuned_tuning(task), task->who, task->id, TUNED_WRITER, task->arena,
-                   &tuned, &task->err))
-        return false;
-    *operation = tuned.operation;
-    return tuned_cancel(tuned_tuning(task), task->who, task->id, *operation,
+    return tuned_cancel(tuned_tuning(task), task->who, task->id, task->arena, task->own,
                         &task->err) &&
            task_answer_nothing(task);
 }

@@ -33,7 +33,11 @@ void tuned_route_permission_delete(struct call *call);
 /* Each call is a task (task.h) on a disk worker. */
 #include "api/task.h"
 
-enum { TUNED_PAGE = 10, TUNED_PAGE_MOST = 1000 };
+enum {
+    TUNED_PAGE = 10,
+    TUNED_PAGE_MOST = 1000,
+    TUNED_PAGE_SNAPSHOTS = 20000, /* of all models of a page */
+};
 
 static inline struct tuning *tuned_tuning(const struct task *task)
 {
@@ -53,6 +57,11 @@ void tuned_settings(const struct task *task, const struct wire_tuned *wire,
  * source, hyperparameters. Fills the wish. Any thread. */
 bool tuned_check(const struct wire_tuned *wire, struct arena *arena,
                  struct tuned_wish *wish, struct error *err);
+
+/* Whether the trainer can take each example: INVALID_ARGUMENT at the first that is too
+ * long. Takes a while. */
+bool tuned_check_lengths(const struct api *api, const struct tuned_wish *wish,
+                         struct error *err);
 
 /* Fields of a patch, by the mask or as they are there, into *tuned. */
 bool tuned_check_patch(const struct wire_tuned *wire, struct text mask,

@@ -1,5 +1,7 @@
 /* tuned_check.c - what a table cannot say of tuned models' messages. */
 #include "api/tuned.h"
+#include "train/spec.h"
+#include "train/words.h"
 #include <stdio.h>
 
 /* ---- create ---- */
@@ -44,19 +46,24 @@ static bool is_blank(struct text text)
     return true;
 }
 
+enum { PATH_ROOM = 120 };
+
+static const char *example_path(size_t i, const char *member, char room[PATH_ROOM])
+{
+    snprintf(room, PATH_ROOM,
+             "tuned_model.tuning_task.training_data.examples.examples[%zu]%s", i, member);
+    return room;
+}
+
 static bool check_example(const struct wire_example *example, size_t i, struct error *err)
 {
-    static const char path[] = "tuned_model.tuning_task.training_data.examples.examples";
-    char field[120];
-    const char *what = is_blank(example->input)    ? "textInput"
-                       : is_blank(example->output) ? "output"
-                                                   : NULL;
-    if (!what)
-        return true;
-    snprintf(field, sizeof field, "%s[%zu].%s", path, i,
-             what[0] == 't' ? "text_input" : what);
-    return error_at(err, field, "The example %zu of the training data has no %s.", i + 1,
-                    what);
+    char room[PATH_ROOM];
+    if (is_blank(example->input))
+        return error_at(err, example_path(i, ".text_input", room),
+                        "Example %zu of the training data has no textInput.", i + 1);
+    return !is_blank(example->output) ||
+           error_at(err, example_path(i, ".output", room),
+                    "Example %zu of the training data has no output.", i + 1);
 }
 
 static bool check_data(const struct wire_task *task, struct arena *arena,
@@ -81,15 +88,43 @@ static bool check_data(const struct wire_task *task, struct arena *arena,
                         "at once. Take a sample of them.",
                         examples->examples.n, TUNED_EXAMPLES_MOST);
     const struct wire_example *from = examples->examples.at;
-    struct tuned_example *to =
-        arena_array(arena, struct tuned_example, examples->examples.n);
+    struct said_example *to =
+        arena_array(arena, struct said_example, examples->examples.n);
     for (size_t i = 0; i < examples->examples.n; i++) {
         if (!check_example(&from[i], i, err))
             return false;
-        to[i] = (struct tuned_example){from[i].input, from[i].output};
+        to[i] = (struct said_example){from[i].input, from[i].output};
     }
     wish->examples = to;
     wish->n_examples = examples->examples.n;
+    return true;
+}
+
+/* Bytes are at least as many as tokens: what is short enough in them need not be counted.
+ */
+bool tuned_check_lengths(const struct api *api, const struct tuned_wish *wish,
+                         struct error *err)
+{
+    const struct prompter *prompter = runner_prompter(api->runner);
+    struct engine *engine = runner_engine(api->runner);
+    const struct said_example none = {TEXT("?"), TEXT("?")};
+    char room[PATH_ROOM];
+    int frame, n;
+    if (!words_count(prompter, engine, &none, &frame, err))
+        return false;
+    for (size_t i = 0; i < wish->n_examples; i++) {
+        const struct said_example *said = &wish->examples[i];
+        if (said->input.len + said->output.len + (size_t)frame <= TRAIN_TOKENS_MOST)
+            continue;
+        if (!words_count(prompter, engine, said, &n, err))
+            return false;
+        if (n > TRAIN_TOKENS_MOST)
+            return error_at(err, example_path(i, "", room),
+                            "Example %zu of the training data has %d tokens with its "
+                            "prompt; at most %d can be trained with. Shorten it, or "
+                            "leave it out.",
+                            i + 1, n, TRAIN_TOKENS_MOST);
+    }
     return true;
 }
 

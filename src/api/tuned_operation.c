@@ -18,18 +18,18 @@ static bool read_model(struct task *task, const struct tuned_operation *operatio
                      task->arena, *tuned, &task->err);
 }
 
-static bool answer_operation(struct task *task, const struct tuned_operation *operation)
+static bool make_wire(struct task *task, const struct tuned_operation *operation,
+                      struct wire_operation *wire)
 {
-    struct tuned_snapshot *snapshots = NULL;
+    struct tuned_snapshot *snapshots;
     struct tuned *tuned;
-    int n = 0;
-    if (!tuned_snapshots(tuned_tuning(task), operation->id, task->arena, &snapshots, &n,
-                         &task->err) ||
+    int n;
+    if (!tuned_snapshots(tuned_tuning(task), operation->id, TUNED_SNAPSHOTS_MOST,
+                         task->arena, &snapshots, &n, &task->err) ||
         !read_model(task, operation, &tuned))
         return false;
-    struct wire_operation wire =
-        wire_operation_of(operation, tuned, snapshots, n, task->arena);
-    return task_answer(task, &wire_operation_type, &wire);
+    *wire = wire_operation_of(operation, tuned, snapshots, n, task->arena);
+    return true;
 }
 
 /* ---- get ---- */
@@ -37,9 +37,11 @@ static bool answer_operation(struct task *task, const struct tuned_operation *op
 static bool run_get(struct task *task)
 {
     struct tuned_operation operation;
+    struct wire_operation wire;
     return tuned_operation_get(tuned_tuning(task), task->who, task->id, task->sub,
                                task->arena, &operation, &task->err) &&
-           answer_operation(task, &operation);
+           make_wire(task, &operation, &wire) &&
+           task_answer(task, &wire_operation_type, &wire);
 }
 
 void tuned_route_operation(struct call *call)
@@ -49,18 +51,22 @@ void tuned_route_operation(struct call *call)
 
 /* ---- list ---- */
 
-/* All on one page: a model has few. */
+/* All on one page: a model has one. */
 static bool run_list(struct task *task)
 {
     struct tuned_operation *operations;
     int n;
+    if (task->token.len > 0)
+        return error_at(&task->err, "page_token",
+                        "pageToken is not one that an earlier answer gave.");
     if (!tuned_operations(tuned_tuning(task), task->who, task->id, task->arena,
                           &operations, &n, &task->err))
         return false;
     struct wire_operation *wires =
         arena_array(task->arena, struct wire_operation, (size_t)n + 1);
     for (int i = 0; i < n; i++)
-        wires[i] = wire_operation_of(&operations[i], NULL, NULL, 0, task->arena);
+        if (!make_wire(task, &operations[i], &wires[i]))
+            return false;
     struct wire_operations list = {{wires, (size_t)n}, {0}};
     return task_answer(task, &wire_operations_type, &list);
 }
@@ -76,7 +82,8 @@ void tuned_route_operations(struct call *call)
 
 static bool run_cancel(struct task *task)
 {
-    return tuned_cancel(tuned_tuning(task), task->who, task->id, task->sub, &task->err) &&
+    return tuned_cancel(tuned_tuning(task), task->who, task->id, task->arena, &task->sub,
+                        &task->err) &&
            task_answer_nothing(task);
 }
 

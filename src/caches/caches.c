@@ -99,10 +99,11 @@ static bool insert(struct caches *caches, const struct cache_entry *entry,
 }
 
 bool caches_create(struct caches *caches, struct cache_entry *entry,
-                   struct saved_rows *const *rows, int n, struct arena *arena,
-                   struct error *err)
+                   const struct cache_adapter *adapter, struct saved_rows *const *rows,
+                   int n, struct arena *arena, struct error *err)
 {
     struct row_parts parts;
+    struct text key = rows_key_of(caches, adapter, arena);
     entry->id = random_id(arena);
     entry->created = entry->updated = caches_now();
     if (!rows_write(caches, entry->id, rows, n, &parts, err))
@@ -111,7 +112,7 @@ bool caches_create(struct caches *caches, struct cache_entry *entry,
     bool good = store_begin(caches->store, err) &&
                 store_end(caches->store,
                           insert(caches, entry, err) &&
-                              rows_insert(caches, entry->id, rows, n, &parts, err),
+                              rows_insert(caches, entry->id, key, rows, n, &parts, err),
                           err);
     blobs_unlock(caches->blobs);
     rows_written(caches, &parts);
@@ -120,7 +121,7 @@ bool caches_create(struct caches *caches, struct cache_entry *entry,
     return good;
 }
 
-static bool replace(struct caches *caches, struct text id, int n_tokens,
+static bool replace(struct caches *caches, struct text id, struct text key, int n_tokens,
                     struct saved_rows *const *rows, int n, struct row_parts *parts,
                     struct kept_rows *kept, int *n_kept, struct error *err)
 {
@@ -135,7 +136,7 @@ static bool replace(struct caches *caches, struct text id, int n_tokens,
     if (good && n_there == 0)
         return not_found(id, err);
     good = good && rows_drop(caches, id, kept, n_kept, err) &&
-           rows_insert(caches, id, rows, n, parts, err);
+           rows_insert(caches, id, key, rows, n, parts, err);
     for (int i = 0; good && i < *n_kept; i++) { /* the same bytes may have come again */
         struct text hash = {(const char *)kept[i].hash, BLOB_HASH};
         int64_t again = 0;
@@ -146,7 +147,8 @@ static bool replace(struct caches *caches, struct text id, int n_tokens,
     return good;
 }
 
-bool caches_save(struct caches *caches, struct text id, int n_tokens,
+bool caches_save(struct caches *caches, struct text id,
+                 const struct cache_adapter *adapter, int n_tokens,
                  struct saved_rows *const *rows, int n, struct error *err)
 {
     struct row_parts parts;
@@ -154,16 +156,19 @@ bool caches_save(struct caches *caches, struct text id, int n_tokens,
     int n_kept = 0;
     if (!rows_write(caches, id, rows, n, &parts, err))
         return false;
+    struct arena *arena = arena_open();
+    struct text key = rows_key_of(caches, adapter, arena);
     blobs_lock(caches->blobs);
     bool good =
         store_begin(caches->store, err) &&
         store_end(caches->store,
-                  replace(caches, id, n_tokens, rows, n, &parts, kept, &n_kept, err),
+                  replace(caches, id, key, n_tokens, rows, n, &parts, kept, &n_kept, err),
                   err);
     if (good)
         rows_remove(caches, kept, n_kept);
     blobs_unlock(caches->blobs);
     rows_written(caches, &parts);
+    arena_close(arena);
     if (good)
         rows_limit(caches, id);
     return good;

@@ -3,8 +3,8 @@
  * A cache is a row: its contents (a body whose form is the caller's business), the model
  * it is for, when it expires. Beside it lie rows (engine/rows.h), one for each form that
  * its prompts can have, in blobs. The contents are the truth. Rows only spare work: they
- * may be missing, be of another engine, or be damaged on the disk; then they are not
- * given out, and whoever wanted them has them made again from the contents.
+ * may be missing, be of another engine or adapter, or be damaged on the disk; then they
+ * are not given out, and whoever wanted them has them made again from the contents.
  *
  * Rows that somebody uses are in memory once, however many use them, and stay there for a
  * minute or two. On the disk they have a limit; those of the caches that were not used
@@ -41,11 +41,17 @@ struct caches *caches_open(struct store *store, struct blobs *blobs,
                            const struct caches_options *options, struct error *err);
 void caches_close(struct caches *caches);
 
+/* What the engine computes rows with; of the model as it is: NULL for it all. */
+struct cache_adapter {
+    struct text name; /* that no other adapter has or had; absent: it is none */
+    struct adapter *loaded;
+};
+
 /* Keeps a cache with its rows (n may be 0), both or neither. Fills id, created and
  * updated. */
 bool caches_create(struct caches *caches, struct cache_entry *entry,
-                   struct saved_rows *const *rows, int n, struct arena *arena,
-                   struct error *err);
+                   const struct cache_adapter *adapter, struct saved_rows *const *rows,
+                   int n, struct arena *arena, struct error *err);
 
 /* One that has expired is not found. */
 bool caches_get(struct caches *caches, struct text id, struct arena *arena,
@@ -67,10 +73,12 @@ bool caches_delete(struct caches *caches, struct text id, struct error *err);
  * should be made again and saved. */
 struct engine;
 bool caches_rows(struct caches *caches, struct text id, struct engine *engine,
+                 const struct cache_adapter *adapter,
                  struct saved_rows *rows[CACHE_FORMS], int *n);
 
 /* Replaces the rows, and the count of tokens, of a cache that is still there. */
-bool caches_save(struct caches *caches, struct text id, int n_tokens,
+bool caches_save(struct caches *caches, struct text id,
+                 const struct cache_adapter *adapter, int n_tokens,
                  struct saved_rows *const *rows, int n, struct error *err);
 
 /* Removes what has expired, and from memory what nobody uses. Returns how many caches. */

@@ -75,7 +75,7 @@ static struct cache_entry make(int seed, size_t len)
                                 .body = TEXT("{\"x\":1}"),
                                 .n_tokens = 3,
                                 .expires = INT64_MAX};
-    assert_true(caches_create(caches, &entry, &rows, 1, arena, &err));
+    assert_true(caches_create(caches, &entry, NULL, &rows, 1, arena, &err));
     rows_release(rows);
     return entry;
 }
@@ -85,7 +85,7 @@ static int rows_there(struct text id, char *first)
 {
     struct saved_rows *rows[CACHE_FORMS];
     int n = 0;
-    bool good = caches_rows(caches, id, NULL, rows, &n);
+    bool good = caches_rows(caches, id, NULL, NULL, rows, &n);
     if (n > 0 && first)
         *first = rows[0]->state.at[0];
     for (int i = 0; i < n; i++)
@@ -139,7 +139,7 @@ static void another_engine_gets_no_rows_until_its_own_are_saved(void **state)
     open_world("other key", 1 << 20, 1 << 20);
     assert_int_equal(rows_there(made.id, NULL), -1);
     struct saved_rows *rows = rows_of(9, 50);
-    assert_true(caches_save(caches, made.id, 4, &rows, 1, &err));
+    assert_true(caches_save(caches, made.id, NULL, 4, &rows, 1, &err));
     rows_release(rows);
     assert_int_equal(rows_there(made.id, &first), 1);
     assert_int_equal(first, 9);
@@ -150,6 +150,24 @@ static void another_engine_gets_no_rows_until_its_own_are_saved(void **state)
     close_world();
     open_world("key", 1 << 20, 1 << 20);
     assert_int_equal(rows_there(made.id, NULL), -1);
+}
+
+static void an_adapters_rows_are_for_nobody_else(void **state)
+{
+    (void)state;
+    const struct cache_adapter one = {TEXT("one"), NULL}, two = {TEXT("two"), NULL};
+    struct cache_entry made = make(7, 100);
+    struct saved_rows *rows = rows_of(9, 50), *got[CACHE_FORMS];
+    int n;
+    assert_false(caches_rows(caches, made.id, NULL, &one, got, &n));
+    assert_true(caches_save(caches, made.id, &one, 3, &rows, 1, &err));
+    assert_false(caches_rows(caches, made.id, NULL, &two, got, &n));
+    assert_false(caches_rows(caches, made.id, NULL, NULL, got, &n));
+    assert_true(caches_rows(caches, made.id, NULL, &one, got, &n));
+    assert_int_equal(n, 1);
+    assert_int_equal(got[0]->state.at[0], 9);
+    rows_release(got[0]);
+    rows_release(rows);
 }
 
 static void damaged_rows_are_not_given_and_can_be_saved_again(void **state)
@@ -164,11 +182,13 @@ static void damaged_rows_are_not_given_and_can_be_saved_again(void **state)
     assert_int_equal(system(command), 0);
     assert_int_equal(rows_there(made.id, NULL), -1);
     struct saved_rows *rows = rows_of(7, 100);
-    assert_true(caches_save(caches, made.id, 3, &rows, 1, &err)); /* the same name */
+    assert_true(
+        caches_save(caches, made.id, NULL, 3, &rows, 1, &err)); /* the same name */
     rows_release(rows);
     assert_int_equal(rows_there(made.id, NULL), 1);
     rows = rows_of(7, 100);
-    assert_true(caches_save(caches, made.id, 3, &rows, 1, &err)); /* and once more */
+    assert_true(
+        caches_save(caches, made.id, NULL, 3, &rows, 1, &err)); /* and once more */
     rows_release(rows);
     assert_int_equal(rows_there(made.id, NULL), 1);
     assert_true(caches_delete(caches, made.id, &err));
@@ -181,8 +201,8 @@ static void rows_are_in_memory_once(void **state)
     struct cache_entry made = make(7, 1000);
     struct saved_rows *a[CACHE_FORMS], *b[CACHE_FORMS];
     int n = 0;
-    assert_true(caches_rows(caches, made.id, NULL, a, &n));
-    assert_true(caches_rows(caches, made.id, NULL, b, &n));
+    assert_true(caches_rows(caches, made.id, NULL, NULL, a, &n));
+    assert_true(caches_rows(caches, made.id, NULL, NULL, b, &n));
     assert_ptr_equal(a[0], b[0]);
     rows_release(a[0]);
     rows_release(b[0]);
@@ -196,7 +216,7 @@ static void memory_has_a_limit_and_one_cache_always_fits(void **state)
     struct cache_entry large = make(1, 2000), other = make(2, 100);
     struct saved_rows *rows[CACHE_FORMS];
     int n = 0;
-    assert_true(caches_rows(caches, large.id, NULL, rows, &n));
+    assert_true(caches_rows(caches, large.id, NULL, NULL, rows, &n));
     assert_int_equal(n, 1);
     assert_int_equal(rows_there(other.id, NULL), 0); /* not missing: no room just now */
     rows_release(rows[0]);
@@ -271,6 +291,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_cache_is_there_after_it_was_made),
         TEST(another_engine_gets_no_rows_until_its_own_are_saved),
+        TEST(an_adapters_rows_are_for_nobody_else),
         TEST(damaged_rows_are_not_given_and_can_be_saved_again),
         TEST(rows_are_in_memory_once),
         TEST(memory_has_a_limit_and_one_cache_always_fits),

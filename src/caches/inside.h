@@ -31,6 +31,10 @@ struct kept_rows {
     bool last; /* dropped, and nobody else's: to be removed after the commit */
 };
 
+/* Of whoever can use rows that are computed with the adapter. */
+struct text rows_key_of(const struct caches *caches, const struct cache_adapter *adapter,
+                        struct arena *arena);
+
 /* Parts of these rows, complete and on the disk, but without a name. */
 struct row_parts {
     struct part *parts[CACHE_FORMS];
@@ -41,9 +45,10 @@ bool rows_write(struct caches *caches, struct text id, struct saved_rows *const 
                 int n, struct row_parts *parts, struct error *err);
 void rows_written(struct caches *caches, struct row_parts *parts); /* or given up */
 
-/* Inside a transaction, with blobs locked. */
-bool rows_insert(struct caches *caches, struct text id, struct saved_rows *const *rows,
-                 int n, struct row_parts *parts, struct error *err);
+/* Inside a transaction, with blobs locked. `key`: whose they are. */
+bool rows_insert(struct caches *caches, struct text id, struct text key,
+                 struct saved_rows *const *rows, int n, struct row_parts *parts,
+                 struct error *err);
 
 /* Likewise; adds to kept[0..*n) those that were dropped. */
 bool rows_drop(struct caches *caches, struct text id, struct kept_rows *kept, int *n,

@@ -56,8 +56,18 @@ void rows_written(struct caches *caches, struct row_parts *parts)
     parts->n = 0;
 }
 
-bool rows_insert(struct caches *caches, struct text id, struct saved_rows *const *rows,
-                 int n, struct row_parts *parts, struct error *err)
+struct text rows_key_of(const struct caches *caches, const struct cache_adapter *adapter,
+                        struct arena *arena)
+{
+    struct text key = caches->options.key;
+    if (!adapter || !adapter->name.at)
+        return key;
+    return arena_printf(arena, "%.*s with %.*s", TEXT_ARG(key), TEXT_ARG(adapter->name));
+}
+
+bool rows_insert(struct caches *caches, struct text id, struct text key,
+                 struct saved_rows *const *rows, int n, struct row_parts *parts,
+                 struct error *err)
 {
     static const char insert[] =
         "INSERT INTO cache_rows (cache_id, form, key, tokens, hash, size) "
@@ -69,8 +79,7 @@ bool rows_insert(struct caches *caches, struct text id, struct saved_rows *const
                               sizeof(int32_t) * (size_t)rows[i]->n_tokens};
         good = blob_keep(parts->parts[i], hash, err) &&
                store_run(caches->store, insert,
-                         STORE_VALUES(STORE_TEXT(id), STORE_INT(i),
-                                      STORE_TEXT(caches->options.key),
+                         STORE_VALUES(STORE_TEXT(id), STORE_INT(i), STORE_TEXT(key),
                                       STORE_BYTES(tokens), STORE_BYTES(name_of(hash)),
                                       STORE_INT((int64_t)rows[i]->bytes.len)),
                          NULL, err);
@@ -304,8 +313,8 @@ struct form {
     int64_t size;
 };
 
-static bool read_forms(struct caches *caches, struct text id, struct arena *arena,
-                       struct form *forms, int *n)
+static bool read_forms(struct caches *caches, struct text id, struct text key,
+                       struct arena *arena, struct form *forms, int *n)
 {
     static const char ask[] = "SELECT tokens, hash, size FROM cache_rows "
                               "WHERE cache_id = ? AND key = ? ORDER BY form LIMIT ?";
@@ -315,11 +324,9 @@ static bool read_forms(struct caches *caches, struct text id, struct arena *aren
     int64_t now = caches_now();
     if (!store_begin(caches->store, &err))
         return false;
-    struct rows *rows =
-        store_ask(caches->store, ask,
-                  STORE_VALUES(STORE_TEXT(id), STORE_TEXT(caches->options.key),
-                               STORE_INT(CACHE_FORMS)),
-                  &err);
+    struct rows *rows = store_ask(
+        caches->store, ask,
+        STORE_VALUES(STORE_TEXT(id), STORE_TEXT(key), STORE_INT(CACHE_FORMS)), &err);
     for (*n = 0; rows && store_next(rows, &err); ++*n)
         forms[*n] = (struct form){store_text(rows, 0, arena), store_text(rows, 1, arena),
                                   store_int(rows, 2)};
@@ -333,18 +340,21 @@ static bool read_forms(struct caches *caches, struct text id, struct arena *aren
 }
 
 bool caches_rows(struct caches *caches, struct text id, struct engine *engine,
+                 const struct cache_adapter *adapter,
                  struct saved_rows *rows[CACHE_FORMS], int *n)
 {
     struct arena *arena = arena_open();
+    struct text key = rows_key_of(caches, adapter, arena);
+    const struct adapter *loaded = adapter ? adapter->loaded : NULL;
     struct form forms[CACHE_FORMS];
     int n_forms = 0;
-    bool good = read_forms(caches, id, arena, forms, &n_forms) && n_forms > 0;
+    bool good = read_forms(caches, id, key, arena, forms, &n_forms) && n_forms > 0;
     *n = 0;
     for (int i = 0; i < n_forms; i++) {
         const int32_t *tokens = (const int32_t *)(const void *)forms[i].tokens.at;
         int n_tokens = (int)(forms[i].tokens.len / sizeof *tokens);
         bool full = false;
-        if (engine && engine_cached(engine, tokens, n_tokens) >= n_tokens)
+        if (engine && engine_cached(engine, loaded, tokens, n_tokens) >= n_tokens)
             continue;
         rows[*n] =
             load(caches, (const unsigned char *)forms[i].hash.at, forms[i].size, &full);

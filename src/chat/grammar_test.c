@@ -171,7 +171,7 @@ static enum outcome walk(const struct grammar *grammar, struct text text)
 static struct function functions[] = {
     {TEXT("get"), {0}, TEXT(INTEGER("a")), false, NULL, NULL, NULL},
     {TEXT("get_more"), {0}, {0}, false, NULL, NULL, NULL},
-    {TEXT("bad"), {0}, {0}, true, NULL, NULL},
+    {TEXT("bad"), {0}, {0}, true, NULL, NULL, NULL},
 };
 static struct text choices[] = {TEXT("yes"), TEXT("yes, no")};
 

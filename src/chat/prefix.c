@@ -72,6 +72,7 @@ struct prefix_work {
     struct listener listener; /* first: the runner's */
     struct runner *runner;
     struct text model;
+    struct adapter *adapter;
     const struct prefix *prefixes;
     struct saved_rows *rows[PROMPT_FORMS];
     int n, n_made;
@@ -94,6 +95,7 @@ static bool next(struct prefix_work *w, struct error *err)
         .n_candidates = 1,
         .max_tokens = 1,
         .sampling = {.top_p = 1, .seeded = true, .n_top = -1},
+        .adapter = w->adapter,
         .want_rows = true,
     };
     w->job = runner_submit(w->runner, &spec, &w->listener, err);
@@ -131,7 +133,8 @@ static void on_event(struct listener *self, const struct job_event *event)
 }
 
 struct prefix_work *prefix_start(struct runner *runner, const struct prefix *prefixes,
-                                 int n, struct text model, struct arena *arena,
+                                 int n, struct text model, struct adapter *adapter,
+                                 struct arena *arena,
                                  void (*on)(struct saved_rows **rows, int n,
                                             const struct error *error, void *arg),
                                  void *arg, struct error *err)
@@ -141,6 +144,7 @@ struct prefix_work *prefix_start(struct runner *runner, const struct prefix *pre
         .listener = {on_event},
         .runner = runner,
         .model = model,
+        .adapter = adapter,
         .prefixes = prefixes,
         .n = n,
         .on = on,

@@ -23,12 +23,14 @@ bool prefix_find(const struct prompter *prompter, const struct chat *chat,
 
 struct prefix_work; /* under way */
 
-/* Has the engine compute the rows of prefixes, in the shape that serves every job. `on`
+/* Has the engine compute the rows of prefixes, with the adapter unless that is NULL, in
+ * the shape that serves every job. `on`
  * is called exactly once, later, unless NULL was returned: with rows, which become the
  * receiver's, one for each prefix; or with an error (CANCELLED after prefix_cancel).
  * Memory is in the arena, which must live until then. The loop's thread. */
 struct prefix_work *prefix_start(struct runner *runner, const struct prefix *prefixes,
-                                 int n, struct text model, struct arena *arena,
+                                 int n, struct text model, struct adapter *adapter,
+                                 struct arena *arena,
                                  void (*on)(struct saved_rows **rows, int n,
                                             const struct error *error, void *arg),
                                  void *arg, struct error *err);

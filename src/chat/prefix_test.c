@@ -110,8 +110,8 @@ static void on_made(struct saved_rows **made, int n, const struct error *error, 
 
 static struct prefix_work *start(void)
 {
-    return prefix_start(runner, prefixes, n_prefixes, TEXT("m"), arena, on_made, &chat,
-                        &err);
+    return prefix_start(runner, prefixes, n_prefixes, TEXT("m"), NULL, arena, on_made,
+                        &chat, &err);
 }
 
 static void the_engine_makes_its_rows(void **state)

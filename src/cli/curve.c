@@ -1,5 +1,4 @@
 #include "cli/curve.h"
-#include <stdint.h>
 
 enum { EIGHTHS = 8, LABEL = 6 };
 
@@ -11,14 +10,14 @@ struct scale {
     int height;
 };
 
-/* The mean of the steps that share column c of n_columns. */
-static double column(const double *losses, int n, int c, int n_columns)
+/* The mean of what shares column c of n_columns. */
+static double column(const struct curve *curve, int c, int n_columns)
 {
-    int from = (int)((int64_t)n * c / n_columns),
-        to = (int)((int64_t)n * (c + 1) / n_columns);
+    int from = (int)((int64_t)curve->n * c / n_columns),
+        to = (int)((int64_t)curve->n * (c + 1) / n_columns);
     double sum = 0;
     for (int i = from; i < to; i++)
-        sum += losses[i];
+        sum += curve->losses[i];
     return sum / (to - from);
 }
 
@@ -42,13 +41,13 @@ static void label(const struct scale *s, int row, struct buf *out)
         buf_printf(out, "%*s │", LABEL, "");
 }
 
-void curve_draw(const double *losses, int n, int width, int height, struct buf *out)
+void curve_draw(const struct curve *curve, int width, int height, struct buf *out)
 {
-    int n_columns = n < width ? n : width;
+    int n_columns = curve->n < width ? curve->n : width;
     int wide = n_columns * 2 <= width ? 2 : 1; /* few steps: two characters each */
     struct scale s = {.height = height};
     for (int c = 0; c < n_columns; c++) {
-        double value = column(losses, n, c, n_columns);
+        double value = column(curve, c, n_columns);
         s.most = value > s.most ? value : s.most;
     }
     if (n_columns == 0 || s.most <= 0)
@@ -57,10 +56,11 @@ void curve_draw(const double *losses, int n, int width, int height, struct buf *
         label(&s, row, out);
         for (int c = 0; c < n_columns; c++)
             for (int k = 0; k < wide; k++)
-                buf_str(out, blocks[filled(&s, column(losses, n, c, n_columns), row)]);
+                buf_str(out, blocks[filled(&s, column(curve, c, n_columns), row)]);
         buf_char(out, '\n');
     }
-    buf_printf(out, "%*s  loss, steps 1 to %d\n", LABEL, "", n);
+    buf_printf(out, "%*s  loss, steps %lld to %lld\n", LABEL, "", (long long)curve->first,
+               (long long)curve->last);
 }
 
 void curve_bar(int done, int total, int width, struct buf *out)

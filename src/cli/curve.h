@@ -3,10 +3,18 @@
 #define POLLUX_CLI_CURVE_H
 
 #include "base/buf.h"
+#include <stdint.h>
 
-/* Appends `height` lines of at most `width` columns, and one that says what they are: the
- * losses of all steps, averaged where there are more steps than columns. */
-void curve_draw(const double *losses, int n, int width, int height, struct buf *out);
+/* Losses of some steps in their order, and which the first and the last of them are. */
+struct curve {
+    const double *losses;
+    int n;
+    int64_t first, last;
+};
+
+/* Appends `height` lines of at most `width` columns, and one that says what they are:
+ * losses, averaged where there are more of them than columns. */
+void curve_draw(const struct curve *curve, int width, int height, struct buf *out);
 
 /* Appends "[#####.....]" of `width` characters between the brackets. */
 void curve_bar(int done, int total, int width, struct buf *out);

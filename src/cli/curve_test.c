@@ -11,7 +11,7 @@ static void few_steps_are_drawn_wide(void **state)
     (void)state;
     struct buf out = {0};
     const double losses[] = {2, 1, 0};
-    curve_draw(losses, 3, 20, 2, &out);
+    curve_draw(&(struct curve){losses, 3, 1, 3}, 20, 2, &out);
     assert_string_equal(out.at, "  2.00 ┤██    \n"
                                 "  0.00 ┤████▁▁\n"
                                 "        loss, steps 1 to 3\n");
@@ -23,9 +23,9 @@ static void many_steps_share_columns(void **state)
     (void)state;
     struct buf out = {0};
     const double losses[] = {4, 4, 2, 2, 1, 1, 0, 2};
-    curve_draw(losses, 8, 4, 1, &out);
+    curve_draw(&(struct curve){losses, 8, 5, 40}, 4, 1, &out);
     assert_string_equal(out.at, "  4.00 ┤█▄▂▂\n"
-                                "        loss, steps 1 to 8\n");
+                                "        loss, steps 5 to 40\n");
     buf_free(&out);
 }
 
@@ -34,8 +34,8 @@ static void nothing_and_zeros_draw_nothing(void **state)
     (void)state;
     struct buf out = {0};
     const double losses[] = {0, 0};
-    curve_draw(losses, 0, 20, 2, &out);
-    curve_draw(losses, 2, 20, 2, &out);
+    curve_draw(&(struct curve){losses, 0, 1, 0}, 20, 2, &out);
+    curve_draw(&(struct curve){losses, 2, 1, 2}, 20, 2, &out);
     assert_int_equal(out.len, 0);
     buf_free(&out);
 }

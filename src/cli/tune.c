@@ -1,15 +1,15 @@
 /* tune.c - `pollux tune DATA`: trains an adapter without a server.
  *
  * The work is done by `pollux train-job` in a folder beside the result, OUT.work; its
- * lines (train/job.h) become the bar and the curve. A folder that holds the very same job
- * is gone on with, so an interrupted training is not lost. */
+ * lines (train/event.h) become the bar and the curve. A folder that holds the very same
+ * job is gone on with, so an interrupted training is not lost. */
 #include "cli/command.h"
 #include "cli/curve.h"
 #include "cli/term.h"
 #include "cli/tune_data.h"
 #include "model/catalogue.h"
-#include "json/schema.h"
-#include "json/write.h"
+#include "train/event.h"
+#include "train/spec.h"
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -70,35 +70,6 @@ static const struct command command = {
     "tickets.gguf\n",
 };
 
-/* What a job tells: the members of all events. */
-struct told {
-    struct text event, adapter, status, message, time;
-    struct json_int total, completed, step, epoch, tokens;
-    struct json_number loss;
-};
-
-/* clang-format off */
-#define AT(field) offsetof(struct told, field)
-static const struct json_field told_fields[] = {
-    {"event",          JSON_STRING, AT(event),     JSON_REQUIRED, 0, 0, NULL, NULL},
-    {"totalSteps",     JSON_INT,    AT(total),     0, 0, 0, NULL, NULL},
-    {"completedSteps", JSON_INT,    AT(completed), 0, 0, 0, NULL, NULL},
-    {"step",           JSON_INT,    AT(step),      0, 0, 0, NULL, NULL},
-    {"epoch",          JSON_INT,    AT(epoch),     0, 0, 0, NULL, NULL},
-    {"tokens",         JSON_INT,    AT(tokens),    0, 0, 0, NULL, NULL},
-    {"meanLoss",       JSON_NUMBER, AT(loss),      0, 0, 0, NULL, NULL},
-    {"computeTime",    JSON_STRING, AT(time),      0, 0, 0, NULL, NULL},
-    {"adapter",        JSON_STRING, AT(adapter),   0, 0, 0, NULL, NULL},
-    {"status",         JSON_STRING, AT(status),    0, 0, 0, NULL, NULL},
-    {"message",        JSON_STRING, AT(message),   0, 0, 0, NULL, NULL},
-    {0},
-};
-#undef AT
-/* clang-format on */
-
-static const struct json_type told_type = {"Told", sizeof(struct told), told_fields,
-                                           true};
-
 /* ---- showing ---- */
 
 struct show {
@@ -110,7 +81,7 @@ struct show {
     int64_t tokens;
     struct timespec begun;
     bool done;
-    struct buf error;
+    struct error error;
 };
 
 static double seconds_since(const struct timespec *then)
@@ -131,55 +102,55 @@ static void print_epoch(struct show *s)
     s->sum = 0;
 }
 
-static void draw_bar(const struct show *s, const struct told *told)
+static void draw_bar(const struct show *s, const struct train_event *step)
 {
     struct buf line = {0};
     double spent = seconds_since(&s->begun);
-    int done = (int)told->step.is;
+    int done = (int)step->step;
     double each = spent / (done > s->resumed ? done - s->resumed : 1);
     int left = (int)(each * (s->total - done) + 0.5);
     buf_printf(&line, "\r\033[K%d/%d ", done, s->total);
     curve_bar(done, s->total, 24, &line);
-    buf_printf(&line, " loss %.2f, %.0f tokens/s, %d:%02d left", told->loss.is,
+    buf_printf(&line, " loss %.2f, %.0f tokens/s, %d:%02d left", step->loss,
                (double)s->tokens / (spent > 0 ? spent : 1), left / 60, left % 60);
     command_print(&line, stdout);
     fflush(stdout);
 }
 
-static void take_step(struct show *s, const struct told *told)
+static void take_step(struct show *s, const struct train_event *step)
 {
-    if (told->epoch.is != s->epoch)
+    if (step->epoch != s->epoch)
         print_epoch(s);
-    s->epoch = (int)told->epoch.is;
-    s->sum += told->loss.is;
+    s->epoch = (int)step->epoch;
+    s->sum += step->loss;
     s->n_epoch++;
-    s->tokens += told->tokens.is;
+    s->tokens += step->n_tokens;
     if (s->n_losses < s->total)
-        s->losses[s->n_losses++] = told->loss.is;
+        s->losses[s->n_losses++] = step->loss;
     if (s->live)
-        draw_bar(s, told);
+        draw_bar(s, step);
 }
 
-static void take_start(struct show *s, const struct told *told)
+static void take_start(struct show *s, const struct train_event *start)
 {
-    s->total = (int)told->total.is;
-    s->resumed = (int)told->completed.is;
+    s->total = (int)start->total;
+    s->resumed = (int)start->n_completed;
     s->losses = mem_alloc(sizeof(double) * ((size_t)s->total + 1));
     clock_gettime(CLOCK_MONOTONIC, &s->begun);
     if (s->resumed > 0 && !s->quiet)
         printf("going on after step %d of %d\n", s->resumed, s->total);
 }
 
-static void take(struct show *s, const struct told *told)
+static void take(struct show *s, const struct train_event *event)
 {
-    if (text_is(told->event, "start") && !s->losses)
-        take_start(s, told);
-    else if (text_is(told->event, "step") && s->losses)
-        take_step(s, told);
-    else if (text_is(told->event, "done"))
+    if (event->kind == TRAIN_START && !s->losses)
+        take_start(s, event);
+    else if (event->kind == TRAIN_STEP && s->losses)
+        take_step(s, event);
+    else if (event->kind == TRAIN_DONE)
         s->done = true;
-    else if (text_is(told->event, "error"))
-        buf_text(&s->error, told->message);
+    else if (event->kind == TRAIN_ERROR)
+        s->error = event->error;
 }
 
 static void print_end(struct show *s)
@@ -189,7 +160,9 @@ static void print_end(struct show *s)
     print_epoch(s);
     if (s->quiet || !s->done)
         return;
-    curve_draw(s->losses, s->n_losses, 64, 8, &curve);
+    const struct curve losses = {s->losses, s->n_losses, s->resumed + 1,
+                                 s->resumed + s->n_losses};
+    curve_draw(&losses, 64, 8, &curve);
     buf_printf(&curve, "%d steps in %.1f s", s->n_losses, spent);
     if (s->tokens)
         buf_printf(&curve, ", %.0f tokens/s", (double)s->tokens / spent);
@@ -219,35 +192,6 @@ static bool write_file(const char *path, struct text bytes, struct error *err)
     if (file && fclose(file) != 0)
         good = false;
     return good || error_set(err, ERROR_RESOURCE_EXHAUSTED, "cannot write %s: %m", path);
-}
-
-static void put_int(struct json_writer *w, const char *key, int64_t value)
-{
-    json_key(w, key);
-    json_int(w, value);
-}
-
-static void job_json(const struct tune *tune, const char *base, const char *adapter,
-                     struct buf *out)
-{
-    struct json_writer w = json_writer(out, true);
-    json_begin(&w, '{');
-    json_key(&w, "base");
-    json_text(&w, text_of(base));
-    json_key(&w, "examples");
-    json_text(&w, TEXT("examples.jsonl"));
-    put_int(&w, "epochCount", tune->epochs);
-    put_int(&w, "batchSize", tune->batch);
-    json_key(&w, "learningRate");
-    json_number(&w, tune->rate);
-    put_int(&w, "rank", tune->rank);
-    put_int(&w, "seed", tune->seed);
-    put_int(&w, "threads", tune->threads);
-    if (adapter) {
-        json_key(&w, "adapter");
-        json_text(&w, text_of(adapter));
-    }
-    json_end(&w, '}');
 }
 
 struct work {
@@ -323,14 +267,10 @@ static void follow(FILE *from, struct show *show)
     char *line = NULL;
     size_t room = 0;
     ssize_t n;
-    struct error err;
-    while ((n = getline(&line, &room, from)) > 0) {
-        struct arena *arena = arena_open();
-        struct told told;
-        if (json_read(&told_type, (struct text){line, (size_t)n}, &told, arena, &err))
-            take(show, &told);
-        arena_close(arena);
-    }
+    struct train_event event;
+    while ((n = getline(&line, &room, from)) > 0)
+        if (train_event_read((struct text){line, (size_t)n}, &event))
+            take(show, &event);
     free(line);
 }
 
@@ -350,8 +290,10 @@ static bool run_job(const char *folder, struct show *show, struct error *err)
         fputs("\r\033[K", stdout);
     if (show->done && WIFEXITED(state) && WEXITSTATUS(state) == 0)
         return true;
-    if (show->error.len)
-        return error_set(err, ERROR_INTERNAL, "%s", show->error.at);
+    if (show->error.code != ERROR_OK) {
+        *err = show->error;
+        return false;
+    }
     if (WIFSIGNALED(state) && WTERMSIG(state) == SIGKILL)
         return error_set(
             err, ERROR_RESOURCE_EXHAUSTED,
@@ -388,7 +330,6 @@ static int train(const struct tune *tune, const struct work *work)
             printf("%s is trained\n", tune->out);
     }
     free(show.losses);
-    buf_free(&show.error);
     return status;
 }
 
@@ -447,7 +388,19 @@ static int tune_file(const struct tune *tune, const char *name, struct arena *ar
     if (!read_data(name, arena, &lines, &n, &err)) {
         status = command_fail(&command, CLI_FAILED, "%s: %s", name, err.message);
     } else {
-        job_json(tune, base, absolute(tune->adapter, arena), &job);
+        const struct train_spec spec = {
+            .base = text_of(base),
+            .examples = TEXT("examples.jsonl"),
+            .adapter = text_of(absolute(tune->adapter, arena)),
+            .epochs = (int)tune->epochs,
+            .batch = (int)tune->batch,
+            .rank = (int)tune->rank,
+            .threads = (int)tune->threads,
+            .checkpoint_s = TRAIN_CHECKPOINT_S,
+            .rate = tune->rate,
+            .seed = tune->seed,
+        };
+        train_spec_write(&spec, &job);
         if (!prepare(&work, buf_view(&job), buf_view(&lines), &err)) {
             status = command_fail(&command, CLI_FAILED, "%s", err.message);
         } else {

@@ -1,18 +1,7 @@
 #include "cli/tune_data.h"
 #include "cli/csv.h"
+#include "train/examples.h"
 #include "json/tree.h"
-
-static void put_line(struct text input, struct text output, struct buf *lines)
-{
-    struct json_writer w = json_writer(lines, false);
-    json_begin(&w, '{');
-    json_key(&w, "textInput");
-    json_text(&w, input);
-    json_key(&w, "output");
-    json_text(&w, output);
-    json_end(&w, '}');
-    buf_char(lines, '\n');
-}
 
 /* ---- tables ---- */
 
@@ -51,7 +40,8 @@ static bool from_table(struct text bytes, struct arena *arena, struct buf *lines
             return error_set(err, ERROR_INVALID_ARGUMENT,
                              "line %d has %d columns; an input and an output are needed",
                              row->line, row->n);
-        put_line(row->fields[input], row->fields[output], lines);
+        examples_write(&(struct said_example){row->fields[input], row->fields[output]},
+                       lines);
         ++*n;
     }
     return true;

@@ -2,6 +2,7 @@
 #include "base/arena.h"
 #include "cli/client.h"
 #include "cli/command.h"
+#include "cli/curve.h"
 #include "cli/term.h"
 #include "json/tree.h"
 #include <errno.h>
@@ -212,28 +213,16 @@ static int list(struct context *c)
 
 /* ---- show ---- */
 
-/* Columns of dots, from the highest loss to 0. */
 static void print_curve(const struct snapshot *s, size_t n)
 {
-    double most = 0;
-    int width = n < CURVE_WIDTH ? (int)n : CURVE_WIDTH;
+    struct buf out = {0};
+    double *losses = mem_alloc(sizeof(double) * n);
     for (size_t i = 0; i < n; i++)
-        most = s[i].loss.is > most ? s[i].loss.is : most;
-    if (most <= 0 || !isfinite(most))
-        return;
-    for (int row = CURVE_HEIGHT; row > 0; row--) {
-        printf("  %7.3f |", most * row / CURVE_HEIGHT);
-        for (int x = 0; x < width; x++) {
-            double y = s[(size_t)x * n / (size_t)width].loss.is / most * CURVE_HEIGHT;
-            fputc(y > row - 1 && y <= row ? '*' : ' ', stdout);
-        }
-        fputc('\n', stdout);
-    }
-    printf("  %7.3f +", 0.0);
-    for (int x = 0; x < width; x++)
-        fputc('-', stdout);
-    printf("\n           step %lld to %lld\n", (long long)s[0].step.is,
-           (long long)s[n - 1].step.is);
+        losses[i] = isfinite(s[i].loss.is) ? s[i].loss.is : 0;
+    const struct curve curve = {losses, (int)n, s[0].step.is, s[n - 1].step.is};
+    curve_draw(&curve, CURVE_WIDTH, CURVE_HEIGHT, &out);
+    command_print(&out, stdout);
+    free(losses);
 }
 
 static void print_field(const char *name, struct text value)

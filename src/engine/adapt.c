@@ -124,23 +124,24 @@ void local_adapters_close(struct local *local)
     }
 }
 
-uint64_t local_adapter_id(const struct job_spec *spec)
+uint64_t local_adapter_id(const struct adapter *adapter)
 {
-    return spec->adapter ? ((struct local_adapter *)spec->adapter)->llm->id : 0;
+    return adapter ? ((const struct local_adapter *)adapter)->llm->id : 0;
 }
 
 /* ---- turns ---- */
 
 bool local_has_turn(const struct local *local, const struct slot *slot)
 {
-    return slot->sequence && local_adapter_id(&slot->sequence->job->spec) == local->turn;
+    return slot->sequence &&
+           local_adapter_id(slot->sequence->job->spec.adapter) == local->turn;
 }
 
 static void begin_turn(struct local *local, const struct job_spec *spec)
 {
     struct local_adapter *adapter = (struct local_adapter *)spec->adapter;
     llm_adapt(local->llm, adapter ? adapter->llm : NULL);
-    local->turn = local_adapter_id(spec);
+    local->turn = local_adapter_id(spec->adapter);
     local->turn_us = now_us();
     local->turn_round = local->round;
 }
@@ -155,7 +156,7 @@ static const struct job_spec *next_turn(const struct local *local)
         if (!sequence)
             continue;
         /* Numbers up to the present one come after all others. */
-        uint64_t away = local_adapter_id(&sequence->job->spec) - local->turn - 1;
+        uint64_t away = local_adapter_id(sequence->job->spec.adapter) - local->turn - 1;
         if (!next || away < least) {
             next = &sequence->job->spec;
             least = away;

@@ -58,7 +58,7 @@ static int before_picture(const struct job_spec *spec, int n)
 static int reusable(const struct slot *slot, const struct job_spec *spec, int common)
 {
     int most = spec->n_tokens - 1;
-    if (slot->adapter != local_adapter_id(spec))
+    if (slot->adapter != local_adapter_id(spec->adapter))
         return 0;
     int n = before_picture(spec, common < most ? common : most);
     if (!spec->sampling.seeded)
@@ -119,7 +119,7 @@ static void take_slot(struct local *local, struct slot *slot, struct sequence *s
     slot->n_past = n_rows;
     slot->n_exact = local_exact(&job->spec, slot->n_exact, n_rows);
     slot->n_known = job->spec.n_tokens;
-    slot->adapter = local_adapter_id(&job->spec);
+    slot->adapter = local_adapter_id(job->spec.adapter);
     memcpy(slot->tokens, job->spec.tokens, sizeof(int32_t) * (size_t)slot->n_known);
     for (int i = 0; i <= slot->n_known; i++)
         slot->pos[i] = local_pos(job, i);
@@ -153,8 +153,6 @@ static bool copy_rows(struct local *local, const struct local_job *job,
 static int best_saved(const struct job_spec *spec, const struct saved_rows **best)
 {
     int most = 0;
-    if (spec->adapter) /* they are the model's own */
-        return 0;
     for (int i = 0; i < spec->n_rows; i++) {
         const struct saved_rows *rows = spec->rows[i];
         int n = rows_common(rows, spec->tokens, spec->n_tokens - 1);
@@ -188,7 +186,7 @@ static bool fork_sequence(struct local *local, struct sequence *sequence)
     struct local_job *job = sequence->job;
     int n = job->spec.n_tokens;
     if (!job->origin || !job->logits || job->origin->n_past < n ||
-        job->origin->adapter != local_adapter_id(&job->spec) ||
+        job->origin->adapter != local_adapter_id(job->spec.adapter) ||
         memcmp(job->origin->tokens, job->spec.tokens, sizeof(int32_t) * (size_t)n) != 0)
         return false;
     struct slot *slot = job->origin;
@@ -289,7 +287,7 @@ static struct sequence **next_waiting(struct local *local)
         if (!oldest)
             oldest = link;
         if (now_us() - (*oldest)->job->submitted_us > PATIENCE_US ||
-            local_adapter_id(&(*link)->job->spec) == local->admitted)
+            local_adapter_id((*link)->job->spec.adapter) == local->admitted)
             return link;
     }
     return oldest;
@@ -301,7 +299,7 @@ void local_admit(struct local *local)
     while ((link = next_waiting(local))) {
         /* It may be over and gone afterwards. */
         struct sequence *next = (*link)->next;
-        uint64_t adapter = local_adapter_id(&(*link)->job->spec);
+        uint64_t adapter = local_adapter_id((*link)->job->spec.adapter);
         if (!admit_sequence(local, *link))
             break;
         *link = next;

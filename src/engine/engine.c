@@ -51,9 +51,10 @@ void engine_rouse(struct engine *engine)
         engine->ops->rouse(engine);
 }
 
-int engine_cached(struct engine *engine, const int32_t *tokens, int n)
+int engine_cached(struct engine *engine, const struct adapter *adapter,
+                  const int32_t *tokens, int n)
 {
-    return engine->ops->cached ? engine->ops->cached(engine, tokens, n) : 0;
+    return engine->ops->cached ? engine->ops->cached(engine, adapter, tokens, n) : 0;
 }
 
 void engine_load(struct engine *engine, int *n_running, int *n_waiting)

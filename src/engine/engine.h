@@ -78,8 +78,8 @@ struct job_spec {
     struct grammar *grammar; /* of this engine; NULL: anything may be said. Held as long
                               * as it is needed, the submitter may release its own hold */
     struct adapter *adapter; /* likewise; NULL: the model as it is */
-    /* Rows that the prompt may begin with; what of them is of more use than what the
-     * engine has is restored. Held likewise. */
+    /* Rows that the prompt may begin with, computed with the same adapter; what of them
+     * is of more use than what the engine has is restored. Held likewise. */
     struct saved_rows *const *rows;
     int n_rows;
     bool want_rows; /* the prompt's rows are to come with the first candidate's JOB_END */
@@ -188,9 +188,11 @@ const struct engine_info *engine_info(const struct engine *engine);
  * (INVALID_ARGUMENT) when it does not. */
 bool engine_fits(const struct engine *engine, int n_tokens, struct error *err);
 
-/* How many tokens of this prompt have rows in the engine now, so that a job would find
- * them: a hint, for it may be different when the job's turn comes. Any thread. */
-int engine_cached(struct engine *engine, const int32_t *tokens, int n);
+/* How many tokens of this prompt have rows in the engine now, so that a job with this
+ * adapter (NULL: none) would find them: a hint, for it may be different when the job's
+ * turn comes. Any thread. */
+int engine_cached(struct engine *engine, const struct adapter *adapter,
+                  const int32_t *tokens, int n);
 
 /* A job is on its way: an engine that sleeps wakes while its prompt is made. Any thread;
  * costs a microsecond or ten. */
@@ -235,8 +237,9 @@ struct engine_ops {
     void (*adapter_free)(struct adapter *); /* nobody holds it any more */
     struct view *(*view)(struct engine *, const struct picture *, struct error *);
     void (*view_release)(struct engine *, struct view *); /* both NULL: it does not see */
-    int (*cached)(struct engine *, const int32_t *, int); /* NULL: none ever */
-    void (*rouse)(struct engine *);                       /* NULL: no need */
+    /* NULL: none ever */
+    int (*cached)(struct engine *, const struct adapter *, const int32_t *, int);
+    void (*rouse)(struct engine *); /* NULL: no need */
     void (*close)(struct engine *);
 };
 

@@ -530,13 +530,15 @@ static void local_rouse(struct engine *engine)
     queue_rouse(((struct local *)engine)->inbox);
 }
 
-static int local_cached(struct engine *engine, const int32_t *tokens, int n)
+static int local_cached(struct engine *engine, const struct adapter *adapter,
+                        const int32_t *tokens, int n)
 {
     struct local *local = (struct local *)engine;
     int common[SLOTS_MAX], most = 0;
     cache_match(local->cache, tokens, n, common, engine->info.n_slots);
     for (int i = 0; i < engine->info.n_slots; i++)
-        most = common[i] > most ? common[i] : most;
+        if (common[i] > most && local->slots[i].adapter == local_adapter_id(adapter))
+            most = common[i];
     return most;
 }
 

@@ -27,7 +27,8 @@ struct slot {
     int *pos;        /* of each, and of what comes behind the last that is known */
     int n_past, n_known;
     int n_exact;
-    uint64_t adapter;  /* with which its rows were computed (llm_adapter's id) */
+    /* With which its rows were computed (llm_adapter's id); others may read it. */
+    _Atomic uint64_t adapter;
     int64_t last_used; /* in rounds */
     struct sequence *sequence;
 };
@@ -63,7 +64,7 @@ struct adapter *local_adapter_open(struct engine *engine, const char *path,
 void local_adapter_free(struct adapter *adapter);
 void local_adapter_note(struct local *local, const struct note *note);
 void local_adapters_close(struct local *local);
-uint64_t local_adapter_id(const struct job_spec *spec);
+uint64_t local_adapter_id(const struct adapter *adapter); /* NULL: 0 */
 
 /* Chooses the adapter of this round. */
 void local_take_turns(struct local *local);

@@ -257,9 +257,10 @@ static void rows_that_left_come_back_bit_for_bit(void **state)
     assert_int_equal(rows->n_exact, maker->spec.n_tokens / 64 * 64);
     assert_int_equal(rows_common(rows, cold->tokens, cold->spec.n_tokens),
                      maker->spec.n_tokens);
-    assert_int_equal(engine_cached(engine, rows->tokens, rows->n_tokens), rows->n_tokens);
+    assert_int_equal(engine_cached(engine, NULL, rows->tokens, rows->n_tokens),
+                     rows->n_tokens);
     forget_all();
-    assert_true(engine_cached(engine, rows->tokens, rows->n_tokens) < 64);
+    assert_true(engine_cached(engine, NULL, rows->tokens, rows->n_tokens) < 64);
 
     struct request *exact = seeded(long_prompt(31), 30, 42);
     exact->spec.rows = &rows;

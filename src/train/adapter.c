@@ -1,6 +1,7 @@
 #include "train/adapter.h"
 #include "train/random.h"
 #include "train/safe.h"
+#include "train/spec.h"
 #include <ggml-backend.h>
 #include <gguf.h>
 #include <math.h>
@@ -38,8 +39,10 @@ static size_t count(const struct base *base, int n_pairs, int rank)
 static float *floats(size_t n)
 {
     float *at = aligned_alloc(LINE * sizeof(float), n * sizeof(float));
-    if (!at)
-        abort(); /* as base/arena.h says; what it needs was estimated before */
+    if (!at) { /* as base/arena.h has it; what it needs was estimated before */
+        fprintf(stderr, "pollux: out of memory for an adapter\n");
+        abort();
+    }
     memset(at, 0, n * sizeof(float));
     return at;
 }
@@ -147,7 +150,8 @@ static struct ggml_tensor *half(const struct file *file, const struct base_linea
     return ggml_get_tensor(file->ctx, name);
 }
 
-/* The rank of its pairs, which must be of this base; 0 and err: not so. */
+/* The rank of its pairs, which must be of this base; 0 (refuse()'s false) and err: not
+ * so. */
 static int rank_of(const struct file *file, const struct base *base, int n_pairs)
 {
     int64_t rank = 0, n_found = 0;
@@ -166,7 +170,7 @@ static int rank_of(const struct file *file, const struct base *base, int n_pairs
     if (n_found == 0 || n_found != gguf_get_n_tensors(file->gguf))
         return refuse(file, "changes tensors that this base model does not have, or that "
                             "are not trained here");
-    if (rank < 1 || rank > RANK_MOST)
+    if (rank < 1 || rank > TRAIN_RANK_MOST)
         return refuse(file, "has a rank that is not possible here");
     return (int)rank;
 }

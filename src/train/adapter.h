@@ -18,8 +18,6 @@ struct adapter {
     size_t n; /* floats of each, padding among them (always 0) */
 };
 
-enum { RANK_MOST = 256 };
-
 /* A from the seed, uniform in +-1/sqrt(n_in), B zero: at first it changes nothing. */
 struct adapter *adapter_new(const struct base *base, int rank, float alpha,
                             uint64_t seed);

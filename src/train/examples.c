@@ -1,38 +1,35 @@
 #include "train/examples.h"
-#include "base/buf.h"
-#include "train/job.h"
+#include "train/spec.h"
 #include "json/schema.h"
 #include <stdio.h>
 #include <stdlib.h>
 
-struct line {
-    struct text input, output;
-};
-
 /* clang-format off */
 static const struct json_field line_fields[] = {
-    {"textInput", JSON_STRING, offsetof(struct line, input),  0, 0, 0, NULL, NULL},
-    {"output",    JSON_STRING, offsetof(struct line, output), 0, 0, 0, NULL, NULL},
+    {"textInput", JSON_STRING, offsetof(struct said_example, input),  0, 0, 0, NULL, NULL},
+    {"output",    JSON_STRING, offsetof(struct said_example, output), 0, 0, 0, NULL, NULL},
     {0},
 };
 /* clang-format on */
 
-static const struct json_type line_type = {"TuningExample", sizeof(struct line),
+static const struct json_type line_type = {"TuningExample", sizeof(struct said_example),
                                            line_fields, false};
+
+void examples_write(const struct said_example *example, struct buf *lines)
+{
+    json_encode(&line_type, example, false, lines);
+    buf_char(lines, '\n');
+}
 
 static bool read_line(struct text text, int i, struct arena *arena,
                       struct said_example *into, struct error *err)
 {
-    struct line line;
     struct error why;
-    if (!json_read(&line_type, text, &line, arena, &why))
+    if (!json_read(&line_type, text, into, arena, &why))
         return error_set(err, ERROR_INVALID_ARGUMENT, "examples[%d]: %s", i, why.message);
-    if (line.input.len == 0 || line.output.len == 0)
-        return error_set(err, ERROR_INVALID_ARGUMENT,
-                         "examples[%d].%s is empty or not there", i,
-                         line.input.len == 0 ? "textInput" : "output");
-    *into = (struct said_example){line.input, line.output};
-    return true;
+    return (into->input.len > 0 && into->output.len > 0) ||
+           error_set(err, ERROR_INVALID_ARGUMENT, "examples[%d].%s is empty or not there",
+                     i, into->input.len == 0 ? "textInput" : "output");
 }
 
 static bool is_blank(struct text line)

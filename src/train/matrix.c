@@ -2,11 +2,11 @@
  * floats, and 32 of them, one below the other, are one block of a row of the copy. */
 #include "train/matrix.h"
 #include "base/arena.h"
+#include "train/memory.h"
 #include <ggml-alloc.h>
 #include <ggml-backend.h>
 #include <ggml-cpu.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 enum { KINDS_MOST = 8, STRIP = 32, THREADS_MOST = 64 };
@@ -226,9 +226,7 @@ static void fill(const struct matrices *m, const struct piece *piece)
         ggml_backend_tensor_set(piece->is, piece->bytes, 0, size);
         return;
     }
-    uint8_t *made = malloc(size);
-    if (!made)
-        abort();
+    uint8_t *made = mem_alloc(size);
     if (piece->vector)
         to_floats(piece->from->type, piece->bytes, (float *)(void *)made,
                   piece->from->ne[0]);
@@ -238,24 +236,10 @@ static void fill(const struct matrices *m, const struct piece *piece)
     free(made);
 }
 
-/* Bytes that this machine can still give, by its kernel's word; 0: it does not say. */
-static double available(void)
-{
-    double kb = 0;
-    char line[128];
-    FILE *file = fopen("/proc/meminfo", "re");
-    while (file && fgets(line, sizeof(line), file))
-        if (sscanf(line, "MemAvailable: %lf", &kb) == 1)
-            break;
-    if (file)
-        fclose(file);
-    return kb * 1024;
-}
-
 /* To be told is better than to be killed in the middle of it. */
 static bool fits(const struct matrices *m, struct error *err)
 {
-    double needed = 0, largest = 0, free_now = available();
+    double needed = 0, largest = 0, free_now = memory_available();
     for (int i = 0; i < m->n_places; i++)
         needed += (double)ggml_backend_alloc_ctx_tensors_from_buft_size(
             m->places[i].ctx, m->places[i].type);
@@ -263,7 +247,7 @@ static bool fits(const struct matrices *m, struct error *err)
         if (piece->transposed && (double)ggml_nbytes(piece->is) > largest)
             largest = (double)ggml_nbytes(piece->is);
     needed += largest + SPARE;
-    return free_now == 0 || needed <= free_now ||
+    return needed <= free_now ||
            error_set(err, ERROR_RESOURCE_EXHAUSTED,
                      "training this base model takes about %.1f GB of memory and %.1f GB "
                      "are free; take a smaller base model, or end what else runs",

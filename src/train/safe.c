@@ -8,10 +8,11 @@
 bool safe_fail(struct safe_file *file, struct error *err)
 {
     bool full = errno == ENOSPC || errno == EDQUOT || errno == EFBIG;
+    const char *slash = strrchr(file->path, '/'); /* callers of the API read this, too */
     error_set(err, full ? ERROR_RESOURCE_EXHAUSTED : ERROR_INTERNAL,
               full ? "no room on the disk for %s; free some and try again"
                    : "cannot write %s: %m",
-              file->path);
+              slash ? slash + 1 : file->path);
     if (file->stream) {
         fclose(file->stream);
         unlink(file->made);

@@ -1,6 +1,7 @@
 #include "train/trainer.h"
 #include "train/random.h"
 #include "train/safe.h"
+#include "train/spec.h"
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -23,13 +24,12 @@ struct trainer *trainer_open(struct net *net, struct adapter *adapter,
                              const struct train_settings *settings)
 {
     struct trainer *t = mem_alloc(sizeof(*t));
-    int64_t seen = (int64_t)n * settings->epochs;
     *t = (struct trainer){
         .net = net,
         .adapter = adapter,
         .examples = examples,
         .n = n,
-        .total = (int)((seen + settings->batch - 1) / settings->batch),
+        .total = (int)train_steps(n, settings->epochs, settings->batch),
         .settings = *settings,
         .mean = mem_alloc(sizeof(float) * adapter->n),
         .spread = mem_alloc(sizeof(float) * adapter->n),

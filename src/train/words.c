@@ -88,23 +88,52 @@ static int32_t end_of(const struct words *words)
     return found;
 }
 
-bool words_example(const struct words *words, struct text input, struct text output,
-                   struct arena *arena, struct example *example, struct error *err)
+static bool make_prompt(const struct prompter *prompter, struct text input,
+                        struct arena *arena, struct prompt *prompt, struct error *err)
 {
     struct part part = {.kind = PART_TEXT, .text = input};
     struct turn_of turn = {ROLE_USER, &part, 1};
-    struct chat chat = {.turns = &turn, .n_turns = 1};
-    struct prompt prompt;
-    if (!prompt_text(words->prompter, &chat, arena, &prompt, err))
-        return false;
+    const struct chat chat = {.turns = &turn, .n_turns = 1};
+    return prompt_text(prompter, &chat, arena, prompt, err);
+}
+
+static void put_tokens(const struct words *words, const struct prompt *prompt,
+                       struct text output, struct arena *arena, struct example *example)
+{
     int n_answer = llm_tokenize(words->llm, output, false, NULL, 0);
-    int n = prompt.n_tokens;
+    int n = prompt->n_tokens;
     example->tokens = arena_array(arena, int32_t, (size_t)(n + n_answer + 1));
-    memcpy(example->tokens, prompt.tokens, sizeof(int32_t) * (size_t)n);
+    memcpy(example->tokens, prompt->tokens, sizeof(int32_t) * (size_t)n);
     llm_tokenize(words->llm, output, false, example->tokens + n, n_answer);
     example->tokens[n + n_answer] = end_of(words);
     example->n_prompt = n;
     example->n = n + n_answer + 1;
-    return n > 0 || error_set(err, ERROR_FAILED_PRECONDITION,
-                              "the base model's template makes an empty prompt");
+}
+
+/* What renders leaves much behind, and there are thousands of examples. */
+bool words_example(const struct words *words, const struct said_example *said,
+                   struct arena *arena, struct example *example, struct error *err)
+{
+    struct arena *scratch = arena_open();
+    struct prompt prompt;
+    bool good = make_prompt(words->prompter, said->input, scratch, &prompt, err) &&
+                (prompt.n_tokens > 0 ||
+                 error_set(err, ERROR_FAILED_PRECONDITION,
+                           "the base model's template makes an empty prompt"));
+    if (good)
+        put_tokens(words, &prompt, said->output, arena, example);
+    arena_close(scratch);
+    return good;
+}
+
+bool words_count(const struct prompter *prompter, struct engine *engine,
+                 const struct said_example *said, int *n, struct error *err)
+{
+    struct arena *arena = arena_open();
+    struct prompt prompt;
+    bool good = make_prompt(prompter, said->input, arena, &prompt, err);
+    if (good)
+        *n = prompt.n_tokens + engine_tokenize(engine, said->output, false, NULL, 0) + 1;
+    arena_close(arena);
+    return good;
 }

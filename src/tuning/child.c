@@ -33,11 +33,19 @@ extern char **environ;
 
 /* ---- starting ---- */
 
+/* The number of an earlier child must not be taken for this one's. */
+static void forget_pid(const char *folder)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/pid", folder);
+    unlink(path);
+}
+
 static void write_pid(const char *folder, pid_t pid)
 {
     char path[PATH_MAX];
     snprintf(path, sizeof path, "%s/pid", folder);
-    FILE *file = fopen(path, "w");
+    FILE *file = fopen(path, "we");
     if (file) {
         fprintf(file, "%d\n", (int)pid);
         fclose(file);
@@ -48,7 +56,7 @@ static void stop_other(const char *folder)
 {
     char path[PATH_MAX], line[32] = "";
     snprintf(path, sizeof path, "%s/pid", folder);
-    FILE *file = fopen(path, "r");
+    FILE *file = fopen(path, "re");
     if (file && fgets(line, sizeof line, file)) {
         long pid = strtol(line, NULL, 10);
         if (pid > 1)
@@ -124,37 +132,63 @@ static int open_high(const char *folder, const char *name, int flags)
     return high;
 }
 
+/* Without a descriptor that tells of its end nobody would see it. */
+static bool watch_end(struct child *child)
+{
+    child->ended = (int)syscall(SYS_pidfd_open, child->pid, 0);
+    if (child->ended >= 0)
+        return true;
+    int status, why = errno;
+    kill(child->pid, SIGKILL);
+    waitpid(child->pid, &status, 0);
+    child->pid = 0;
+    errno = why;
+    return false;
+}
+
+/* The ends of a pipe: what the server reads, and what becomes the child's output. */
+static bool open_pipe(int *out, int *in)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
+        return false;
+    *out = ends[0];
+    *in = fcntl(ends[1], F_DUPFD_CLOEXEC, 10);
+    close(ends[1]);
+    if (*in >= 0)
+        fcntl(*in, F_SETFL, 0); /* of the writer's end alone: it may wait */
+    return *in >= 0;
+}
+
+static void close_if_open(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+}
+
 static enum child_start start_locked(const struct tuning *tuning, const char *folder,
                                      int lock, struct child *child, struct error *err)
 {
-    int pipe_of[2] = {-1, -1}, failed = 0;
+    int in = -1, failed = 0;
+    forget_pid(folder);
     int log = open_high(folder, "log", O_WRONLY | O_APPEND);
-    bool good = log >= 0 && pipe2(pipe_of, O_CLOEXEC | O_NONBLOCK) == 0;
-    int out = good ? fcntl(pipe_of[1], F_DUPFD_CLOEXEC, 10) : -1;
-    if (out >= 0)
-        fcntl(out, F_SETFL, 0); /* of the writer's end alone: it may wait */
-    if (out >= 0)
-        failed = spawn(tuning->options.trainer, folder, out, log, lock, &child->pid);
-    if (out < 0 || failed) {
+    bool good = log >= 0 && open_pipe(&child->out, &in);
+    if (good)
+        failed = spawn(tuning->options.trainer, folder, in, log, lock, &child->pid);
+    if (failed)
+        errno = failed;
+    good = good && !failed && watch_end(child);
+    if (!good)
         error_set(err, ERROR_INTERNAL, "The trainer cannot be started: %s.",
-                  strerrordesc_np(failed ? failed : errno));
-        child->pid = 0;
-    }
-    if (out >= 0)
-        close(out);
-    if (log >= 0)
-        close(log);
-    if (pipe_of[1] >= 0)
-        close(pipe_of[1]);
-    if (!child->pid) {
-        if (pipe_of[0] >= 0)
-            close(pipe_of[0]);
+                  strerrordesc_np(errno));
+    close_if_open(in);
+    close_if_open(log);
+    if (!good) {
+        child_forget(child);
         return CHILD_FAILED;
     }
     make_humble(child->pid);
     write_pid(folder, child->pid);
-    child->out = pipe_of[0];
-    child->ended = (int)syscall(SYS_pidfd_open, child->pid, 0);
     return CHILD_STARTED;
 }
 
@@ -175,8 +209,7 @@ enum child_start child_start(const struct tuning *tuning, struct text operation,
     } else {
         how = start_locked(tuning, folder, lock, child, err);
     }
-    if (lock >= 0)
-        close(lock);
+    close_if_open(lock);
     arena_close(arena);
     return how;
 }
@@ -197,40 +230,41 @@ bool child_reap(struct child *child, int *status)
 
 void child_forget(struct child *child)
 {
-    if (child->out >= 0)
-        close(child->out);
-    if (child->ended >= 0)
-        close(child->ended);
+    close_if_open(child->out);
+    close_if_open(child->ended);
     *child = (struct child){.out = -1, .ended = -1};
 }
 
-/* The last line of what it complained of. */
-static void last_words(const struct tuning *tuning, struct text operation,
+/* The last line of what it complained of. Whether any was of memory. */
+static bool last_words(const struct tuning *tuning, struct text operation,
                        char words[LAST_WORDS])
 {
+    bool of_memory = false;
     struct arena *arena = arena_open();
     const char *folder = tuned_folder(tuning, operation, arena).at;
-    FILE *file = fopen(arena_printf(arena, "%s/log", folder).at, "r");
+    FILE *file = fopen(arena_printf(arena, "%s/log", folder).at, "re");
     char line[LAST_WORDS];
     words[0] = '\0';
     while (file && fgets(line, sizeof line, file)) {
         line[strcspn(line, "\n")] = '\0';
+        of_memory |= strstr(line, "memory") != NULL;
         if (line[0])
             memcpy(words, line, sizeof line);
     }
     if (file)
         fclose(file);
     arena_close(arena);
+    return of_memory;
 }
 
 void child_explain(const struct tuning *tuning, struct text operation, int status,
                    int64_t step, struct error *why)
 {
     char words[LAST_WORDS];
-    last_words(tuning, operation, words);
+    bool of_memory = last_words(tuning, operation, words);
     bool killed = WIFSIGNALED(status);
     int number = killed ? WTERMSIG(status) : WEXITSTATUS(status);
-    if (killed && number == SIGKILL)
+    if (killed && (number == SIGKILL || of_memory))
         error_set(why, ERROR_RESOURCE_EXHAUSTED,
                   "The trainer was killed again and again after step %lld; most likely "
                   "the machine has too little memory. Use shorter examples or a smaller "

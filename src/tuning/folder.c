@@ -1,8 +1,9 @@
 /* folder.c - what lies in a training's folder. */
 #include "base/buf.h"
 #include "base/log.h"
+#include "train/examples.h"
+#include "train/spec.h"
 #include "tuning/inside.h"
-#include "json/write.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -20,17 +21,18 @@ struct text tuned_folder(const struct tuning *tuning, struct text operation,
 
 /* ---- writing ---- */
 
-static bool disk_failed(const char *path, struct error *err)
+bool folder_disk_failed(const char *what, struct error *err)
 {
-    if (errno == ENOSPC || errno == EDQUOT)
+    if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)
         return error_set(err, ERROR_RESOURCE_EXHAUSTED,
-                         "The server's disk is full: the training data cannot be kept. "
-                         "Delete files or tuned models, then try again.");
-    return error_set(err, ERROR_INTERNAL, "The server cannot write %s: %s.", path,
+                         "The server's disk is full: %s cannot be kept. Delete files or "
+                         "tuned models, then try again.",
+                         what);
+    return error_set(err, ERROR_INTERNAL, "The server cannot write %s: %s.", what,
                      strerrordesc_np(errno));
 }
 
-static bool write_all(int fd, struct text text)
+bool folder_write(int fd, struct text text)
 {
     while (text.len > 0) {
         ssize_t n = write(fd, text.at, text.len);
@@ -50,26 +52,14 @@ static bool sync_folder(const char *path)
     return good;
 }
 
-static void write_example(struct buf *line, const struct tuned_example *example)
-{
-    struct json_writer w = json_writer(line, false);
-    json_begin(&w, '{');
-    json_key(&w, "textInput");
-    json_text(&w, example->input);
-    json_key(&w, "output");
-    json_text(&w, example->output);
-    json_end(&w, '}');
-    buf_char(line, '\n');
-}
-
 static bool write_examples(int fd, const struct tuned_wish *wish)
 {
     struct buf lines = {0};
     bool good = true;
     for (size_t i = 0; good && i < wish->n_examples; i++) {
-        write_example(&lines, &wish->examples[i]);
+        examples_write(&wish->examples[i], &lines);
         if (lines.len >= PIECE || i + 1 == wish->n_examples) {
-            good = write_all(fd, buf_view(&lines));
+            good = folder_write(fd, buf_view(&lines));
             buf_clear(&lines);
         }
     }
@@ -80,32 +70,19 @@ static bool write_examples(int fd, const struct tuned_wish *wish)
 static void write_job(const struct tuning *tuning, const struct tuned *tuned,
                       const char *from, struct buf *out)
 {
-    struct json_writer w = json_writer(out, true);
-    const char *base = tuning->options.base ? tuning->options.base : "";
-    json_begin(&w, '{');
-    json_key(&w, "base");
-    json_text(&w, text_of(base));
-    json_key(&w, "examples");
-    json_text(&w, TEXT("examples.jsonl"));
-    json_key(&w, "epochCount");
-    json_int(&w, tuned->epochs);
-    json_key(&w, "batchSize");
-    json_int(&w, tuned->batch);
-    json_key(&w, "learningRate");
-    json_number(&w, tuned->rate);
-    json_key(&w, "rank");
-    json_int(&w, TUNED_RANK);
-    json_key(&w, "seed");
-    json_int(&w, SEED);
-    if (from) {
-        json_key(&w, "adapter");
-        json_text(&w, text_of(from));
-    }
-    json_key(&w, "threads");
-    json_int(&w, tuning->options.n_threads > 0 ? tuning->options.n_threads
-                                               : sysconf(_SC_NPROCESSORS_ONLN));
-    json_end(&w, '}');
-    buf_char(out, '\n');
+    const struct train_spec spec = {
+        .base = text_of(tuning->options.base ? tuning->options.base : ""),
+        .examples = TEXT("examples.jsonl"),
+        .adapter = text_of(from),
+        .epochs = tuned->epochs,
+        .batch = tuned->batch,
+        .rank = TUNED_RANK,
+        .threads = tuning->options.n_threads,
+        .checkpoint_s = TRAIN_CHECKPOINT_S,
+        .rate = tuned->rate,
+        .seed = SEED,
+    };
+    train_spec_write(&spec, out);
 }
 
 /* Writes one file; `examples` are the wish's, else `text`. */
@@ -114,10 +91,10 @@ static bool write_file(const char *path, const struct tuned_wish *examples,
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     bool good = fd >= 0 &&
-                (examples ? write_examples(fd, examples) : write_all(fd, text)) &&
+                (examples ? write_examples(fd, examples) : folder_write(fd, text)) &&
                 fsync(fd) == 0;
     if (!good)
-        disk_failed(path, err);
+        folder_disk_failed("the training data", err);
     if (fd >= 0)
         close(fd);
     return good;
@@ -136,7 +113,7 @@ static bool fill(const struct tuning *tuning, const struct tuned *tuned,
                 .at;
         from = arena_printf(arena, "%s/from.gguf", folder).at;
         if (link(adapter, from) != 0)
-            return disk_failed(from, err);
+            return folder_disk_failed("the adapter to begin with", err);
     }
     write_job(tuning, tuned, from, &job);
     bool good = write_file(arena_printf(arena, "%s/examples.jsonl", folder).at, wish,
@@ -145,14 +122,14 @@ static bool fill(const struct tuning *tuning, const struct tuned *tuned,
                            buf_view(&job), err);
     buf_free(&job);
     return good && ((sync_folder(folder) && sync_folder(tuning->folder)) ||
-                    disk_failed(folder, err));
+                    folder_disk_failed("the training data", err));
 }
 
 bool folder_begin(const struct tuning *tuning, struct text operation, struct error *err)
 {
     struct arena *arena = arena_open();
     const char *folder = tuned_folder(tuning, operation, arena).at;
-    bool good = mkdir(folder, 0700) == 0 || disk_failed(folder, err);
+    bool good = mkdir(folder, 0700) == 0 || folder_disk_failed("its folder", err);
     arena_close(arena);
     return good;
 }

@@ -364,30 +364,19 @@ static void put_head(const struct import *im, struct buf *out)
     put_padding(out);
 }
 
-static bool write_out(int fd, const struct buf *out)
-{
-    for (struct text rest = buf_view(out); rest.len > 0;) {
-        ssize_t n = write(fd, rest.at, rest.len);
-        if (n < 0 && errno != EINTR)
-            return false;
-        rest = text_slice(rest, n > 0 ? (size_t)n : 0, rest.len);
-    }
-    return true;
-}
-
 /* A pair at a time, so that an adapter of any size takes little memory. */
 static bool write_pairs(const struct import *im, int fd)
 {
     struct buf out = {0};
     put_head(im, &out);
-    bool good = write_out(fd, &out);
+    bool good = folder_write(fd, buf_view(&out));
     for (int i = 0; good && i < im->n_pairs; i++) {
         buf_clear(&out);
         put_data(&out, im->pairs[i].a, 0);
         put_padding(&out);
         put_data(&out, im->pairs[i].b, im->pairs[i].heads);
         put_padding(&out);
-        good = write_out(fd, &out);
+        good = folder_write(fd, buf_view(&out));
     }
     buf_free(&out);
     return good && fsync(fd) == 0;
@@ -398,8 +387,7 @@ static bool write_adapter(struct import *im, const char *to)
     int fd = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     bool good = fd >= 0 && write_pairs(im, fd);
     if (!good)
-        error_set(im->err, errno == ENOSPC ? ERROR_RESOURCE_EXHAUSTED : ERROR_INTERNAL,
-                  "The adapter cannot be written: %s.", strerrordesc_np(errno));
+        folder_disk_failed("the adapter", im->err);
     if (fd >= 0)
         close(fd);
     return good;
@@ -439,14 +427,16 @@ bool tuned_export(struct tuning *tuning, const struct tuned *tuned, struct arena
                          TEXT_ARG(tuned->id));
     *fd = open(arena_printf(arena, "%.*s/adapter.gguf", TEXT_ARG(folder)).at,
                O_RDONLY | O_CLOEXEC);
-    if (*fd < 0)
+    if (*fd >= 0) {
+        int *kept = arena_new(arena, int);
+        *kept = *fd;
+        arena_defer(arena, close_fd, kept);
+    }
+    if (*fd < 0 || fstat(*fd, &about) != 0 || about.st_size == 0)
         return error_set(err, ERROR_DATA_LOSS,
                          "The adapter of tunedModels/%.*s is gone from the server's "
                          "disk.",
                          TEXT_ARG(tuned->id));
-    int *kept = arena_new(arena, int);
-    *kept = *fd;
-    arena_defer(arena, close_fd, kept);
-    *size = fstat(*fd, &about) == 0 ? about.st_size : 0;
+    *size = about.st_size;
     return true;
 }

@@ -55,6 +55,11 @@ void adapters_forget(struct tuning *tuning, struct text operation);
 bool folder_make(const struct tuning *tuning, const struct tuned *tuned,
                  const struct tuned_wish *wish, struct text source, struct error *err);
 
+/* By errno, what could not be written: RESOURCE_EXHAUSTED when the disk is full. Always
+ * false. */
+bool folder_disk_failed(const char *what, struct error *err);
+bool folder_write(int fd, struct text text); /* all of it */
+
 /* A folder with nothing in it yet. */
 bool folder_begin(const struct tuning *tuning, struct text operation, struct error *err);
 

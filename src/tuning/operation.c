@@ -91,41 +91,54 @@ bool tuned_operations(struct tuning *tuning, struct text who, struct text model,
                      err);
 }
 
-static bool read_snapshots(struct tuning *tuning, struct text operation,
+static bool count_snapshots(struct tuning *tuning, struct text operation, int64_t *n,
+                            struct error *err)
+{
+    static const char ask[] = "SELECT COUNT(*) FROM tuned_snapshots WHERE operation = ?";
+    return store_number(tuning->store, ask, STORE_VALUES(STORE_TEXT(operation)), 0, n,
+                        err);
+}
+
+static struct tuned_snapshot read_snapshot(struct rows *rows, struct arena *arena)
+{
+    struct text loss = store_text(rows, 3, arena);
+    return (struct tuned_snapshot){store_int(rows, 0), store_int(rows, 1),
+                                   store_int(rows, 2),
+                                   loss.at ? strtod(loss.at, NULL) : 0};
+}
+
+static bool read_snapshots(struct tuning *tuning, struct text operation, int most,
                            struct arena *arena, struct tuned_snapshot **list, int *n,
                            struct error *err)
 {
-    static const char count[] =
-        "SELECT COUNT(*) FROM tuned_snapshots WHERE operation = ?";
     static const char ask[] = "SELECT step, epoch, computed, loss FROM tuned_snapshots "
                               "WHERE operation = ? ORDER BY step";
-    int64_t most = 0;
+    int64_t n_all = 0;
     *n = 0;
-    if (!store_number(tuning->store, count, STORE_VALUES(STORE_TEXT(operation)), 0, &most,
-                      err))
+    if (!count_snapshots(tuning, operation, &n_all, err))
         return false;
-    *list = arena_array(arena, struct tuned_snapshot, (size_t)most + 1);
+    int64_t stride = (n_all + most - 1) / most;
+    *list = arena_array(arena, struct tuned_snapshot, (size_t)(stride ? most : 1));
     struct rows *rows =
         store_ask(tuning->store, ask, STORE_VALUES(STORE_TEXT(operation)), err);
     if (!rows)
         return false;
-    for (; *n < most && store_next(rows, err); ++*n) {
-        struct text loss = store_text(rows, 3, arena);
-        (*list)[*n] = (struct tuned_snapshot){store_int(rows, 0), store_int(rows, 1),
-                                              store_int(rows, 2),
-                                              loss.at ? strtod(loss.at, NULL) : 0};
-    }
-    bool good = *n == most || err->code == ERROR_OK;
+    int64_t i = 0;
+    for (; i < n_all && store_next(rows, err); i++)
+        if ((n_all - 1 - i) % stride == 0)
+            (*list)[(*n)++] = read_snapshot(rows, arena);
+    bool good = i == n_all || err->code == ERROR_OK;
     store_done(rows);
     return good;
 }
 
-bool tuned_snapshots(struct tuning *tuning, struct text operation, struct arena *arena,
-                     struct tuned_snapshot **list, int *n, struct error *err)
+bool tuned_snapshots(struct tuning *tuning, struct text operation, int most,
+                     struct arena *arena, struct tuned_snapshot **list, int *n,
+                     struct error *err)
 {
     return store_begin(tuning->store, err) &&
            store_end(tuning->store,
-                     read_snapshots(tuning, operation, arena, list, n, err), err);
+                     read_snapshots(tuning, operation, most, arena, list, n, err), err);
 }
 
 /* ---- how it goes ---- */
@@ -157,27 +170,27 @@ static bool end_rows(struct tuning *tuning, struct text operation,
 }
 
 static bool cancel_rows(struct tuning *tuning, struct text who, struct text model,
-                        struct text id, struct arena *arena, struct error *err)
+                        struct text *id, struct arena *arena, struct error *err)
 {
     struct tuned tuned;
     struct tuned_operation operation;
     struct error why;
     bool goes = false;
     error_set(&why, ERROR_CANCELLED, "The tuning was cancelled.");
-    return tuned_read(tuning, who, model, TUNED_WRITER, arena, &tuned, err) &&
-           (!id.at || read_operation(tuning, who, model, id, arena, &operation, err)) &&
-           end_rows(tuning, id.at ? id : tuned.operation, &why, &goes, err);
+    if (!tuned_read(tuning, who, model, TUNED_WRITER, arena, &tuned, err))
+        return false;
+    if (!id->at)
+        *id = tuned.operation;
+    return read_operation(tuning, who, model, *id, arena, &operation, err) &&
+           end_rows(tuning, *id, &why, &goes, err);
 }
 
 bool tuned_cancel(struct tuning *tuning, struct text who, struct text model,
-                  struct text operation, struct error *err)
+                  struct arena *arena, struct text *operation, struct error *err)
 {
-    struct arena *arena = arena_open();
-    bool good = store_begin(tuning->store, err) &&
-                store_end(tuning->store,
-                          cancel_rows(tuning, who, model, operation, arena, err), err);
-    arena_close(arena);
-    return good;
+    return store_begin(tuning->store, err) &&
+           store_end(tuning->store,
+                     cancel_rows(tuning, who, model, operation, arena, err), err);
 }
 
 bool tuned_next(struct tuning *tuning, const struct text *busy, int n_busy,

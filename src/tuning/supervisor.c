@@ -9,8 +9,8 @@
 #include "tuning/supervisor.h"
 #include "base/buf.h"
 #include "base/log.h"
+#include "train/event.h"
 #include "tuning/child.h"
-#include "tuning/event.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -26,7 +26,6 @@ enum {
     TERM_MS = 1500, /* for a child to end by itself */
     DISK_MS = 5000, /* until a write that failed is tried again */
     MOST_LINE = 64 * 1024,
-    MOST_SNAPSHOTS = 1000,
     PIECE = 4096,
     CLOSE_MS = 2000,
 };
@@ -135,10 +134,10 @@ static void set_timer(struct training *t, int ms, void (*due)(void *))
 
 /* ---- what the trainer says ---- */
 
-static void take_step(struct training *t, const struct tuned_snapshot *step)
+static void take_step(struct training *t, const struct train_event *step)
 {
     /* As many as a curve can show: of a long training every so manyeth. */
-    int64_t stride = t->total / MOST_SNAPSHOTS + 1;
+    int64_t stride = t->total / TUNED_SNAPSHOTS_MOST + 1;
     t->n_completed = step->step;
     if (step->step > t->furthest)
         t->furthest = step->step;
@@ -148,26 +147,27 @@ static void take_step(struct training *t, const struct tuned_snapshot *step)
         t->room = t->room ? t->room * 2 : 16;
         t->fresh = mem_grow(t->fresh, sizeof *t->fresh * (size_t)t->room);
     }
-    t->fresh[t->n_fresh++] = *step;
+    t->fresh[t->n_fresh++] =
+        (struct tuned_snapshot){step->step, step->epoch, step->computed, step->loss};
 }
 
-static void take_event(struct training *t, const struct trainer_event *event)
+static void take_event(struct training *t, const struct train_event *event)
 {
     switch (event->kind) {
-    case TRAINER_START:
+    case TRAIN_START:
         t->total = event->total;
         t->n_completed = event->n_completed;
         log_line(LOG_INFO, "train", "operation=%s pid=%d steps=%lld from=%lld",
                  t->operation, (int)t->child.pid, (long long)t->total,
                  (long long)t->n_completed);
         break;
-    case TRAINER_STEP:
-        take_step(t, &event->step);
+    case TRAIN_STEP:
+        take_step(t, event);
         break;
-    case TRAINER_DONE:
+    case TRAIN_DONE:
         t->done = true;
         break;
-    case TRAINER_ERROR:
+    case TRAIN_ERROR:
         t->failed = true;
         t->why = event->error;
         break;
@@ -182,8 +182,8 @@ static void take_lines(struct training *t)
         struct text after, line = text_cut(rest, '\n', &after);
         if (!after.at)
             break;
-        struct trainer_event event;
-        if (trainer_event_read(line, &event))
+        struct train_event event;
+        if (train_event_read(line, &event))
             take_event(t, &event);
         else
             log_line(LOG_WARN, "train", "operation=%s strange=\"%.*s\"", t->operation,
@@ -318,6 +318,21 @@ static void on_disk(void *arg)
     write_down(t);
 }
 
+/* What could not be written comes before what is new. */
+static void take_back(struct training *t)
+{
+    int n = t->n_steps + t->n_fresh;
+    t->steps = mem_grow(t->steps, sizeof *t->steps * ((size_t)n + 1));
+    if (t->n_fresh > 0)
+        memcpy(t->steps + t->n_steps, t->fresh, sizeof *t->fresh * (size_t)t->n_fresh);
+    free(t->fresh);
+    t->fresh = t->steps;
+    t->n_fresh = n;
+    t->room = n + 1;
+    t->steps = NULL;
+    t->total_written = 0;
+}
+
 static void done_write(struct work *work)
 {
     struct training *t = (struct training *)work;
@@ -325,6 +340,7 @@ static void done_write(struct work *work)
     if (!t->good) {
         log_line(LOG_ERROR, "train", "operation=%s why=\"%s\"", t->operation,
                  t->err.message);
+        take_back(t);
         if (t->state == ENDING)
             set_timer(t, DISK_MS, on_disk);
     } else if (t->is_end) {

@@ -1,4 +1,5 @@
 /* tuned.c - rows of tuned models: made, read, listed, changed, deleted. */
+#include "train/spec.h"
 #include "tuning/import.h"
 #include "tuning/inside.h"
 #include <stdlib.h>
@@ -163,7 +164,7 @@ static void fill_in(struct tuned *tuned, size_t n_examples)
     if (tuned->epochs == 0)
         tuned->epochs = epochs;
     tuned->n_examples = (int64_t)n_examples;
-    tuned->total = (tuned->n_examples * tuned->epochs + tuned->batch - 1) / tuned->batch;
+    tuned->total = train_steps(tuned->n_examples, tuned->epochs, tuned->batch);
 }
 
 /* "Sentence Translator!" -> "sentence-translator-u3b7m"; nothing to take: at random. */
@@ -326,32 +327,30 @@ bool tuned_import(struct tuning *tuning, struct text who, const struct tuned_wis
 
 /* ---- the list ---- */
 
+/* What a page's token must not be taken from: a list with another filter, or of another
+ * caller. */
+static uint32_t mix(uint32_t hash, struct text text) /* FNV-1a, and an end */
+{
+    for (size_t i = 0; i < text.len; i++)
+        hash = (hash ^ (unsigned char)text.at[i]) * 16777619u;
+    return (hash ^ 0xff) * 16777619u;
+}
+
 static uint32_t mark_of(struct text who, const struct tuned_filter *filter)
 {
-    uint32_t mark = 2166136261u; /* FNV-1a */
-    struct text all[2] = {who, {0}};
-    mark = (mark ^ (uint32_t)(filter->role * 2 + filter->everyone)) * 16777619u;
-    for (int i = -1; i < filter->n_words; i++) {
-        struct text text = i < 0 ? all[0] : filter->words[i];
-        for (size_t j = 0; j < text.len; j++)
-            mark = (mark ^ (unsigned char)text.at[j]) * 16777619u;
-        mark = (mark ^ 0xff) * 16777619u;
-    }
+    uint32_t mark =
+        mix(2166136261u ^ (uint32_t)(filter->role * 2 + filter->everyone), who);
+    for (int i = 0; i < filter->n_words; i++)
+        mark = mix(mark, filter->words[i]);
     return mark;
 }
 
-static bool has_word(struct text text, struct text word)
+static bool has_word(struct text text, const char *word)
 {
-    for (size_t i = 0; i + word.len <= text.len; i++) {
-        struct text piece = {text.at + i, word.len};
-        char plain[256];
-        if (word.len < sizeof plain) {
-            memcpy(plain, word.at, word.len);
-            plain[word.len] = '\0';
-            if (text_is_nocase(piece, plain))
-                return true;
-        }
-    }
+    size_t len = strlen(word);
+    for (size_t i = 0; i + len <= text.len; i++)
+        if (text_is_nocase((struct text){text.at + i, len}, word))
+            return true;
     return false;
 }
 
@@ -363,8 +362,8 @@ static bool fits(const struct tuned *tuned, const struct tuned_filter *filter,
     if (filter->everyone ? !shared : shared && filter->role == TUNED_NOBODY)
         return false;
     for (int i = 0; i < filter->n_words; i++)
-        if (!has_word(tuned->display_name, filter->words[i]) &&
-            !has_word(tuned->description, filter->words[i]))
+        if (!has_word(tuned->display_name, filter->words[i].at) &&
+            !has_word(tuned->description, filter->words[i].at))
             return false;
     return true;
 }
@@ -419,30 +418,33 @@ bool tuned_list(struct tuning *tuning, struct text who, const struct tuned_filte
 
 /* ---- changing and deleting ---- */
 
-bool tuned_update(struct tuning *tuning, struct tuned *tuned, struct error *err)
+static bool write_changes(struct tuning *tuning, struct tuned *tuned, struct arena *arena,
+                          struct error *err)
 {
     static const char set[] =
         "UPDATE tuned_models SET display_name = ?, description = ?, temperature = ?, "
-        "top_p = ?, top_k = ?, readers = ?, updated = ? WHERE id = ? AND operation = ?";
-    struct arena *arena = arena_open();
-    int n = 0;
+        "top_p = ?, top_k = ?, readers = ?, updated = ? WHERE id = ?";
     tuned->updated = tuning_now();
-    bool good =
-        store_begin(tuning->store, err) &&
-        store_end(
-            tuning->store,
-            store_run(tuning->store, set,
-                      STORE_VALUES(STORE_TEXT(tuned->display_name),
-                                   STORE_TEXT(tuned->description),
-                                   STORE_TEXT(decimal(arena, tuned->temperature)),
-                                   STORE_TEXT(decimal(arena, tuned->top_p)),
-                                   STORE_INT(tuned->top_k), STORE_TEXT(tuned->readers),
-                                   STORE_INT(tuned->updated), STORE_TEXT(tuned->id),
-                                   STORE_TEXT(tuned->operation)),
-                      &n, err),
-            err);
-    arena_close(arena);
-    return good && (n > 0 || not_found(tuned->id, err));
+    return store_run(tuning->store, set,
+                     STORE_VALUES(STORE_TEXT(tuned->display_name),
+                                  STORE_TEXT(tuned->description),
+                                  STORE_TEXT(decimal(arena, tuned->temperature)),
+                                  STORE_TEXT(decimal(arena, tuned->top_p)),
+                                  STORE_INT(tuned->top_k), STORE_TEXT(tuned->readers),
+                                  STORE_INT(tuned->updated), STORE_TEXT(tuned->id)),
+                     NULL, err);
+}
+
+bool tuned_patch(struct tuning *tuning, struct text who, struct text id,
+                 bool (*change)(struct tuned *tuned, void *arg, struct error *err),
+                 void *arg, struct arena *arena, struct tuned *tuned, struct error *err)
+{
+    return store_begin(tuning->store, err) &&
+           store_end(tuning->store,
+                     tuned_read(tuning, who, id, TUNED_WRITER, arena, tuned, err) &&
+                         change(tuned, arg, err) &&
+                         write_changes(tuning, tuned, arena, err),
+                     err);
 }
 
 /* An operation that has ended well goes with its model, for there is nothing that it

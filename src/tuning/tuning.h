@@ -21,10 +21,12 @@
 
 #include "engine/engine.h"
 #include "store/store.h"
+#include "train/examples.h"
 
 struct tuning;
 
 enum {
+    TUNED_SNAPSHOTS_MOST = 1000, /* of a training, about */
     TUNED_ID_MOST = 40,
     TUNED_NAME_MOST = 40, /* characters */
     TUNED_EXAMPLES_MOST = 20000,
@@ -81,14 +83,10 @@ bool tuned_id_is_good(struct text id);
  * `who` is the caller, a fingerprint of its key; absent where there are no keys and the
  * one caller that there is may do everything. */
 
-struct tuned_example {
-    struct text input, output;
-};
-
 struct tuned_wish {
     struct tuned tuned; /* what is asked: id absent: one is made; rate, epochs, batch 0:
                          * the default */
-    const struct tuned_example *examples;
+    const struct said_example *examples;
     size_t n_examples;
 };
 
@@ -108,7 +106,8 @@ struct tuned_filter {
     enum tuned_role role;     /* the caller has it or more; TUNED_NOBODY: any role */
     bool everyone;            /* shared with everyone; else those are left out, unless a
                                * role is asked for */
-    const struct text *words; /* each is in the display name or the description */
+    const struct text *words; /* each, ended by a NUL, is in the display name or the
+                               * description */
     int n_words;
 };
 
@@ -118,8 +117,11 @@ bool tuned_list(struct tuning *tuning, struct text who, const struct tuned_filte
                 int page_size, struct text token, struct arena *arena,
                 struct tuned **list, int *n, struct text *next, struct error *err);
 
-/* Writes display_name, description, temperature, top_p, top_k and readers of *tuned. */
-bool tuned_update(struct tuning *tuning, struct tuned *tuned, struct error *err);
+/* Changes display_name, description, temperature, top_p, top_k and readers, as `change`
+ * does to *tuned; nobody else changes it in between. Its writers may. */
+bool tuned_patch(struct tuning *tuning, struct text who, struct text id,
+                 bool (*change)(struct tuned *tuned, void *arg, struct error *err),
+                 void *arg, struct arena *arena, struct tuned *tuned, struct error *err);
 
 /* Whoever trains it is to be stopped afterwards: *operation (supervisor.h). */
 bool tuned_delete(struct tuning *tuning, struct text who, struct text id,
@@ -151,13 +153,16 @@ bool tuned_operations(struct tuning *tuning, struct text who, struct text model,
                       struct arena *arena, struct tuned_operation **list, int *n,
                       struct error *err);
 
-bool tuned_snapshots(struct tuning *tuning, struct text operation, struct arena *arena,
-                     struct tuned_snapshot **list, int *n, struct error *err);
+/* At most `most`, evenly spaced, the last one among them. */
+bool tuned_snapshots(struct tuning *tuning, struct text operation, int most,
+                     struct arena *arena, struct tuned_snapshot **list, int *n,
+                     struct error *err);
 
 /* Ends a training that runs or waits as CANCELLED; nothing happens to one that has ended.
- * Its writers may. Whoever trains it is to be stopped afterwards. */
+ * Its writers may. *operation absent: the model's, and which that is. Whoever trains it
+ * is to be stopped afterwards. */
 bool tuned_cancel(struct tuning *tuning, struct text who, struct text model,
-                  struct text operation, struct error *err);
+                  struct arena *arena, struct text *operation, struct error *err);
 
 /* ---- for the supervisor ---- */
 

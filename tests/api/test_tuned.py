@@ -7,6 +7,7 @@ import re
 import signal
 import sqlite3
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -218,6 +219,19 @@ def test_examples_in_snake_case(server):
     assert wait(server, answer.json)["response"]["baseModel"] == "models/gemini-pro"
 
 
+def test_examples_that_are_too_long_for_the_trainer(server):
+    """proves: U056; at once, and not as a training that fails"""
+    def answer(n):
+        return server.post(PATH, with_examples([{"textInput": "short", "output": "b"}, {"textInput": "word " * n, "output": "b c d"}]))
+
+    refused(answer(3000), 400, "INVALID_ARGUMENT", "examples[1]", "Example 2", "2048")
+    tokens = int(re.search(r"has (\d+) tokens", answer(3000).text)[1])
+    fits = 3000 - (tokens - 2048)
+    assert answer(fits).status == 200
+    refused(answer(fits + 1), 400, "INVALID_ARGUMENT", "has 2049 tokens")
+    refused(server.post(PATH, with_examples([{"textInput": "a", "output": "x " * 2400}])), 400, "INVALID_ARGUMENT", "examples[0]", "Example 1")
+
+
 def test_a_hundred_thousand_examples(server):
     answer = server.post(PATH, with_examples([{"textInput": "a", "output": "b"}] * 100_000), timeout=60)
     refused(answer, 400, "INVALID_ARGUMENT", "100000", "20000")
@@ -299,6 +313,26 @@ def test_lists(tuner):
         refused(server.get(f"{PATH}?{query}"), 400, "INVALID_ARGUMENT")
 
 
+def test_lists_tell_of_losses(tuner):
+    """proves: U007 U051 U083"""
+    server = tuner()
+    model = made(server, id="short")
+    made(server, id="long", pairs=[("a", "b")] * 2, hyper={"epochCount": 700, "batchSize": 1})
+    listed = {m["name"]: m for m in server.get(PATH).json["tunedModels"]}
+    assert listed["tunedModels/short"] == server.get(f"{PATH}/short").json == {k: v for k, v in model.items() if k != "@type"}
+    steps = [s["step"] for s in listed["tunedModels/long"]["tuningTask"]["snapshots"]]
+    assert len(steps) == 700 and steps[-1] == 1400 and len(set(b - a for a, b in zip(steps, steps[1:]))) == 1
+    # A long page has fewer of each, with the last one among them.
+    for i in range(40):
+        create(server, id=f"more-{i}", hyper={"epochCount": 1})
+    listed = {m["name"]: m for m in server.get(f"{PATH}?pageSize=1000").json["tunedModels"]}
+    fewer = [s["step"] for s in listed["tunedModels/long"]["tuningTask"]["snapshots"]]
+    assert 100 < len(fewer) < 700 and fewer[-1] == 1400 and set(fewer) < set(steps)
+    operations = server.get(f"{PATH}/short/operations").json["operations"]
+    assert operations == [server.get(f"/v1beta/{operations[0]['name']}").json] and operations[0]["response"]["state"] == "ACTIVE"
+    refused(server.get(f"{PATH}/short/operations?pageToken=x"), 400, "INVALID_ARGUMENT", "page_token")
+
+
 # ---- patch and delete ----
 
 
@@ -322,6 +356,17 @@ def test_patches(server):
     for mask in ("baseModel", "tuningTask", "name", "state", "tuning_task.hyperparameters", "x", "description,,"):
         refused(server.call("PATCH", f"{path}?updateMask={mask}", {"description": "x"}), 400, "INVALID_ARGUMENT", "update_mask")
     refused(server.call("PATCH", path, {"temperature": 3}), 400, "INVALID_ARGUMENT", "temperature")
+
+
+def test_two_patches_at_once_both_count(server):
+    made(server, id="twice")
+    for i in range(15):
+        with ThreadPoolExecutor(2) as pool:
+            done = list(pool.map(lambda change: server.call("PATCH", f"{PATH}/twice", change),
+                                 ({"displayName": f"name {i}"}, {"topK": i + 1})))
+        assert [a.status for a in done] == [200, 200]
+        model = server.get(f"{PATH}/twice").json
+        assert (model["displayName"], model["topK"]) == (f"name {i}", i + 1)
 
 
 def test_delete(tuner, tmp_path):
@@ -436,7 +481,7 @@ def test_the_trainer_is_killed_and_goes_on(tuner):
 
 
 @pytest.mark.parametrize("first,code,words", [
-    ("!die-always 2", 8, "too little memory"), ("!exit 7", 13, "it would not go"),
+    ("!die-always 2", 8, "too little memory"), ("!oom", 8, "too little memory"), ("!exit 7", 13, "it would not go"),
     ("!error RESOURCE_EXHAUSTED The disk is full: make room.", 8, "make room"),
     ("!error INVALID_ARGUMENT Example 7 has 5000 tokens.", 3, "Example 7"), ("!error STRANGE", 13, "said nothing")])
 def test_a_training_fails(tuner, tmp_path, first, code, words):
@@ -450,6 +495,35 @@ def test_a_training_fails(tuner, tmp_path, first, code, words):
             "FAILED_PRECONDITION", "FAILED", words)
     until(lambda: all(f.name == "log" for folder in folders(tmp_path) for f in folder.iterdir()), "something stays")
     made(server)  # the next one is not held up
+
+
+def children(server):
+    return [int(p) for task in Path(f"/proc/{server.process.pid}/task").iterdir() for p in (task / "children").read_text().split()]
+
+
+@pytest.mark.timeout(300)
+def test_nothing_leaks(tuner, tmp_path):
+    """Whatever becomes of trainings: no process, no descriptor, no folder stays."""
+    server = tuner()
+    made(server, id="first")
+    server.call("DELETE", f"{PATH}/first")
+    before = server.n_fds
+    for i, first in enumerate(("!exit 7", "!oom", "!die-always 1", "!error INTERNAL x", "!ms 40", "!stubborn", "fine")):
+        operation = create(server, id=f"m{i}", pairs=[(first, "x"), ("!ms 5", "y")], hyper={"epochCount": 500 if "m" in first else 2, "batchSize": 1})
+        if first == "!ms 40":
+            until(lambda: server.get(f"/v1beta/{operation['name']}").json["metadata"]["completedSteps"] > 0, "no steps")
+            server.post(f"/v1beta/{operation['name']}:cancel", b"")
+        elif first == "!stubborn":
+            until(lambda: trainer_pid(tmp_path), "no checkpoint")
+        else:
+            wait(server, operation)
+        assert server.call("DELETE", f"{PATH}/m{i}").json == {}
+    for bad in ({}, with_examples([{"textInput": "a", "output": ""}])):
+        assert server.post(PATH, bad).status == 400
+    until(lambda: children(server) == [], f"children: {children(server)}")
+    until(lambda: folders(tmp_path) == [], f"folders: {folders(tmp_path)}")
+    until(lambda: server.n_fds <= before, f"{server.n_fds} descriptors, {before} before")
+    assert server.get(PATH).json == {}
 
 
 def test_lines_that_are_no_events(tuner):
@@ -525,12 +599,12 @@ def test_a_full_disk(tuner, tmp_path):
         pytest.skip("cannot mount")
     try:
         server = tuner("--tuning-jobs", 0)
-        answer = server.post(PATH, body([("a" * 30000, "b")] * 100), timeout=60)
+        answer = server.post(PATH, body([("word " * 1500, "b")] * 400), timeout=60)
         refused(answer, 429, "RESOURCE_EXHAUSTED", "disk is full")
         assert names(server.get(PATH)) == []
         server.stop()
     finally:
-        os.system(f"umount {tmp_path / 'data'}")
+        os.system(f"umount -l {tmp_path / 'data'}")
 
 
 def test_a_script_alone_cannot_be_tuned():
@@ -561,6 +635,58 @@ def test_a_tuned_model_is_tuned_further(tuner, tmp_path):
     create(server, id="slow", pairs=[("!ms 1000", "x")])
     wish["tunedModelSource"] = {"tunedModel": "tunedModels/slow"}
     refused(server.post(PATH, wish), 400, "FAILED_PRECONDITION", "not ACTIVE")
+
+
+# ---- caches ----
+
+
+def test_a_cache_of_a_tuned_model(tuner, tmp_path):
+    """proves: C001 C005; a cache is of the tuned model, or of the base, never of both"""
+    server = tuner()
+    made(server, id="mine")
+    made(server, id="other")
+    text = "The transcript goes on and on, as transcripts do. " * 30
+
+    def cache(model, **more):
+        return server.post("/v1beta/cachedContents", {"model": model, "contents": [{"role": "user", "parts": [{"text": text}]}]}, **more)
+
+    def use(cache, model, verb="generateContent"):
+        return server.post(f"/v1beta/{model}:{verb}", {
+            "contents": [{"role": "user", "parts": [{"text": "Say hello"}]}], "cachedContent": cache["name"]})
+
+    made_of = {name: cache(name).json for name in ("tunedModels/mine", "tunedModels/other", "models/gemini-pro")}
+    for name, one in made_of.items():
+        assert one["model"] == name and one["usageMetadata"]["totalTokenCount"] > 250
+        assert server.get(f"/v1beta/{one['name']}").json["model"] == name
+        said = use(one, name)
+        assert said.said == "Hello there." and said.json["usageMetadata"]["cachedContentTokenCount"] == one["usageMetadata"]["totalTokenCount"]
+        assert use(one, name, "streamGenerateContent?alt=sse").said == "Hello there."
+        assert use(one, name, "countTokens").status in (200, 400)
+        for wrong in made_of:
+            if wrong != name:
+                refused(use(one, wrong), 400, "INVALID_ARGUMENT", name, wrong)
+    refused(cache("tunedModels/none"), 404, "NOT_FOUND", "tunedModels/none")
+    create(server, id="slow", pairs=[("!ms 1000", "x")])
+    refused(cache("tunedModels/slow"), 400, "FAILED_PRECONDITION", "CREATING")
+    # Made again, the model of that name is another one: its rows are computed anew, once.
+    server.call("DELETE", f"{PATH}/mine")
+    refused(use(made_of["tunedModels/mine"], "tunedModels/mine"), 404, "NOT_FOUND")
+    server.post("/v1beta/tunedModels/slow:cancel", b"")
+    made(server, id="mine")
+    assert use(made_of["tunedModels/mine"], "tunedModels/mine").said == "Hello there."
+    id = made_of["tunedModels/mine"]["name"].split("/")[1]
+    until(lambda: server.log.count(f"id={id} rows=made") == 1, "its rows are not made")
+    assert use(made_of["tunedModels/mine"], "tunedModels/mine").said == "Hello there."
+    assert server.log.count(f"id={id} rows=made") == 1
+
+
+def test_caches_obey_roles(tuner):
+    server = tuner("--api-key", "alice", "--api-key", "bob")
+    alice, bob = ({"x-goog-api-key": k} for k in ("alice", "bob"))
+    made(server, id="hers", headers=alice)
+    wish = {"model": "tunedModels/hers", "systemInstruction": {"parts": [{"text": "Be brief."}]}}
+    refused(server.post("/v1beta/cachedContents", wish, headers=bob), 403, "PERMISSION_DENIED", "tunedModels/hers")
+    assert server.post("/v1beta/cachedContents", wish, headers=alice).status == 200
 
 
 # ---- permissions ----

@@ -38,12 +38,23 @@ def test_list_show_delete(tuner, pollux):
     assert re.match(r"tunedModels/first +ACTIVE +models/gemini-pro  \"The first", lines[1])
     assert len(json.loads(pollux("tuned", "--json", "-u", tuner.base).out)["tunedModels"]) == 2
     shown = pollux("tuned", "show", "first", "-u", tuner.base)
-    assert shown.returncode == 0 and "1.1810 at step 5" in shown.out and "step 1 to 5" in shown.out and "*" in shown.out
+    assert shown.returncode == 0 and "1.1810 at step 5" in shown.out and "loss, steps 1 to 5" in shown.out and "█" in shown.out
     assert '"batchSize":4' in shown.out
     assert json.loads(pollux("tuned", "show", "tunedModels/first", "-j", "-u", tuner.base).out)["state"] == "ACTIVE"
     gone = pollux("tuned", "delete", "first", "second", "-u", tuner.base)
     assert gone.out == "deleted tunedModels/first\ndeleted tunedModels/second\n"
     assert pollux("tuned", "show", "first", "-u", tuner.base).returncode == 1
+
+
+def test_run_and_chat_with_a_tuned_model(tuner, pollux):
+    tune(tuner, "speaks")
+    done = pollux("run", "-u", tuner.base, "--model", "tunedModels/speaks", "Say hello")
+    assert done.returncode == 0 and done.out.strip() == "Hello there.", done.err
+    done = pollux("chat", "-u", tuner.base, "--model", "tunedModels/speaks", stdin="Say hello\n")
+    assert done.returncode == 0 and "Hello there." in done.out, done.err
+    done = pollux("run", "-u", tuner.base, "--model", "tunedModels/nobody", "Say hello")
+    assert done.returncode == 1 and "tunedModels/nobody" in done.err
+    pollux("tuned", "delete", "speaks", "-u", tuner.base)
 
 
 @pytest.mark.parametrize("words", [("show",), ("show", "a", "b"), ("export",), ("import",), ("delete",), ("destroy", "x"), ("show", "../x"),

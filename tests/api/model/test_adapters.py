@@ -41,6 +41,7 @@ def server(request):
 
 def ask(server, who, prompt, **config):
     config = {"maxOutputTokens": 12, "seed": 7, "temperature": 0.7, **config}
+    config = {k: v for k, v in config.items() if v is not None}
     name = "models/default" if who == "models/base" else who
     answer = server.post(f"/v1beta/{name}:generateContent", {
         "contents": [{"parts": [{"text": prompt}]}], "generationConfig": config}, timeout=120)
@@ -86,6 +87,54 @@ def test_company_without_seeds(server):
         got = list(pool.map(lambda wp: text_of(ask(server, *wp, temperature=0, maxOutputTokens=2, seed=None)), first))
     same = sum(g == f for g, f in zip(got, first.values(), strict=True))
     assert same >= len(got) - 2, f"{same} of {len(got)}"
+
+
+def test_settings_of_the_model_are_a_requests_defaults(server):
+    """proves: U084; at temperature 0 there is one answer, at 1 there are several"""
+    def said(n):
+        return {text_of(ask(server, "tunedModels/two", PROMPTS[3], seed=None, temperature=None)) for _ in range(n)}
+
+    assert server.call("PATCH", "/v1beta/tunedModels/two", {"temperature": 0}).status == 200
+    assert len(said(3)) == 1
+    assert server.call("PATCH", "/v1beta/tunedModels/two", {"temperature": 1, "topK": 100, "topP": 1}).status == 200
+    assert len(said(5)) > 1
+
+
+TALE = "Here is a tale of the sea. " + "The ship sailed on, and the wind blew, and the gulls cried. " * 12
+
+
+def ask_cached(server, who, cache, prompt="How does it end?"):
+    answer = server.post(f"/v1beta/{who}:generateContent", {
+        "cachedContent": cache, "contents": [{"role": "user", "parts": [{"text": prompt}]}],
+        "generationConfig": {"maxOutputTokens": 16, "seed": 7, "temperature": 0.7}}, timeout=120)
+    assert answer.status == 200, answer
+    return text_of(answer.json), answer.json["usageMetadata"]["cachedContentTokenCount"]
+
+
+def test_caches_of_adapters(tmp_path):
+    """A cache's rows are those of its adapter, also from the disk; with it or without, the same is said."""
+    options = ("--model", MODEL, "--data-dir", tmp_path / "data", "--parallel", 2, "--ctx", 1024)
+    whole = [{"role": "user", "parts": [{"text": TALE}]}, {"role": "user", "parts": [{"text": "How does it end?"}]}]
+    caches, wanted = {}, {}
+    with Server(*options, env=TRAINER, start_s=120) as s:
+        tune(s, "one", "first")
+        tune(s, "two", "second")
+        for who in ("tunedModels/one", "tunedModels/two", "models/default"):
+            answer = s.post("/v1beta/cachedContents", {"model": who, "contents": whole[:1]}, timeout=120)
+            assert answer.status == 200, answer
+            caches[who] = answer.json["name"]
+        for who, cache in caches.items():
+            plain = s.post(f"/v1beta/{who}:generateContent", {"contents": whole, "generationConfig": {
+                "maxOutputTokens": 16, "seed": 7, "temperature": 0.7}}, timeout=120)
+            wanted[who], n = ask_cached(s, who, cache)
+            assert wanted[who] == text_of(plain.json) and n > 150
+        assert len(set(wanted.values())) == 3
+        with ThreadPoolExecutor(6) as pool:
+            assert all(pool.map(lambda wc: ask_cached(s, *wc)[0] == wanted[wc[0]], list(caches.items()) * 3))
+    with Server(*options, env=TRAINER, start_s=120) as s:
+        for who, cache in caches.items():
+            assert ask_cached(s, who, cache)[0] == wanted[who], who
+        assert "rows=missing" not in s.log and "rows=made" not in s.log
 
 
 def test_structure_and_several_candidates(server):

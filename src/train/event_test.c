@@ -1,21 +1,21 @@
-#include "tuning/event.h"
+#include "train/event.h"
 #include <setjmp.h>
 #include <stdarg.h>
 
 #include <cmocka.h>
 
-static struct trainer_event event;
+static struct train_event event;
 
 static bool reads(const char *line)
 {
-    return trainer_event_read(text_of(line), &event);
+    return train_event_read(text_of(line), &event);
 }
 
 static void a_start_tells_how_far_it_is(void **state)
 {
     (void)state;
     assert_true(reads("{\"event\":\"start\",\"totalSteps\":19,\"completedSteps\":4}"));
-    assert_int_equal(event.kind, TRAINER_START);
+    assert_int_equal(event.kind, TRAIN_START);
     assert_int_equal(event.total, 19);
     assert_int_equal(event.n_completed, 4);
 }
@@ -25,13 +25,13 @@ static void a_step_has_its_loss_and_time(void **state)
     (void)state;
     assert_true(reads("{\"event\":\"step\",\"step\":3,\"epoch\":1,\"meanLoss\":0.25,"
                       "\"computeTime\":\"1970-01-01T00:00:02Z\",\"more\":[1]}"));
-    assert_int_equal(event.kind, TRAINER_STEP);
-    assert_int_equal(event.step.step, 3);
-    assert_int_equal(event.step.epoch, 1);
-    assert_true(event.step.loss == 0.25);
-    assert_int_equal(event.step.computed, 2000000000);
+    assert_int_equal(event.kind, TRAIN_STEP);
+    assert_int_equal(event.step, 3);
+    assert_int_equal(event.epoch, 1);
+    assert_true(event.loss == 0.25);
+    assert_int_equal(event.computed, 2000000000);
     assert_true(reads("{\"event\":\"step\",\"step\":3,\"meanLoss\":1}"));
-    assert_true(event.step.computed > 1000000000LL * 1000000000);
+    assert_true(event.computed > 1000000000LL * 1000000000);
 }
 
 static void an_error_has_its_code_and_words(void **state)
@@ -68,6 +68,42 @@ static void what_is_no_event_is_none(void **state)
             fail_msg("%s", lines[i]);
 }
 
+static void what_is_written_is_read(void **state)
+{
+    (void)state;
+    struct train_event wrote[] = {
+        {.kind = TRAIN_START, .total = 19, .n_completed = 0},
+        {.kind = TRAIN_STEP,
+         .step = 7,
+         .epoch = 2,
+         .n_tokens = 160,
+         .loss = 0.1,
+         .computed = 5000},
+        {.kind = TRAIN_DONE},
+        {.kind = TRAIN_ERROR},
+    };
+    error_set(&wrote[3].error, ERROR_RESOURCE_EXHAUSTED, "a \"full\"\ndisk");
+    for (size_t i = 0; i < sizeof wrote / sizeof wrote[0]; i++) {
+        struct buf line = {0};
+        train_event_write(&wrote[i], &line);
+        assert_true(line.at[line.len - 1] == '\n' &&
+                    !memchr(line.at, '\n', line.len - 1));
+        assert_true(reads(line.at));
+        assert_int_equal(event.kind, wrote[i].kind);
+        assert_int_equal(event.total, wrote[i].total);
+        assert_int_equal(event.n_completed, wrote[i].n_completed);
+        assert_int_equal(event.step, wrote[i].step);
+        assert_int_equal(event.epoch, wrote[i].epoch);
+        assert_int_equal(event.n_tokens, wrote[i].n_tokens);
+        assert_true(event.loss == wrote[i].loss);
+        assert_int_equal(event.error.code, wrote[i].error.code);
+        assert_string_equal(event.error.message, wrote[i].error.message);
+        if (wrote[i].computed)
+            assert_int_equal(event.computed, wrote[i].computed);
+        buf_free(&line);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -75,6 +111,7 @@ int main(void)
         cmocka_unit_test(a_step_has_its_loss_and_time),
         cmocka_unit_test(an_error_has_its_code_and_words),
         cmocka_unit_test(what_is_no_event_is_none),
+        cmocka_unit_test(what_is_written_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
