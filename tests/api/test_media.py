@@ -1,6 +1,7 @@
 """Media in a request are put into words by sandboxed readers. The script echoes its prompt, so what the
 model would have been given is what is answered."""
 
+import base64
 import http.client
 import importlib.util
 import json
@@ -121,6 +122,17 @@ def test_a_parts_media_resolution_is_taken(server):
 
 
 # ---- text and documents ----
+
+@pytest.mark.parametrize("encode", [
+    base64.b64encode, base64.urlsafe_b64encode, lambda b: base64.b64encode(b).rstrip(b"="),
+    lambda b: base64.urlsafe_b64encode(b).rstrip(b"=")], ids=["standard", "url", "bare", "bare url"])
+def test_every_base64_is_read(server, encode):
+    """proves: J027 J028 J029"""
+    words = "Is it ö? Or ÿ? >>> ???"
+    data = encode(words.encode()).decode()
+    assert set("-_" if "-" in data or "_" in data else "+/") & set(data)
+    assert words in said(server, {"inlineData": {"mimeType": "text/plain", "data": data}})
+
 
 @pytest.mark.parametrize("data, mime, words", [
     ("Grüße aus Köln".encode(), "text/plain", "Grüße aus Köln"),
