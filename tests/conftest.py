@@ -76,7 +76,7 @@ def on_folder(tmp_path):
 @pytest.fixture(scope="session")
 def real():
     """One Pollux with a small real model: where its words are asked for."""
-    with Server("--model", SMALL_MODEL, "--parallel", 8, start_s=120) as s:
+    with Server("--model", SMALL_MODEL, "--parallel", 8, "--fetch-allow", "127.0.0.1", start_s=120) as s:
         yield s
 
 
