@@ -353,6 +353,7 @@ static int open_api(struct server *s)
         .webhook_secret = settings->webhook_secret && *settings->webhook_secret
                               ? settings->webhook_secret
                               : NULL,
+        .store = s->store,
         .webhook_worker = s->pools[POOL_HOOKS],
         .batches = s->batches,
         .index = s->index,

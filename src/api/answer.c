@@ -12,6 +12,7 @@
  * on each call (print.h).
  */
 #include "api/answer_inside.h"
+#include "api/finish.h"
 #include "api/grounding.h"
 #include "api/print.h"
 #include "tools/code.h"
@@ -349,31 +350,6 @@ static void add_step(struct voice *v, const struct token_step *step)
 
 /* ---- events ---- */
 
-/* A script may name a reason of its own, where an error would stand. */
-static int named(const struct json_enum *table, const struct error *name, int otherwise)
-{
-    int number = name ? json_enum_number(table, text_of(name->message)) : -1;
-    return number > 0 ? number : otherwise;
-}
-
-static int finish_of(const struct turn_event *event)
-{
-    if (event->too_many_calls && event->finish == FINISH_STOP)
-        return WIRE_FINISH_TOO_MANY_CALLS;
-    if (event->bad_call && event->finish == FINISH_STOP)
-        return WIRE_FINISH_MALFORMED_CALL;
-    switch (event->finish) {
-    case FINISH_STOP:
-        return WIRE_FINISH_STOP;
-    case FINISH_MAX_TOKENS:
-        return WIRE_FINISH_MAX_TOKENS;
-    case FINISH_SAFETY:
-        return named(wire_finish_names, event->error, WIRE_FINISH_SAFETY);
-    default:
-        return WIRE_FINISH_OTHER;
-    }
-}
-
 void answer_add(struct answer *answer, const struct turn_event *event)
 {
     struct voice *v = &answer->voices[event->candidate];
@@ -392,6 +368,10 @@ void answer_add(struct answer *answer, const struct turn_event *event)
     if (thought) {
         v->thought = print_of(v->thought, event->part->text);
         v->unsigned_thought = true;
+        if (!shown) { /* text behind it is another part, as it is another step */
+            answer_end_text(v);
+            v->last = PIECE_NONE;
+        }
     }
     if (event->kind == TURN_END) {
         free_call(answer, v);
@@ -401,7 +381,8 @@ void answer_add(struct answer *answer, const struct turn_event *event)
         answer->prefill_us = event->prefill_us;
         answer->decode_us = event->decode_us;
         if (event->finish == FINISH_BLOCKED)
-            answer->block = named(wire_block_names, event->error, WIRE_BLOCK_SAFETY);
+            answer->block =
+                finish_named(wire_block_names, event->error, WIRE_BLOCK_SAFETY);
     } else if (shown) {
         add_part(answer, v, event->part);
     }

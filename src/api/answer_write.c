@@ -1,6 +1,7 @@
 /* answer_write.c - what candidates said, as a GenerateContentResponse. */
 #include "api/aloud.h"
 #include "api/answer_inside.h"
+#include "api/finish.h"
 
 /* ---- counts ---- */
 
@@ -56,6 +57,11 @@ static struct json_list cached_details(const struct answer *answer,
     return (struct json_list){0};
 }
 
+static int output_of(const struct answer *answer, const struct voice *v)
+{
+    return answer->options.aloud ? sound_tokens(v->n_sound) : v->n_output - v->n_thought;
+}
+
 static void fill_usage(const struct answer *answer, struct usage *u)
 {
     int n_output = 0, n_thought = 0;
@@ -63,7 +69,7 @@ static void fill_usage(const struct answer *answer, struct usage *u)
     for (int i = 0; i < answer->options.n_candidates; i++) {
         const struct voice *v = &answer->voices[i];
         n_thought += v->n_thought;
-        n_output += aloud ? sound_tokens(v->n_sound) : v->n_output - v->n_thought;
+        n_output += output_of(answer, v);
     }
     u->wire = (struct wire_usage){
         .prompt = count_of(answer->n_prompt),
@@ -139,8 +145,10 @@ static struct wire_candidate candidate_of(struct answer *answer, int i)
     struct wire_candidate candidate = {
         .content = content_of(answer, v),
         .finish = v->finish,
+        .finish_message = finish_message(v->finish),
         .ratings = ratings_of(answer, &v->verdict, v->ratings),
         .index = {true, i},
+        .n_tokens = {v->finish != 0, output_of(answer, v)},
         .logprobs = logprobs_of(v),
     };
     if (v->finish && v->grounding.at)

@@ -62,9 +62,12 @@ struct api_options {
     struct workers *disk;              /* does what waits for the disk; not owned */
     struct interactions *interactions; /* NULL: none are kept; not owned */
     const char *webhook_secret;        /* NULL: no webhooks */
-    struct workers *webhook_worker; /* with it: who waits for other servers; not owned */
-    const struct toolbox *tools;    /* NULL: none; not owned */
-    struct batches *batches;        /* with `files` and `disk`; NULL: none are served */
+    /* With it: where they are until they are taken; who waits for other servers. Not
+     * owned. */
+    struct store *store;
+    struct workers *webhook_worker;
+    const struct toolbox *tools; /* NULL: none; not owned */
+    struct batches *batches;     /* with `files` and `disk`; NULL: none are served */
     struct caches *caches; /* NULL: nothing is cached by name; not owned; with `disk` */
     bool open_files;       /* what there is to know of a file needs no key */
 };
