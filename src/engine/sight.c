@@ -201,7 +201,7 @@ static void mean(const struct picture *from, struct range xs, struct range ys,
         }
     }
     for (int k = 0; k < 3; k++)
-        to[k] = (unsigned char)(sums[k] / n);
+        to[k] = (unsigned char)(n ? sums[k] / n : 0);
 }
 
 /* Each new pixel is the mean of those that it covers. */
