@@ -258,7 +258,7 @@ static bool walk_words(struct reply *r, enum part_kind kind, const char *mark,
             r->place = next;
             return true;
         }
-        if (match == MAYBE && r->cut && kind == PART_TEXT &&
+        if (mark && match == MAYBE && r->cut && kind == PART_TEXT &&
             2 * (text.len - at) > strlen(mark)) {
             give(r, kind, end);
             r->at += held(r).len;

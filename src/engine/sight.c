@@ -27,7 +27,7 @@ enum {
     MOST_IDLE = 4 << 20, /* pixels of views that nobody holds: libmtmd keeps floats */
     SMALLEST = 28,       /* pixels of a side */
     HASH = 32,           /* bytes of a picture's hash that count */
-    MARKER = sizeof MARK + 2 * HASH + 16,
+    MARKER = (int)sizeof MARK + 2 * HASH + 16,
 };
 
 struct run {
