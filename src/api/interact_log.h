@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "chat/chat.h"
 #include "interactions/interactions.h"
+#include "json/write.h"
 
 struct ilog;
 
@@ -85,7 +86,7 @@ void ilog_sse(struct text lines, struct buf *out);
 void ilog_sse_error(const struct error *error, struct buf *out);
 #define ILOG_SSE_END TEXT("event: done\ndata: [DONE]\n\n")
 
-/* The error's name on this API: "invalid_request". */
-const char *ilog_error_code(const struct error *error);
+/* An error on this API: {"code":"invalid_request","message":...} */
+void ilog_put_error(struct json_writer *w, const struct error *error);
 
 #endif

@@ -46,7 +46,6 @@ void ilog_end_event(struct ilog *log, struct json_writer *w);
 void ilog_put_head(const struct ilog *log, struct json_writer *w, enum status status,
                    int64_t updated);
 void ilog_put_usage(struct json_writer *w, const struct ilog_usage *usage);
-void ilog_put_error(struct json_writer *w, const struct error *error);
 
 struct said_step *ilog_last_step(struct ilog *log);
 void ilog_add_step(struct ilog *log, const struct said_step *step); /* without events */

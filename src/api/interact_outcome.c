@@ -28,7 +28,7 @@ static const struct {
     {ERROR_DATA_LOSS, "data_loss"},
 };
 
-const char *ilog_error_code(const struct error *error)
+static const char *code_of(const struct error *error)
 {
     if (error->reason) /* ours are slugs already, but for one that all dialects have */
         return strcmp(error->reason, "API_KEY_INVALID") == 0 ? "api_key_invalid"
@@ -42,8 +42,9 @@ const char *ilog_error_code(const struct error *error)
 void ilog_put_error(struct json_writer *w, const struct error *error)
 {
     json_begin(w, '{');
-    json_put(w, "code", text_of(ilog_error_code(error)));
-    json_put(w, "message", text_of(error->message));
+    const char *name = error_row(error->code)->name;
+    json_put(w, "code", text_of(code_of(error)));
+    json_put(w, "message", text_of(error->message[0] ? error->message : name));
     json_end(w, '}');
 }
 

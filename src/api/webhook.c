@@ -2,7 +2,7 @@
  *
  * One worker brings what is due, the oldest first, and asks the disk again until nothing
  * is; then a timer waits for the next time. A server that does not answer keeps the
- * others waiting for TIMEOUT_S at most, and is asked later each time. */
+ * others waiting for TIMEOUT_S: what else is for it then is put off. */
 #include "api/webhook.h"
 #include "api/batch_message.h"
 #include "base/log.h"
@@ -213,8 +213,9 @@ static struct text sign_of(struct text secret, struct text id, int64_t timestamp
     return arena_printf(arena, "v1,%.*s", TEXT_ARG(sign));
 }
 
+/* *status: of the answer; 0: there was none. */
 static bool bring(const struct webhooks *webhooks, const struct hook *hook,
-                  struct arena *arena)
+                  struct arena *arena, int *status)
 {
     const struct api_options *options = &webhooks->api->options;
     int64_t at = clock_ns() / SECOND;
@@ -237,22 +238,40 @@ static bool bring(const struct webhooks *webhooks, const struct hook *hook,
         .cancelled = &webhooks->stopped,
     };
     struct error err = {0};
-    struct fetched fetched;
+    struct fetched fetched = {0};
     bool good = fetch_run(options->fetcher, &request, arena, &fetched, &err) &&
                 fetched.status >= 200 && fetched.status < 300;
     log_line(good ? LOG_INFO : LOG_WARN, "webhook", "id=%.*s try=%d status=%d why=\"%s\"",
              TEXT_ARG(hook->id), hook->tries + 1, fetched.status,
              good ? "" : err.message);
+    *status = fetched.status;
     return good;
 }
 
-/* When it is due again; 0: never. A try that was broken off does not count. */
+/* "http://host:80" */
+static struct text origin_of(struct text uri)
+{
+    size_t host = text_find(uri, TEXT("://"), 0);
+    size_t end = text_find(uri, TEXT("/"), host == SIZE_MAX ? 0 : host + 3);
+    return text_slice(uri, 0, end);
+}
+
+/* When it is due again; 0: never. A try that was broken off does not count. `silent`:
+ * a server that does not answer now. */
 static int64_t bring_one(struct webhooks *webhooks, struct hook *hook,
-                         struct arena *arena)
+                         struct arena *arena, struct text *silent)
 {
     struct store *store = webhooks->api->options.store;
     struct error err;
-    bool taken = bring(webhooks, hook, arena), good;
+    int status = 0;
+    if (silent->len && text_same(origin_of(hook->uri), *silent)) {
+        hook->due = clock_ns() + TIMEOUT_S * SECOND;
+        webhooks->trouble |= !hooks_again(store, hook, &err);
+        return hook->due;
+    }
+    bool taken = bring(webhooks, hook, arena, &status), good;
+    if (status == 0)
+        *silent = origin_of(hook->uri);
     if (!taken && atomic_load(&webhooks->stopped))
         return hook->due;
     bool over = taken || ++hook->tries >= TRIES;
@@ -276,12 +295,13 @@ static void run_bring(struct work *work)
     while (n == AT_ONCE && goes_on(webhooks)) {
         struct arena *arena = arena_open();
         struct hook *hooks;
+        struct text silent = {0};
         struct error err;
         if (!hooks_due(store, clock_ns(), AT_ONCE, arena, &hooks, &n, &webhooks->next,
                        &err))
             webhooks->trouble = true;
         for (int i = 0; i < n && goes_on(webhooks); i++) {
-            int64_t due = bring_one(webhooks, &hooks[i], arena);
+            int64_t due = bring_one(webhooks, &hooks[i], arena, &silent);
             if (due && (!webhooks->next || due < webhooks->next))
                 webhooks->next = due;
         }

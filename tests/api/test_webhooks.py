@@ -13,7 +13,7 @@ import time
 import pytest
 
 from interactions import TIDE, TIDE_ASKED, ask, get, made, refused
-from pollux import BINARY, PATIENCE, SCRIPT
+from pollux import BINARY, PATIENCE, SCRIPT, free_port
 from test_files import upload
 
 
@@ -204,3 +204,16 @@ def test_the_news_of_a_batch_survive_the_server(on_folder):
         assert json.loads(receiver.wait(1)[0][2])["data"] == news_of(name, "SUCCEEDED")
         time.sleep(0.3)
         receiver.wait(1)
+
+
+def test_a_dead_receiver_is_asked_once_in_a_while(scripted):
+    """Whatever else waits for it is put off, and others are not."""
+    server = scripted(*SECRET)
+    with Receiver() as receiver:
+        dead = f"http://127.0.0.1:{free_port()}"
+        made(server, "Say hello", webhook_config={"uris": [dead + "/a", dead + "/b", dead + "/c", receiver.url]})
+        receiver.wait(1)
+        until = time.monotonic() + 5 * PATIENCE
+        while "status=0" not in server.log and time.monotonic() < until:
+            time.sleep(0.02)
+        assert server.log.count("status=0") == 1
