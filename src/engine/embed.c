@@ -13,6 +13,7 @@
 #include "base/loop.h"
 #include "engine/embed_model.h"
 #include "engine/engine.h"
+#include <assert.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -437,8 +438,11 @@ static void *run(void *arg)
         if (!e->first && atomic_load(&e->closing))
             return NULL;
         struct error err = {0};
-        if (e->first && !e->model && !load(e, &err))
+        if (e->first && !e->model && !load(e, &err)) {
             end_all(e, &err);
+            continue;
+        }
+        assert(!e->first || e->model);
         for (struct embed_job *job = e->first, *next; job; job = next) {
             next = job->next;
             if (!job->pieces)

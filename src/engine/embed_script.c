@@ -24,7 +24,7 @@ static int32_t id_of(struct text word)
     for (size_t i = 0; i < word.len && n < sizeof lower; i++) {
         char c = word.at[i];
         if (c != ' ' && c != '\n' && c != '\t')
-            lower[n++] = c >= 'A' && c <= 'Z' ? (char)(c ^ 'A' ^ 'a') : c;
+            lower[n++] = (char)(c >= 'A' && c <= 'Z' ? c ^ 'A' ^ 'a' : c);
     }
     return n ? words_id((struct text){lower, n}, false) : -1;
 }

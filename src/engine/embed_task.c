@@ -77,7 +77,7 @@ static const struct embed_family families[] = {
 
 static char small(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c ^ 'A' ^ 'a') : c;
+    return (char)(c >= 'A' && c <= 'Z' ? c ^ 'A' ^ 'a' : c);
 }
 
 static bool has_part(const char *name, const char *part)

@@ -458,7 +458,7 @@ enum llm_result llm_decode_vectors(struct llm *llm, const struct llm_vectors *ve
         batch.pos[i] = vectors->pos + i;
         batch.n_seq_id[i] = 1;
         batch.seq_id[i][0] = slot;
-        batch.logits[i] = last && i == n - 1;
+        batch.logits[i] = last && i == n - 1 ? 1 : 0;
     }
     if (vectors->places)
         put_places(llm, vectors);

@@ -45,5 +45,5 @@ struct text rows_key(const char *path, struct text how, struct arena *arena)
     close(fd);
     for (size_t i = 0; i < HASH; i++)
         snprintf(hex + 2 * i, 3, "%02x", (unsigned)bytes[i]);
-    return arena_text(arena, (struct text){hex, 2 * HASH});
+    return arena_text(arena, (struct text){hex, sizeof hex - 1});
 }
