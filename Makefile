@@ -60,6 +60,9 @@ CFLAGS_cli/version = -DPOLLUX_ENGINE='"libllama $(notdir $(ENGINE))"'
 CFLAGS_engine/llm = $(CFLAGS_cli/version)
 CFLAGS_engine/sample = -march=native -Wno-psabi
 CFLAGS_kernel/panel = -O3 -march=native
+# Loops that are unrolled by force cost clang minutes and gigabytes to instrument; gcc does it (make asan).
+CFLAGS_kernel/avx2 = $(if $(filter clang%,$(CC)),-fno-sanitize=all)
+CFLAGS_kernel/avx512 = $(CFLAGS_kernel/avx2)
 CFLAGS_index/vectors = -O3 -march=native
 CFLAGS_train/wide = -O3 -march=native -Wno-psabi
 

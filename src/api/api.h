@@ -62,9 +62,12 @@ struct api_options {
     struct workers *disk;              /* does what waits for the disk; not owned */
     struct interactions *interactions; /* NULL: none are kept; not owned */
     const char *webhook_secret;        /* NULL: no webhooks */
-    struct workers *webhook_worker; /* with it: who waits for other servers; not owned */
-    const struct toolbox *tools;    /* NULL: none; not owned */
-    struct batches *batches;        /* with `files` and `disk`; NULL: none are served */
+    /* With it: where they are until they are taken; who waits for other servers. Not
+     * owned. */
+    struct store *store;
+    struct workers *webhook_worker;
+    const struct toolbox *tools; /* NULL: none; not owned */
+    struct batches *batches;     /* with `files` and `disk`; NULL: none are served */
     struct caches *caches; /* NULL: nothing is cached by name; not owned; with `disk` */
     bool open_files;       /* what there is to know of a file needs no key */
 };
@@ -147,8 +150,10 @@ void api_error_text(const struct error *err, bool pretty, struct buf *out);
 /* The seconds that X-Server-Timeout gives the call; 0: it says nothing of use. */
 int api_timeout_s(const struct call *call);
 
-/* The error of a call that took longer; false. */
+/* The errors of a call that took longer, and of whoever still waits when the server
+ * stops; false. */
 bool api_late(struct error *err, int timeout_s);
+bool api_stops(struct error *err);
 
 /* A whole number of at most nine digits in the query; absent or empty: `otherwise`. */
 bool api_number(const struct call *call, const char *name, int otherwise, int *number);

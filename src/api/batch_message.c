@@ -46,7 +46,7 @@ static const struct json_field batch_fields[] = {
     {"batchStats",    JSON_ANY,     0, JSON_IGNORED, 0, 0, NULL, "output only"},
     {"state",         JSON_ANY,     0, JSON_IGNORED, 0, 0, NULL, "output only"},
     {"priority",      JSON_INT64,   AT(wire_batch, priority),     0, 0, 0, NULL, "the higher goes first; 0 when absent"},
-    {"webhookConfig", JSON_ANY,     0, JSON_REFUSED, 0, 0, NULL, "webhooks"},
+    {"webhookConfig", JSON_ANY,     AT(wire_batch, webhook),      0, 0, 0, NULL, "who is told of its end; not to be changed"},
     {0},
 };
 const struct json_type wire_batch_type = {
@@ -181,6 +181,11 @@ static const struct json_enum states[] = {
     {0},
 };
 
+const char *batch_state_name(int state)
+{
+    return json_enum_name(states, state);
+}
+
 static void write_string(struct json_writer *w, const char *key, const char *before,
                          struct text value)
 {
@@ -274,9 +279,13 @@ static void write_members(struct json_writer *w, const struct batch *batch,
     write_time(w, "updateTime", batch->updated);
     write_stats(w, batch);
     json_key(w, "state");
-    json_text(w, text_of(json_enum_name(states, batch->state)));
+    json_text(w, text_of(batch_state_name(batch->state)));
     if (batch->priority)
         write_count(w, "priority", batch->priority);
+    if (batch->webhook.at) {
+        json_key(w, "webhookConfig");
+        json_raw(w, batch->webhook);
+    }
     write_string(w, "name", "batches/", batch->id);
 }
 

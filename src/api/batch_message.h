@@ -28,6 +28,7 @@ struct wire_batch {
     struct text model, display_name;
     struct wire_batch_input *input;
     struct json_int priority;
+    struct json_object *webhook; /* a wire_webhook */
 };
 
 struct wire_batch_create {
@@ -52,6 +53,8 @@ bool batch_read_line(enum batch_kind kind, struct text line, struct arena *arena
 /* Appends the line of an output: with `err` the error, else `json`, an answer. */
 void batch_write_line(const struct batch_request *request, const struct error *err,
                       struct text json, struct buf *out);
+
+const char *batch_state_name(int state); /* "BATCH_STATE_RUNNING" */
 
 /* The Operation of a batch. `inlined` are its answers, separated by commas; absent: it
  * has none inline. */

@@ -26,6 +26,7 @@
 #include "api/embed.h"
 #include "api/generate.h"
 #include "api/models.h"
+#include "api/webhook.h"
 #include "base/log.h"
 #include <assert.h>
 #include <stdlib.h>
@@ -355,8 +356,8 @@ static void run_finisher(struct work *work)
     struct batch batch;
     bool found = true;
     while (found) {
-        if (!batches_finish(f->api->options.batches, f->held, f->n_held, f->arena, &batch,
-                            &found, &err)) {
+        if (!batches_finish(f->api->options.batches, f->held, f->n_held, webhook_of_batch,
+                            f->arena, &batch, &found, &err)) {
             log_line(LOG_WARN, "batch", "finish=failed why=\"%s\"", err.message);
             return;
         }
@@ -371,6 +372,7 @@ static void end_finisher(struct work *work)
     arena_close(f->arena);
     f->arena = NULL;
     f->at_disk = false;
+    webhooks_kick(f->api->webhooks);
     if (f->again)
         finish(f->api);
 }

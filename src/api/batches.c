@@ -8,6 +8,7 @@
 #include "api/batch_run.h"
 #include "api/models.h"
 #include "api/task.h"
+#include "api/webhook.h"
 #include "json/tree.h"
 
 enum {
@@ -119,6 +120,24 @@ static bool check_name(struct text name, const char *field, struct error *err)
                     BATCH_NAME_MOST);
 }
 
+/* As it came; it is read again at the batch's end. */
+static bool read_webhook(const struct task *task, struct json_object *from,
+                         struct text *kept, struct error *err)
+{
+    static const char where[] = "batch.webhook_config";
+    struct wire_webhook wire;
+    struct buf json = {0};
+    if (!from)
+        return true;
+    if (!json_decode_at(&wire_webhook_type, from, where, &wire, task->arena, err) ||
+        !webhook_check(task->api, &wire, where, err))
+        return false;
+    json_any_write(from, &json);
+    *kept = arena_text(task->arena, buf_view(&json));
+    buf_free(&json);
+    return true;
+}
+
 static bool check_batch(const struct task *task, const struct wire_batch *wire,
                         struct error *err)
 {
@@ -166,12 +185,14 @@ static bool run_create(struct task *task)
         !check_batch(task, create.batch, err))
         return false;
     const struct wire_batch_input *input = create.batch->input;
-    const struct batch_wish wish = {
+    struct batch_wish wish = {
         .kind = kind_of(task),
         .model = task->id,
         .display_name = create.batch->display_name,
         .priority = create.batch->priority.is,
     };
+    if (!read_webhook(task, create.batch->webhook, &wish.webhook, err))
+        return false;
     bool good;
     if (input->requests) {
         struct buf lines = {0};
@@ -219,8 +240,10 @@ static bool read_mask(const struct task *task, const struct wire_batch *wire,
     if (task->mask.len == 0) {
         change->renames = wire->display_name.at != NULL;
         change->orders = wire->priority.set;
-        return !wire->input ||
-               error_at(err, "input_config", "A batch's input cannot be changed.");
+        return (!wire->input ||
+                error_at(err, "input_config", "A batch's input cannot be changed.")) &&
+               (!wire->webhook ||
+                error_at(err, "webhook_config", "A batch's webhooks cannot be changed."));
     }
     for (struct text rest = task->mask; rest.at;) {
         struct text path = text_cut(rest, ',', &rest);

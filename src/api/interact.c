@@ -38,12 +38,7 @@ void interact_error(struct call *call, const struct error *err)
     struct json_writer w = json_writer(&body, call->pretty);
     json_begin(&w, '{');
     json_key(&w, "error");
-    json_begin(&w, '{');
-    json_key(&w, "code");
-    json_text(&w, text_of(ilog_error_code(err)));
-    json_key(&w, "message");
-    json_text(&w, text_of(err->message[0] ? err->message : error_row(err->code)->name));
-    json_end(&w, '}');
+    ilog_put_error(&w, err);
     json_end(&w, '}');
     if (call->pretty)
         buf_char(&body, '\n');

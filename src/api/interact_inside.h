@@ -1,12 +1,13 @@
 /* interact_inside.h - a run and its readers, for the files that move it along.
  *
  * Private to interact_run.c (its life, its turn, its end), interact_reader.c (who waits
- * for it), interact_prepare.c (from a body to a prompt) and interact_recover.c (what an
- * earlier server left). The loop's thread, but for what interact_prepare.c says of
- * itself. */
+ * for it), interact_prepare.c (from a body to a prompt), interact_cached.c (what a cache
+ * brings to it) and interact_recover.c (what an earlier server left). The loop's thread,
+ * but for what interact_prepare.c says of itself. */
 #ifndef POLLUX_API_INTERACT_INSIDE_H
 #define POLLUX_API_INTERACT_INSIDE_H
 
+#include "api/cached.h"
 #include "api/interact_log.h"
 #include "api/interact_request.h"
 #include "api/interact_run.h"
@@ -47,8 +48,10 @@ struct irun {
     struct interact_request request;
     struct interaction row;
     struct chat chat;
-    struct prepare prepare; /* its prompt */
-    struct rounds *turn;    /* NULL: must not be cancelled any more */
+    struct prepare prepare;  /* its prompt */
+    struct cached cached;    /* where one is asked for */
+    struct cached_wait wait; /* for its rows */
+    struct rounds *turn;     /* NULL: must not be cancelled any more */
     struct ilog *log;
     struct ilog_usage usage;
     int64_t n_public, n_stored; /* events */
@@ -61,7 +64,6 @@ struct irun {
     struct irun *next, **at; /* in api->iruns */
 };
 
-int64_t irun_clock(void); /* ns since 1970 */
 struct irun *irun_open(struct api *api);
 void irun_release(struct irun *run); /* frees it when nobody has it any more: I3 */
 
@@ -76,6 +78,14 @@ struct interaction irun_row_now(const struct irun *run, const struct error *erro
 void irun_silence(struct irun *run, const char *end);
 void irun_fail(struct irun *run, const struct error *err);
 void irun_write_now(struct irun *run); /* to the disk, what is to be written */
+
+/* The chat that its cached_content is. Waits for the disk; its worker's. */
+bool irun_read_cache(struct irun *run, struct chat *kept);
+/* Has the rows made that the cache lacks; then the turn is started. */
+void irun_make_rows(struct irun *run);
+
+/* That the server stopped in the middle of it; `why` ends the sentence. */
+struct error irun_interrupted(const char *why);
 
 /* Everything is there. */
 void irun_start_turn(struct irun *run);

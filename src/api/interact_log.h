@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "chat/chat.h"
 #include "interactions/interactions.h"
+#include "json/write.h"
 
 struct ilog;
 
@@ -50,6 +51,13 @@ void ilog_end(struct ilog *log, enum status status, int64_t updated,
 
 /* Takes up where another server's log ends. Lines that it did not write are skipped. */
 void ilog_replay(struct ilog *log, const struct log_piece *pieces, int n);
+
+/* Its parts begin anew, and say what the log tells already before they go on. They may
+ * stray from it; and be over before all of it was said. */
+void ilog_again(struct ilog *log);
+bool ilog_strayed(const struct ilog *log);
+bool ilog_caught_up(const struct ilog *log);
+
 bool ilog_has_steps(const struct ilog *log); /* something was begun */
 bool ilog_has_calls(const struct ilog *log); /* of functions of the client's */
 
@@ -78,7 +86,7 @@ void ilog_sse(struct text lines, struct buf *out);
 void ilog_sse_error(const struct error *error, struct buf *out);
 #define ILOG_SSE_END TEXT("event: done\ndata: [DONE]\n\n")
 
-/* The error's name on this API: "invalid_request". */
-const char *ilog_error_code(const struct error *error);
+/* An error on this API: {"code":"invalid_request","message":...} */
+void ilog_put_error(struct json_writer *w, const struct error *error);
 
 #endif

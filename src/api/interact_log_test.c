@@ -113,6 +113,52 @@ static void a_call_has_an_id_and_arguments(void **state)
     assert_true(tree_text(a).len == 9 && !text_same(tree_text(a), tree_text(b)));
 }
 
+static void piece(struct ilog *log, const char *name, const char *json)
+{
+    ilog_part(log, &(struct part){PART_CALL, .name = text_of(name), .json = text_of(json),
+                                  .piece = true});
+}
+
+/* The whole of what came in pieces. */
+static void told(struct ilog *log, const char *name, const char *json)
+{
+    ilog_part(log, &(struct part){PART_CALL, .name = text_of(name), .json = text_of(json),
+                                  .told = true});
+}
+
+static void a_call_in_pieces_is_the_one_that_comes_whole(void **state)
+{
+    (void)state;
+    struct ilog *log = opened(false), *whole = opened(false);
+    piece(log, "f", "");
+    assert_true(text_is(steps_of(log), "[]") && !ilog_has_calls(log));
+    piece(log, "f", "{\"a\":");
+    piece(log, "f", " 1}");
+    assert_true(text_is(steps_of(log), "[]"));
+    told(log, "f", "{\"a\":1}");
+    call(whole, "f", "{\"a\":1}");
+    assert_true(text_same(steps_of(log), steps_of(whole)) && ilog_has_calls(log));
+    assert_true(has(lines_of(log), "\"arguments\":\"{\\\"a\\\":\""));
+    assert_true(has(lines_of(log), "\"arguments\":\" 1}\""));
+    assert_true(ilog_last(log) == 4 && ilog_last(whole) == 3);
+}
+
+static void what_follows_a_call_that_broke_off_has_its_place(void **state)
+{
+    (void)state;
+    struct ilog *log = opened(false);
+    piece(log, "f", "");
+    piece(log, "f", "{\"a\":");
+    say(log, PART_TEXT, "no");
+    ilog_end(log, STATUS_COMPLETED, 0, &usage, NULL);
+    assert_true(text_is(steps_of(log), "[{\"type\":\"model_output\",\"content\":[{"
+                                       "\"type\":\"text\",\"text\":\"no\"}]}]"));
+    struct log_piece all = ilog_since(log, 0, ilog_last(log));
+    struct ilog *again = opened(false);
+    ilog_replay(again, &all, 1);
+    assert_true(text_same(steps_of(again), steps_of(log)) && !ilog_has_calls(again));
+}
+
 static void an_error_is_the_last_event(void **state)
 {
     (void)state;
@@ -155,8 +201,15 @@ static void say_something(struct ilog *log)
 {
     static const char *const words[] = {"a",  "\"q\\", "Gr\xc3\xbc\xc3\x9f",
                                         "\n", "x y",   ""};
-    switch (drawn(5)) {
+    switch (drawn(6)) {
     case 0:
+        piece(log, "g", "");
+        piece(log, "g", "{ ");
+        piece(log, "g", "\"a\": [1]}");
+        if (drawn(4)) /* else it breaks off */
+            told(log, "g", "{\"a\":[1]}");
+        break;
+    case 5:
         call(log, "f", "{\"a\":[1,\"\\n\"]}");
         break;
     case 1:
@@ -189,6 +242,69 @@ static void what_the_events_add_up_to_are_the_steps(void **state)
         ilog_replay(cut, &some, 1);
         assert_non_null(json_parse(arena, steps_of(cut), &err));
     }
+}
+
+/* What a model says, and how it is cut. */
+static void speak(struct ilog *log, uint64_t words, unsigned n, unsigned cut)
+{
+    static const char *const texts[] = {"One, two, ", "\"q\\", "Gr\xc3\xbc\xc3\x9f", "x"};
+    uint64_t before = seed;
+    seed = words;
+    for (unsigned i = 0; i < n; i++) {
+        unsigned what = drawn(4), which = drawn(4);
+        struct text text = text_of(texts[which]);
+        size_t at = cut % 3 == 0 || text.len < 4 ? 0 : 4;
+        enum part_kind kind = what == 0 ? PART_THOUGHT : PART_TEXT;
+        if (what == 3 && cut % 2) {
+            piece(log, "f", "");
+            piece(log, "f", which % 2 ? "{}" : "{\"a\": 1}");
+            told(log, "f", which % 2 ? "{}" : "{\"a\":1}");
+            continue;
+        }
+        if (what == 3) {
+            call(log, "f", which % 2 ? "{}" : "{\"a\":1}");
+            continue;
+        }
+        ilog_part(log, &(struct part){kind, .text = text_slice(text, 0, at)});
+        ilog_part(log, &(struct part){kind, .text = text_slice(text, at, text.len)});
+    }
+    seed = before;
+}
+
+/* Cut anywhere, a log goes on behind the cut when the same is said again, however it is
+ * cut into parts then; and when something else is said, it is found out. */
+static void what_is_said_again_is_not_told_again(void **state)
+{
+    (void)state;
+    int n_strayed = 0;
+    for (unsigned life = 0; life < 500; life++) {
+        bool thoughts = drawn(2);
+        unsigned n = 1 + drawn(8);
+        uint64_t words = seed + life * 977;
+        struct ilog *log = opened(thoughts);
+        ilog_begin(log);
+        speak(log, words, n, life);
+        int64_t upto = drawn((unsigned)ilog_last(log) + 1);
+        struct log_piece some = ilog_since(log, 0, upto);
+        struct ilog *again = opened(thoughts), *other = opened(thoughts);
+        ilog_replay(again, &some, 1);
+        ilog_again(again);
+        speak(again, words, n, life + 1);
+        assert_false(ilog_strayed(again));
+        assert_true(ilog_caught_up(again));
+        ilog_end(log, STATUS_COMPLETED, 0, &usage, NULL);
+        ilog_end(again, STATUS_COMPLETED, 0, &usage, NULL);
+        assert_true(text_same(steps_of(again), steps_of(log)));
+        ilog_replay(other, &some, 1);
+        struct text before = steps_of(other);
+        ilog_again(other);
+        speak(other, words + 1, n, life);
+        if (ilog_strayed(other)) {
+            n_strayed++;
+            assert_true(text_same(steps_of(other), before));
+        }
+    }
+    assert_true(n_strayed > 50);
 }
 
 static void whatever_was_read_up_to_an_event_goes_on_behind_it(void **state)
@@ -246,9 +362,12 @@ int main(void)
         TEST(a_text_is_one_step_of_many_deltas),
         TEST(what_was_thought_is_signed_and_shown_to_those_who_ask),
         TEST(a_call_has_an_id_and_arguments),
+        TEST(a_call_in_pieces_is_the_one_that_comes_whole),
+        TEST(what_follows_a_call_that_broke_off_has_its_place),
         TEST(an_error_is_the_last_event),
         TEST(sse_names_the_event_of_each_line),
         TEST(what_the_events_add_up_to_are_the_steps),
+        TEST(what_is_said_again_is_not_told_again),
         TEST(whatever_was_read_up_to_an_event_goes_on_behind_it),
         TEST(a_made_up_log_has_the_steps_of_the_row),
     };

@@ -4,6 +4,7 @@
  * JSON_REFUSED would have one, so a request with it is turned down. */
 #include "api/interact_message.h"
 #include "api/message.h"
+#include "api/webhook.h"
 
 /* clang-format off */
 
@@ -100,14 +101,6 @@ static const struct json_field safety_fields[] = {
 static const struct json_type safety_type = {
     "SafetySetting", sizeof(struct wire_interact_safety), safety_fields, false};
 
-static const struct json_field webhook_fields[] = {
-    {"uris",          JSON_STRING, AT(wire_webhook, uris),     JSON_LIST, 0, 0, NULL, "http or https"},
-    {"user_metadata", JSON_ANY,    AT(wire_webhook, metadata), 0, 0, 0, NULL, "told with each event"},
-    {0},
-};
-static const struct json_type webhook_type = {
-    "WebhookConfig", sizeof(struct wire_webhook), webhook_fields, false};
-
 static const struct json_field interact_fields[] = {
     {"model",                   JSON_STRING,  AT(wire_interact, model),    0, 0, 0, NULL, NULL},
     {"agent",                   JSON_STRING,  AT(wire_interact, agent),    0, 0, 0, NULL, "there are none here"},
@@ -125,8 +118,8 @@ static const struct json_field interact_fields[] = {
     {"safety_settings",         JSON_MESSAGE, AT(wire_interact, safety),   JSON_LIST, 0, 0, &safety_type, NULL},
     {"service_tier",            JSON_ENUM,    AT(wire_interact, tier),     0, 0, 0, tiers, "there is one tier"},
     {"labels",                  JSON_ANY,     AT(wire_interact, labels),   0, 0, 0, NULL, "kept, and told again"},
-    {"webhook_config",          JSON_MESSAGE, AT(wire_interact, webhook),  0, 0, 0, &webhook_type, "needs store"},
-    {"cached_content",     JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "cached content; a chain of interactions keeps its prefix by itself"},
+    {"webhook_config",          JSON_MESSAGE, AT(wire_interact, webhook),  0, 0, 0, &wire_webhook_type, "needs store"},
+    {"cached_content",          JSON_STRING,  AT(wire_interact, cached),   0, 0, 0, NULL, "stands before the chain"},
     {"continuation_token", JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "continuation: no interaction of this server asks for it"},
     {"environment",        JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "environments"},
     {"agent_config",       JSON_ANY, 0, JSON_REFUSED, 0, 0, NULL, "agents"},
@@ -235,7 +228,7 @@ const struct json_type wire_text_block_type = {
 static const struct json_field media_fields[] = {
     TYPE,
     {"data",        JSON_BYTES,  AT(wire_block_of, data),       0, 0, 0, NULL, NULL},
-    {"uri",         JSON_STRING, AT(wire_block_of, uri),        0, 0, 0, NULL, "of a file of this server"},
+    {"uri",         JSON_STRING, AT(wire_block_of, uri),        0, 0, 0, NULL, "of a file of this server, or to be fetched"},
     {"mime_type",   JSON_STRING, AT(wire_block_of, mime_type),  0, 0, 0, NULL, "docs/wire.md lists those that are read"},
     {"processing",  JSON_ANY,    AT(wire_block_of, processing), 0, 0, 0, NULL, "of video"},
     {"resolution",  JSON_STRING, AT(wire_block_of, resolution), 0, 0, 0, NULL, "for a model that sees; readers give words, however many"},

@@ -50,11 +50,7 @@ struct wire_interact {
     int tier;
     struct json_object *labels;
     struct wire_webhook *webhook;
-};
-
-struct wire_webhook {
-    struct json_list uris; /* struct text */
-    struct json_object *metadata;
+    struct text cached; /* "cachedContents/{id}" */
 };
 
 extern const struct json_type wire_interact_type;

@@ -21,12 +21,14 @@ static void decode(struct irun *run)
         !run->api->options.interactions)
         run->good = error_at(&run->err, "store",
                              "This server keeps no interactions: store must be false.");
-    run->good = run->good && webhook_check(run->api, request->wire.webhook, &run->err);
+    run->good = run->good && webhook_check(run->api, request->wire.webhook,
+                                           "webhook_config", &run->err);
 }
 
 static bool needs_disk(const struct irun *run)
 {
-    return run->request.wire.previous.len || (irun_is_kept(run) && !run->stored);
+    return run->request.wire.previous.len || run->request.wire.cached.len ||
+           (irun_is_kept(run) && !run->stored);
 }
 
 static bool make_chat(struct irun *run)
@@ -35,7 +37,8 @@ static bool make_chat(struct irun *run)
     struct interaction *rows = NULL;
     struct text previous = run->request.wire.previous;
     int n_rows = 0;
-    return (!previous.len || interactions_chain(run->api->options.interactions, previous,
+    return (!run->request.wire.cached.len || irun_read_cache(run, &run->chat)) &&
+           (!previous.len || interactions_chain(run->api->options.interactions, previous,
                                                 run->arena, &rows, &n_rows, &run->err)) &&
            interact_chat(&run->request, &rules, rows, n_rows, run->arena, &run->chat,
                          &run->err);

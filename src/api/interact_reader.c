@@ -64,22 +64,17 @@ static void write_row(const struct interaction *row, bool include_input, struct 
 {
     struct json_writer w = json_writer(out, false);
     json_begin(&w, '{');
-    json_key(&w, "id");
-    json_text(&w, row->id);
-    json_key(&w, "object");
-    json_text(&w, TEXT("interaction"));
-    json_key(&w, "status");
-    json_text(&w, text_of(status_name(row->status)));
+    json_put(&w, "id", row->id);
+    json_put(&w, "object", TEXT("interaction"));
+    json_put(&w, "status", text_of(status_name(row->status)));
     json_key(&w, "created");
     json_timestamp(&w, row->created - row->created % 1000000000);
     json_key(&w, "updated");
     json_timestamp(&w, row->updated - row->updated % 1000000000);
     json_key(&w, "steps");
     json_raw(&w, row->steps);
-    if (row->previous.len) {
-        json_key(&w, "previous_interaction_id");
-        json_text(&w, row->previous);
-    }
+    if (row->previous.len)
+        json_put(&w, "previous_interaction_id", row->previous);
     if (include_input) {
         json_key(&w, "input");
         json_raw(&w, row->input);

@@ -1,6 +1,7 @@
 /* interact_recover.c - interactions that an earlier server left in progress.
  *
- * A background run of which nothing was said yet is run again, RERUNS times at most, for
+ * A background run is run again, if nothing was said of it yet or it will say the same
+ * again: then it goes on where its log ends (interact_again.c). RERUNS times at most, for
  * it may be what the server dies of: each time a status is added to its log, whose
  * numbers leap, so the log counts. Any other one has failed, with what was said of it. */
 #include "api/interact_inside.h"
@@ -9,7 +10,22 @@
 
 enum { RERUNS = 3 };
 
-/* ---- what an earlier server left ---- */
+/* Whether the same request gets the same words. */
+static bool is_repeatable(const struct interact_request *request)
+{
+    const struct wire_interact_config *config = request->wire.config;
+    return config &&
+           (config->seed.set || (config->temperature.set && config->temperature.is == 0));
+}
+
+struct error irun_interrupted(const char *why)
+{
+    struct error err;
+    error_set(&err, ERROR_UNAVAILABLE,
+              "The server stopped before the interaction was over%s", why);
+    err.reason = "interrupted";
+    return err;
+}
 
 static void run_again(struct api *api, const struct interaction *row, struct ilog *log,
                       struct irun *run)
@@ -27,25 +43,24 @@ static void run_again(struct api *api, const struct interaction *row, struct ilo
         log_line(LOG_ERROR, "interaction", "id=%.*s why=\"%s\"", TEXT_ARG(row->id),
                  run->err.message);
     run->n_public = run->n_stored = ilog_last(log);
+    if (ilog_has_steps(log))
+        ilog_again(log);
     log_line(LOG_INFO, "interaction", "id=%.*s resumed=1", TEXT_ARG(row->id));
     irun_decode(run);
 }
 
 static void fail_cut_off(struct irun *run, const struct interaction *row,
-                         struct ilog *log)
+                         struct ilog *log, const struct error *why)
 {
-    struct error err, trouble = {0};
+    struct error trouble = {0};
     struct interactions *is = run->api->options.interactions;
     int64_t before = ilog_last(log);
-    error_set(&err, ERROR_UNAVAILABLE,
-              "The server stopped before the interaction was over.");
-    err.reason = "interrupted";
     run->log = log;
     run->row = *row;
     run->row.status = status_after(row->status, HAPPENS_FAULT);
-    run->row.updated = irun_clock();
-    ilog_end(log, run->row.status, run->row.updated, &run->usage, &err);
-    run->row = irun_row_now(run, &err, run->arena);
+    run->row.updated = clock_ns();
+    ilog_end(log, run->row.status, run->row.updated, &run->usage, why);
+    run->row = irun_row_now(run, why, run->arena);
     webhook_make(run->request.wire.webhook, &run->row, run->arena);
     struct log_piece end = ilog_since(log, before, ilog_last(log));
     if (!interactions_write(is, row->id, &end, &run->row, &trouble))
@@ -82,10 +97,18 @@ static void recover_one(struct api *api, struct arena *arena,
     bool good =
         interactions_log(api->options.interactions, row.id, 0, arena, &pieces, &n, &err);
     ilog_replay(log, pieces, good ? n : 0);
-    if (row.background && !ilog_has_steps(log) && ilog_last(log) / ILOG_LEAP <= RERUNS)
+    bool again = !ilog_has_steps(log) || is_repeatable(&run->request);
+    bool too_often = ilog_last(log) / ILOG_LEAP > RERUNS;
+    if (row.background && again && !too_often) {
         run_again(api, &row, log, run);
-    else
-        fail_cut_off(run, &row, log);
+        return;
+    }
+    err = irun_interrupted(!row.background ? "."
+                           : too_often     ? ", and so did each that took it up."
+                                       : ". What it had begun to say it would not have "
+                                         "said again: that takes a seed, or "
+                                         "temperature 0.");
+    fail_cut_off(run, &row, log, &err);
 }
 
 void irun_recover(struct api *api)

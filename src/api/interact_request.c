@@ -5,6 +5,7 @@
 #include "api/message.h"
 #include "api/tools.h"
 #include "api/tools_open.h"
+#include "api/webhook.h"
 #include "chat/shape.h"
 #include "tools/mcp.h"
 #include "json/tree.h"
@@ -202,6 +203,20 @@ static bool read_array(const struct reader *r, struct steps *steps, struct text 
     return array && steps_add(steps, array, where, r->err);
 }
 
+/* A cache's turns stand apart from the others, as they did when its rows were made. */
+static void put_before(const struct reader *r, const struct chat *kept)
+{
+    struct chat *chat = r->chat;
+    size_t n = (size_t)(kept->n_turns + chat->n_turns);
+    if (kept->n_turns == 0)
+        return;
+    struct turn_of *turns = arena_array(r->arena, struct turn_of, n);
+    memcpy(turns, kept->turns, sizeof *turns * (size_t)kept->n_turns);
+    memcpy(turns + kept->n_turns, chat->turns, sizeof *turns * (size_t)chat->n_turns);
+    chat->turns = turns;
+    chat->n_turns = (int)n;
+}
+
 static bool read_steps(const struct reader *r, const struct interaction *rows, int n)
 {
     struct steps *steps = steps_open(r->arena);
@@ -218,8 +233,11 @@ static bool read_steps(const struct reader *r, const struct interaction *rows, i
     }
     if (!read_array(r, steps, r->request->input, "input"))
         return false;
+    const struct chat kept = *r->chat;
     steps_turns(steps, r->chat);
-    return r->chat->n_turns > 0 || error_at(r->err, "input", "input is empty.");
+    bool good = r->chat->n_turns > 0 || error_at(r->err, "input", "input is empty.");
+    put_before(r, &kept);
+    return good;
 }
 
 /* ---- tools ---- */
@@ -319,7 +337,11 @@ static bool read_tools(const struct reader *r)
     if (n > WIRE_FUNCTIONS)
         return error_at(r->err, "tools", "'tools': at most %d are possible.",
                         WIRE_FUNCTIONS);
-    r->chat->functions = arena_array(r->arena, struct function, n + 1);
+    size_t n_kept = (size_t)r->chat->n_functions; /* a cache's */
+    struct function *functions = arena_array(r->arena, struct function, n_kept + n + 1);
+    if (n_kept > 0)
+        memcpy(functions, r->chat->functions, sizeof *functions * n_kept);
+    r->chat->functions = functions;
     for (size_t i = 0; i < n; i++) {
         char where[40];
         snprintf(where, sizeof where, "tools[%zu]", i);
@@ -553,9 +575,15 @@ bool interact_chat(const struct interact_request *request,
                    int n_rows, struct arena *arena, struct chat *chat, struct error *err)
 {
     const struct reader r = {request, rules, arena, chat, err};
+    if (request->wire.cached.len && request->wire.system.len)
+        return error_at(err, "system_instruction",
+                        "'system_instruction' cannot be given beside cached_content, "
+                        "which has its own.");
     chat->model = request->model;
-    chat->system = request->wire.system;
+    if (!request->wire.cached.len)
+        chat->system = request->wire.system;
     chat->streamed = request->stream;
+    chat->call_pieces = request->stream || request->background;
     return read_steps(&r, rows, n_rows) && read_tools(&r) && read_config(&r) &&
            read_formats(&r) && read_safety(&r);
 }

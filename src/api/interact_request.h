@@ -23,7 +23,8 @@ struct interact_request {
 bool interact_read(struct text body, bool sse, struct arena *arena,
                    struct interact_request *request, struct error *err);
 
-/* `rows`: the chain that it goes on from, the oldest first. */
+/* `rows`: the chain that it goes on from, the oldest first. The chat is empty, or it is
+ * what the request's cached_content is, which stands before the chain. */
 bool interact_chat(const struct interact_request *request,
                    const struct content_rules *rules, const struct interaction *rows,
                    int n_rows, struct arena *arena, struct chat *chat, struct error *err);

@@ -11,9 +11,8 @@
  * A client that leaves ends what nobody keeps. What is kept goes on; a stream that broke
  * is followed again with irun_follow().
  *
- * When the server dies, runs are found in progress on the disk by the next one. A
- * background run of which nothing was said yet is run again, at most RERUNS times, for it
- * may be what the server dies of. Any other one has failed, with what was said of it.
+ * When the server dies, runs are found in progress on the disk by the next one, and run
+ * again or failed (interact_recover.c).
  *
  * I1  One write at a time; a run's writes reach the disk in order.
  * I2  Nothing is written behind the end, nothing at all behind a deletion.
@@ -24,7 +23,6 @@
 #include "base/log.h"
 #include "chat/rounds.h"
 #include <assert.h>
-#include <time.h>
 
 enum {
     WRITE_MS = 100,
@@ -32,13 +30,6 @@ enum {
 };
 
 /* ---- its life ---- */
-
-int64_t irun_clock(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 void irun_release(struct irun *run)
 {
@@ -59,7 +50,7 @@ struct irun *irun_open(struct api *api)
     run->arena = arena;
     run->api = api;
     run->since_us = now_us();
-    run->row.created = run->row.updated = irun_clock();
+    run->row.created = run->row.updated = clock_ns();
     run->row.steps = TEXT("[]");
     run->row.outcome = TEXT("{}");
     run->write_ms = WRITE_MS;
@@ -117,6 +108,7 @@ void irun_silence(struct irun *run, const char *end)
         log_turn(run, end);
     if (run->turn)
         rounds_cancel(run->turn);
+    cached_leave(&run->wait);
 }
 
 /* From its beginning on. */
@@ -272,7 +264,7 @@ static void conclude(struct irun *run, enum happening happening,
     if (run->concluded)
         return;
     run->row.status = status_after(run->row.status, happening);
-    run->row.updated = irun_clock();
+    run->row.updated = clock_ns();
     assert(run->row.status != STATUS_NONE);
     ilog_end(run->log, run->row.status, run->row.updated, &run->usage, error);
     run->row = irun_row_now(run, error, run->arena);
@@ -403,6 +395,15 @@ static void end_turn(struct irun *run, const struct turn_event *event)
     }
 }
 
+/* It was to say again what an earlier server has told of it. */
+static void fail_strayed(struct irun *run)
+{
+    struct error err = irun_interrupted(
+        ". It was run again, and did not say again what it had said: there may be "
+        "another model, or other settings.");
+    irun_fail(run, &err);
+}
+
 static void handle(struct irun *run, const struct turn_event *event)
 {
     run->usage.n_prompt = event->n_prompt;
@@ -413,10 +414,18 @@ static void handle(struct irun *run, const struct turn_event *event)
     if (!run->first_us)
         run->first_us = now_us();
     if (event->kind == TURN_END) {
-        end_turn(run, event);
+        bool good = event->finish == FINISH_STOP || event->finish == FINISH_MAX_TOKENS;
+        if (good && !ilog_caught_up(run->log))
+            fail_strayed(run);
+        else
+            end_turn(run, event);
         return;
     }
     ilog_part(run->log, event->part);
+    if (ilog_strayed(run->log)) {
+        fail_strayed(run);
+        return;
+    }
     irun_publish(run);
     write_next(run);
 }
@@ -427,6 +436,7 @@ static void on_event(const struct turn_event *event, void *arg)
     bool last = event->last;
     if (last)
         run->turn = NULL;
+    cached_let_go(&run->cached); /* the engine has them, or does not need them */
     if (!run->concluded)
         handle(run, event);
     if (last) {
@@ -437,9 +447,15 @@ static void on_event(const struct turn_event *event, void *arg)
 
 void irun_start_turn(struct irun *run)
 {
+    bool media = run->prepare.attached.n > 0 || run->cached.has_media;
+    if (run->cached.lacks) {
+        irun_make_rows(run);
+        return;
+    }
     ilog_set_prompt(run->log, print_of(0, run->prepare.prompt.text));
-    run->usage.n_media =
-        run->prepare.attached.n > 0 ? run->prepare.attached.n_tokens : NULL;
+    run->usage.n_media = media ? run->prepare.attached.n_tokens : NULL;
+    run->chat.rows = run->cached.rows;
+    run->chat.n_rows = run->cached.n_rows;
     run->running = true;
     const struct rounds_spec spec = {
         .runner = run->api->runner,

@@ -3,6 +3,7 @@
 #include "api/built_in.h"
 #include "api/interact_message.h"
 #include "api/message.h"
+#include "fetch/fetch.h"
 #include "files/files.h"
 #include "json/tree.h"
 #include <stdio.h>
@@ -293,10 +294,10 @@ static bool read_media(const struct reader *r, enum role role, struct json_objec
     if (block.data.len && !block.mime_type.len)
         return error_at(r->err, below(r, where, "mime_type"),
                         "'%s.mime_type' is not specified: data needs one.", where);
-    if (block.uri.len && !files_is_ours(block.uri, &id))
+    if (block.uri.len && !files_is_ours(block.uri, &id) && !fetch_is_url(block.uri))
         return error_at(r->err, below(r, where, "uri"),
-                        "'%s.uri' is not supported by Pollux yet: a file that is not one "
-                        "of this server's own, '%.*s'",
+                        "'%s.uri': '%.*s' names neither a file of this server "
+                        "(files/{id}) nor something to fetch (http://, https://).",
                         where, TEXT_ARG(text_slice(block.uri, 0, 200)));
     media->path = where;
     media->uri = block.uri;

@@ -1,17 +1,25 @@
-/* webhook.h - news of an interaction's end, brought to whom its request names.
+/* webhook.h - news of the end of an interaction or a batch, brought to whom its request
+ * names.
  *
  * A POST of JSON for each URI, signed as the Standard Webhooks specification says:
  * webhook-id, webhook-timestamp, and webhook-signature "v1," with the base64 of
  * HMAC-SHA256(secret, id.timestamp.body). What is to be brought is on the disk with the
- * interaction's end; it is tried again, later each time, until a server answers 2xx. Any
- * other answer, and none, is a failure.
+ * end that it tells of (store/hooks.h); it is tried again, later each time, until a
+ * server answers 2xx. Any other answer, and none, is a failure.
  *
  * The loop's thread, but for what says otherwise. */
 #ifndef POLLUX_API_WEBHOOK_H
 #define POLLUX_API_WEBHOOK_H
 
 #include "api/api.h"
-#include "api/interact_message.h"
+#include "batches/batches.h"
+
+struct wire_webhook {
+    struct json_list uris; /* struct text */
+    struct json_object *metadata;
+};
+
+extern const struct json_type wire_webhook_type;
 
 struct webhooks;
 
@@ -26,12 +34,15 @@ bool webhooks_busy(const struct webhooks *webhooks);
 /* There is something on the disk, perhaps. */
 void webhooks_kick(struct webhooks *webhooks);
 
-/* Whether the request can be served. Any thread. */
+/* Whether what is asked for `where` can be done. Any thread. */
 bool webhook_check(const struct api *api, const struct wire_webhook *wire,
-                   struct error *err);
+                   const char *where, struct error *err);
 
-/* Makes the hooks that are due when the row is over; they live in the arena. */
+/* Makes the hooks that are due when the row, or the batch, is over; they live in the
+ * arena. Any thread. The last gives how many there are. */
 void webhook_make(const struct wire_webhook *wire, struct interaction *row,
                   struct arena *arena);
+int webhook_of_batch(const struct batch *batch, struct arena *arena,
+                     const struct hook **hooks);
 
 #endif

@@ -72,6 +72,13 @@ int64_t clock_ms(void)
     return clock_us(CLOCK_REALTIME) / 1000;
 }
 
+int64_t clock_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 /* Descriptors. */
 
 struct loop *loop_open(void)

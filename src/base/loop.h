@@ -36,5 +36,6 @@ void loop_before_wait(struct loop *loop, int64_t (*prepare)(void *arg), void *ar
 int64_t now_ms(void);   /* monotonic */
 int64_t now_us(void);   /* monotonic */
 int64_t clock_ms(void); /* since 1970, UTC */
+int64_t clock_ns(void); /* likewise */
 
 #endif

@@ -30,6 +30,7 @@ void batch_read_row(struct rows *rows, struct arena *arena, struct batch *batch)
         .ending = (int)store_int(rows, 15),
         .output_file = store_text(rows, 16, arena),
         .error = store_text(rows, 17, arena),
+        .webhook = store_text(rows, 18, arena),
     };
 }
 
@@ -166,16 +167,16 @@ static bool insert(struct batches *batches, const struct batch *batch, struct er
 {
     static const char sql[] = "INSERT INTO batches (" BATCH_COLUMNS ") VALUES "
                               "(?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?, ?, 0, ?, 0, NULL, "
-                              "NULL)";
-    return store_run(batches->store, sql,
-                     STORE_VALUES(STORE_TEXT(batch->id), STORE_INT(batch->kind),
-                                  STORE_TEXT(batch->model),
-                                  STORE_TEXT(batch->display_name),
-                                  STORE_INT(batch->priority), STORE_BYTES(batch->input),
-                                  STORE_TEXT(batch->input_file),
-                                  STORE_INT(batch->n_lines), STORE_INT(batch->created),
-                                  STORE_INT(batch->updated), STORE_INT(batch->state)),
-                     NULL, err);
+                              "NULL, ?)";
+    return store_run(
+        batches->store, sql,
+        STORE_VALUES(STORE_TEXT(batch->id), STORE_INT(batch->kind),
+                     STORE_TEXT(batch->model), STORE_TEXT(batch->display_name),
+                     STORE_INT(batch->priority), STORE_BYTES(batch->input),
+                     STORE_TEXT(batch->input_file), STORE_INT(batch->n_lines),
+                     STORE_INT(batch->created), STORE_INT(batch->updated),
+                     STORE_INT(batch->state), STORE_TEXT(batch->webhook)),
+        NULL, err);
 }
 
 static struct batch new_batch(const struct batch_wish *wish, struct arena *arena)
@@ -189,6 +190,7 @@ static struct batch new_batch(const struct batch_wish *wish, struct arena *arena
         .model = arena_text(arena, wish->model),
         .display_name = arena_text(arena, wish->display_name),
         .priority = wish->priority,
+        .webhook = arena_text(arena, wish->webhook),
         .created = now,
         .updated = now,
         .state = BATCH_PENDING,

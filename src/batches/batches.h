@@ -25,6 +25,7 @@
 
 #include "batches/lines.h"
 #include "files/files.h"
+#include "store/hooks.h"
 
 struct batches;
 
@@ -59,6 +60,7 @@ struct batch {
     int state, ending;       /* enum batch_state; ending 0: goes on */
     struct text output_file; /* id; absent: none, or not yet */
     struct text error;       /* why it FAILED */
+    struct text webhook;     /* JSON: who is told of its end; absent: nobody */
 };
 
 struct batches_options {
@@ -78,6 +80,7 @@ struct batch_wish {
     enum batch_kind kind;
     struct text model, display_name;
     int64_t priority;
+    struct text webhook;
 };
 
 /* Of a file of ours, as files_find takes it. Counts its lines. */
@@ -148,11 +151,15 @@ bool batches_record(struct batches *batches, struct text id,
                     const struct batch_answer *answers, int n, bool *over,
                     struct error *err);
 
+/* What is to be told of an end, kept in the same commit; how many. In the arena. */
+typedef int batch_news(const struct batch *batch, struct arena *arena,
+                       const struct hook **hooks);
+
 /* Gives an end to one that is ending, and is none of the `held` ones, whose answers are
  * still under way. *found: there was one. An error means: try again later. */
 bool batches_finish(struct batches *batches, const struct text *held, int n_held,
-                    struct arena *arena, struct batch *batch, bool *found,
-                    struct error *err);
+                    batch_news *news, struct arena *arena, struct batch *batch,
+                    bool *found, struct error *err);
 
 /* Ends what is too old and forgets what ended long ago. */
 void batches_sweep(struct batches *batches);

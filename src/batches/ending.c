@@ -228,8 +228,8 @@ static bool find_ending(struct batches *batches, const struct text *held, int n_
     return store_end(batches->store, good, err) && found;
 }
 
-static bool set_end(struct batches *batches, const struct batch *batch, bool *last,
-                    struct error *err)
+static bool set_end(struct batches *batches, const struct batch *batch,
+                    const struct hook *hooks, int n_hooks, bool *last, struct error *err)
 {
     static const char set[] =
         "UPDATE batches SET state = ending, ended = ?, updated = ?, input = NULL, "
@@ -239,7 +239,8 @@ static bool set_end(struct batches *batches, const struct batch *batch, bool *la
                      STORE_VALUES(STORE_INT(batch->ended), STORE_INT(batch->ended),
                                   STORE_TEXT(batch->output_file), STORE_TEXT(batch->id)),
                      &n, err) &&
-           (n == 0 || blob_drop(batches->blobs, batch->input, last, err));
+           (n == 0 || (hooks_add(batches->store, hooks, n_hooks, err) &&
+                       blob_drop(batches->blobs, batch->input, last, err)));
 }
 
 static bool wants_file(const struct batch *batch)
@@ -249,9 +250,10 @@ static bool wants_file(const struct batch *batch)
 }
 
 bool batches_finish(struct batches *batches, const struct text *held, int n_held,
-                    struct arena *arena, struct batch *batch, bool *found,
-                    struct error *err)
+                    batch_news *news, struct arena *arena, struct batch *batch,
+                    bool *found, struct error *err)
 {
+    const struct hook *hooks = NULL;
     bool last = false;
     err->code = ERROR_OK;
     *found = find_ending(batches, held, n_held, arena, batch, err);
@@ -261,9 +263,11 @@ bool batches_finish(struct batches *batches, const struct text *held, int n_held
         return false;
     batch->ended = files_now();
     batch->state = batch->ending;
+    int n_hooks = news(batch, arena, &hooks);
     blobs_lock(batches->blobs);
     bool good = store_begin(batches->store, err) &&
-                store_end(batches->store, set_end(batches, batch, &last, err), err);
+                store_end(batches->store,
+                          set_end(batches, batch, hooks, n_hooks, &last, err), err);
     if (good && last)
         blob_remove(batches->blobs, batch->input);
     blobs_unlock(batches->blobs);

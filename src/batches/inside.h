@@ -13,7 +13,7 @@ struct batches {
 
 #define BATCH_COLUMNS                                                                    \
     "id, kind, model, display_name, priority, input, input_file, n_lines, n_good, "      \
-    "n_bad, bytes, created, updated, ended, state, ending, output_file, error"
+    "n_bad, bytes, created, updated, ended, state, ending, output_file, error, webhook"
 
 /* A row of BATCH_COLUMNS. */
 void batch_read_row(struct rows *rows, struct arena *arena, struct batch *batch);

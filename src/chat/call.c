@@ -57,6 +57,58 @@ bool call_ends(struct call_scan *scan, const struct family *family, struct text 
     return false;
 }
 
+bool call_object_ends(struct call_scan *scan, struct text text)
+{
+    while (scan->at < text.len) {
+        step(scan, text.at[scan->at++], false);
+        if (scan->depth == 0)
+            return true;
+    }
+    return false;
+}
+
+/* ---- what a block begins with ---- */
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+/* Steps over `words` in the text, white space aside. False: it says something else, or,
+ * if *at is its end, it is too short. */
+static bool goes_on(struct text text, size_t *at, struct text words)
+{
+    for (size_t i = 0; i < words.len; i++) {
+        if (is_space(words.at[i]))
+            continue;
+        while (*at < text.len && is_space(text.at[*at]))
+            ++*at;
+        if (*at == text.len || text.at[*at] != words.at[i])
+            return false;
+        ++*at;
+    }
+    return true;
+}
+
+const struct function *call_begins(const struct family *family,
+                                   const struct function *functions, int n_functions,
+                                   struct text block, size_t *args, bool *more)
+{
+    *more = false;
+    for (int i = 0; i < n_functions; i++) {
+        size_t at = 0;
+        if (!functions[i].tool && goes_on(block, &at, text_of(family->before)) &&
+            goes_on(block, &at, functions[i].name) &&
+            goes_on(block, &at, text_of(family->between)) &&
+            goes_on(block, &at, TEXT("{"))) {
+            *args = at - 1;
+            return &functions[i];
+        }
+        *more = *more || (!functions[i].tool && at == block.len);
+    }
+    return NULL;
+}
+
 /* ---- a call ---- */
 
 static bool fill(struct part *call, struct text name, struct json_object *args,
@@ -124,12 +176,7 @@ static struct text name_in(const struct family *family, struct text head)
 static size_t object_len(struct text text)
 {
     struct call_scan scan = {0};
-    while (scan.at < text.len) {
-        step(&scan, text.at[scan.at++], false);
-        if (scan.depth == 0)
-            return scan.at;
-    }
-    return 0;
+    return call_object_ends(&scan, text) ? scan.at : 0;
 }
 
 static int read_named(const struct family *family, struct text block, bool cut,

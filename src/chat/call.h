@@ -21,6 +21,16 @@ struct call_scan {
 bool call_ends(struct call_scan *scan, const struct family *family, struct text text,
                size_t *to, size_t *behind);
 
+/* The function whose call a block begins with, once as much of it is there as the family
+ * writes in front of the arguments, white space aside; they begin at *args. NULL: none of
+ * the client's, or (*more) it is too early to know. */
+const struct function *call_begins(const struct family *family,
+                                   const struct function *functions, int n_functions,
+                                   struct text block, size_t *args, bool *more);
+
+/* Goes on in the object that the text begins with. True: it ends at scan->at. */
+bool call_object_ends(struct call_scan *scan, struct text text);
+
 /* The calls of a whole block, in the arena; of one that was cut short, those that are
  * whole. 0: there are none, or one is malformed. */
 int call_read(const struct family *family, struct text block, bool cut,

@@ -48,6 +48,9 @@ struct part {
     struct text name;         /* CALL, RESULT: the function */
     struct part_media *media; /* MEDIA; TEXT that was MEDIA; else NULL */
     struct text json; /* CALL: arguments; RESULT: response; an object, compact JSON */
+    bool piece;       /* CALL: `json` is a piece of it, as it is written; the first has
+                       * none. The whole call comes when it is there */
+    bool told;        /* a whole CALL: in pieces before */
     const struct tool *tool; /* CALL, RESULT under way: the server's own; else NULL */
     bool of_server;          /* the same of the past */
     struct text server;      /* of the past: the MCP server whose tool it was */
@@ -128,6 +131,7 @@ struct chat {
     struct text *stops;
     int n_stops;
     bool streamed;           /* the reader wants it as it is said */
+    bool call_pieces;        /* and its calls, where their pieces can be trusted */
     struct adapter *adapter; /* of a tuned model; NULL: the model as it is. Not held */
     /* What a cache brought stands before what was asked; errors count from behind it. */
     bool kept; /* there is such */

@@ -10,7 +10,8 @@
  *     GAP     behind a thought or a call; white space is dropped
  *     BARE    where a call without a mark may begin; else WORDS
  *     WORDS   the answer; with functions, white space before a call is dropped
- *     CALL    inside a block of calls; how it ends, call.c knows
+ *     CALL    inside a block of calls; how it ends, call.c knows. The call that it begins
+ *             with may be told in pieces, while the block stays held
  *     ITEM    inside an array of calls, between two: each is given when it is whole
  *
  * A block whose end never comes is taken when it is whole: small models forget the mark.
@@ -18,6 +19,7 @@
  * which more than half is there. */
 #include "chat/reply.h"
 #include "chat/call.h"
+#include "json/tree.h"
 #include <stdint.h>
 
 enum place { START, OPENED, THOUGHT, GAP, BARE, WORDS, CALL, ITEM };
@@ -42,6 +44,15 @@ struct reply {
     bool in_array;         /* CALL: the block is one of an array */
     bool after_call;       /* BARE: another may follow behind a semicolon */
     struct call_scan scan; /* CALL */
+
+    /* CALL: of the call that the block begins with, in pieces. */
+    bool pieces;                  /* they are wanted */
+    bool sure;                    /* what looks like a call is one, also without a mark */
+    bool looks;                   /* it is not known yet whose call it is */
+    const struct function *tells; /* whose; NULL: nothing is told */
+    size_t args;                  /* where the arguments begin in the block */
+    struct call_scan args_scan;   /* its `at`: what was told of them */
+    bool args_end;
 };
 
 static void close_reply(void *what)
@@ -103,6 +114,8 @@ struct reply *reply_open(struct arena *arena, const struct reply_spec *spec,
     r->family = family;
     r->functions = chat->functions;
     r->n_functions = chat->n_functions;
+    r->pieces = spec->pieces;
+    r->sure = spec->calling == CALLING_ANY;
     r->takes_calls =
         chat->n_functions > 0 && (family->as_is || spec->calling != CALLING_NONE);
     /* A shaped answer is JSON, too: there only the tag tells (grammar.c). */
@@ -134,13 +147,62 @@ static bool is_ours(const struct reply *r, const struct part *call)
     return false;
 }
 
+/* ---- pieces of a call ---- */
+
+static void give_piece(struct reply *r, struct text json)
+{
+    const struct part part = {
+        .kind = PART_CALL, .name = r->tells->name, .json = json, .piece = true};
+    r->on(&part, r->arg);
+}
+
+static void tell_pieces(struct reply *r, struct text block)
+{
+    if (r->looks) {
+        r->tells = call_begins(r->family, r->functions, r->n_functions, block, &r->args,
+                               &r->looks);
+        if (r->tells)
+            give_piece(r, TEXT(""));
+    }
+    if (!r->tells || r->args_end)
+        return;
+    struct text args = text_slice(block, r->args, block.len);
+    size_t from = r->args_scan.at;
+    r->args_end = call_object_ends(&r->args_scan, args);
+    if (r->args_scan.at > from)
+        give_piece(r, text_slice(args, from, r->args_scan.at));
+}
+
+/* Whether the call is what its pieces add up to. */
+static bool adds_up(const struct reply *r, struct text block, const struct part *call)
+{
+    struct error err;
+    struct buf json = {0};
+    struct text args = text_slice(block, r->args, r->args + r->args_scan.at);
+    struct json_object *tree = json_parse(r->arena, args, &err);
+    if (tree)
+        json_any_write(tree, &json);
+    bool same = r->args_end && text_same(call->name, r->tells->name) &&
+                text_same(buf_view(&json), call->json);
+    buf_free(&json);
+    return same;
+}
+
+/* ---- calls ---- */
+
 /* Gives the `len` bytes that are held as the calls that [from, to) of them are; as text,
  * when they are none. */
 static bool give_calls(struct reply *r, size_t from, size_t to, size_t len)
 {
     struct part *calls;
-    int n = call_read(r->family, text_slice(held(r), from, to), r->cut, r->arena, &calls);
+    struct text block = text_slice(held(r), from, to);
+    int n = call_read(r->family, block, r->cut, r->arena, &calls);
     if (n == 0 && r->cut) {
+        r->at += len;
+        return true;
+    }
+    if (r->tells && (n == 0 || !adds_up(r, block, calls))) {
+        r->bad = true;
         r->at += len;
         return true;
     }
@@ -150,6 +212,7 @@ static bool give_calls(struct reply *r, size_t from, size_t to, size_t len)
         return false;
     }
     r->at += len;
+    calls[0].told = r->tells != NULL;
     for (int i = 0; i < n; i++)
         r->on(&calls[i], r->arg);
     return true;
@@ -241,6 +304,10 @@ static bool begin_call(struct reply *r, size_t open, bool is_bare)
     r->is_bare = is_bare;
     r->in_array = false;
     r->scan = (struct call_scan){0};
+    r->looks = r->pieces && (r->sure || !is_bare);
+    r->tells = NULL;
+    r->args_scan = (struct call_scan){0};
+    r->args_end = false;
     r->place = CALL;
     return true;
 }
@@ -328,6 +395,7 @@ static bool walk_call(struct reply *r, bool final)
             return true;
         }
     }
+    tell_pieces(r, block);
     bool ends = call_ends(&r->scan, r->family, block, &to, &behind);
     if (!ends && !final)
         return false;

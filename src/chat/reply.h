@@ -17,10 +17,14 @@ struct reply_spec {
     const struct family *family;
     enum calling calling; /* what came of the chat's own wish (prompt.h) */
     struct text prompt;   /* that is answered: it may have opened the model's thought */
+    bool pieces;          /* the reader wants calls in pieces, too */
 };
 
-/* `on` is called for every piece: a delta of TEXT or THOUGHT, or a whole CALL. The part
- * is valid during the call only. */
+/* `on` is called for every piece: a delta of TEXT or THOUGHT, or a whole CALL, with
+ * `pieces` also for pieces of it before: the first one, which has nothing of the
+ * arguments, when it is known whose call it is. They add up to the call; where they do
+ * not, and a call has begun that does not come, it is MALFORMED, or was cut short. The
+ * part is valid during the call only. */
 struct reply *reply_open(struct arena *arena, const struct reply_spec *spec,
                          void (*on)(const struct part *part, void *arg), void *arg);
 void reply_feed(struct reply *reply, struct text text);

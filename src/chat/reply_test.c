@@ -3,12 +3,13 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
 
 /* Parts written down: deltas of one kind run together, [T:..] thought, [C:name args]
- * call. */
+ * call, in front of it [P:name and its pieces. */
 struct notes {
     struct buf text;
     enum part_kind last;
@@ -17,7 +18,11 @@ struct notes {
 static void write_down(const struct part *part, void *arg)
 {
     struct notes *notes = arg;
-    if (part->kind == PART_CALL)
+    if (part->piece && part->json.len == 0)
+        buf_printf(&notes->text, "[P:%.*s ", TEXT_ARG(part->name));
+    else if (part->piece)
+        buf_text(&notes->text, part->json);
+    else if (part->kind == PART_CALL)
         buf_printf(&notes->text, "[C:%.*s %.*s]", TEXT_ARG(part->name),
                    TEXT_ARG(part->json));
     else if (part->kind == notes->last)
@@ -42,6 +47,7 @@ struct case_of {
     enum answer_kind shape;
     bool functions;
     bool cut; /* there was no room for more */
+    bool pieces;
 };
 
 static bool read_in_pieces(struct text text, size_t size, const struct case_of *how,
@@ -53,9 +59,13 @@ static bool read_in_pieces(struct text text, size_t size, const struct case_of *
                         .shape = {.kind = how->shape}};
     struct arena *arena = arena_open();
     *notes = (struct notes){.last = PART_RESULT};
-    const struct reply_spec spec = {&chat, family_like(how->template, how->model),
-                                    how->calling,
-                                    text_of(how->prompt ? how->prompt : "")};
+    const struct reply_spec spec = {
+        .chat = &chat,
+        .family = family_like(how->template, how->model),
+        .calling = how->calling,
+        .prompt = text_of(how->prompt ? how->prompt : ""),
+        .pieces = how->pieces,
+    };
     struct reply *reply = reply_open(arena, &spec, write_down, notes);
     for (size_t at = 0; at < text.len; at += size)
         reply_feed(reply, text_slice(text, at, at + size));
@@ -297,7 +307,10 @@ static void assert_given(const char *model, enum calling calling, const char *co
     struct chat chat = {.functions = &f, .n_functions = 1};
     struct notes notes = {.last = PART_RESULT};
     struct arena *arena = arena_open();
-    const struct reply_spec spec = {&chat, family_like(HERMES, model), calling, TEXT("")};
+    const struct reply_spec spec = {.chat = &chat,
+                                    .family = family_like(HERMES, model),
+                                    .calling = calling,
+                                    .prompt = TEXT("")};
     struct reply *reply = reply_open(arena, &spec, write_down, &notes);
     for (; *rows; rows += 2) {
         reply_feed(reply, text_of(rows[0]));
@@ -322,6 +335,61 @@ static void a_call_of_an_array_is_given_when_it_is_whole(void **state)
     (void)state;
     ASSERT_GIVEN("qwen2.5-coder-7b", CALLING_ANY, "[{\"name\": \"f\"}", "[C:f {}]",
                  ", {\"name\": \"f\"}]", "[C:f {}][C:f {}]");
+}
+
+static void a_call_is_told_in_pieces_to_who_wants_them(void **state)
+{
+    (void)state;
+    const struct case_of how = {.template = HERMES, .functions = true, .pieces = true};
+    assert_reads_as(&how,
+                    "I look.\n" CALL("{\"name\":\"f\", \"arguments\": {\"a\": \"}\"} }"),
+                    true, "[S]I look.[P:f {\"a\": \"}\"}[C:f {\"a\":\"}\"}]");
+    assert_reads_as(&how,
+                    CALL("{\"name\": \"f\", \"arguments\": {}}") "\n" CALL(
+                        "{\"name\": \"g\", \"arguments\": {\"b\": [1]}}"),
+                    true, "[P:f {}[C:f {}][P:g {\"b\": [1]}[C:g {\"b\":[1]}]");
+    static const char *const whole[] = {
+        "{\"arguments\": {\"a\": 1}, \"name\": \"f\"}",
+        "[{\"name\": \"f\", \"arguments\": {\"a\": 1}}]",
+        "{\"name\": \"f\", \"parameters\": {\"a\": 1}}",
+        "{\"name\": \"f\", \"arguments\": \"{\\\"a\\\": 1}\"}",
+    };
+    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {
+        char text[100];
+        snprintf(text, sizeof text, CALL("%s"), whole[i]);
+        assert_reads_as(&how, text, true, "[C:f {\"a\":1}]");
+    }
+}
+
+static void pieces_that_do_not_add_up_are_no_call(void **state)
+{
+    (void)state;
+    struct case_of how = {.template = HERMES, .functions = true, .pieces = true};
+    assert_reads_as(&how, CALL("{\"name\": \"f\", \"arguments\": {\"a\": oops}}"), false,
+                    "[P:f {\"a\": oops}");
+    assert_reads_as(
+        &how, CALL("{\"name\": \"f\", \"arguments\": {}, \"arguments\": {\"a\": 1}}"),
+        false, "[P:f {}");
+    how.cut = true;
+    assert_reads_as(&how, "<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": ", true,
+                    "[P:f {\"a\": ");
+}
+
+/* Without a mark only where a call must come. */
+static void calls_of_an_array_are_told_in_pieces(void **state)
+{
+    (void)state;
+    struct case_of how = {.template = HERMES,
+                          .model = "qwen2.5-coder-7b",
+                          .functions = true,
+                          .pieces = true,
+                          .calling = CALLING_ANY};
+    static const char text[] =
+        "[{\"name\": \"f\", \"arguments\": {\"a\": 1}}, {\"name\": "
+        "\"g\", \"arguments\": {}}]";
+    assert_reads_as(&how, text, true, "[P:f {\"a\": 1}[C:f {\"a\":1}][P:g {}[C:g {}]");
+    how.calling = CALLING_AUTO; /* only behind one that was a call */
+    assert_reads_as(&how, text, true, "[C:f {\"a\":1}][P:g {}[C:g {}]");
 }
 
 /* What stands before a half call is given, the call is not; nor is its mark. */
@@ -387,6 +455,9 @@ int main(void)
         cmocka_unit_test(calls_without_a_mark_are_the_whole_answer),
         cmocka_unit_test(an_array_of_calls_ends_with_its_bracket),
         cmocka_unit_test(a_call_of_an_array_is_given_when_it_is_whole),
+        cmocka_unit_test(a_call_is_told_in_pieces_to_who_wants_them),
+        cmocka_unit_test(pieces_that_do_not_add_up_are_no_call),
+        cmocka_unit_test(calls_of_an_array_are_told_in_pieces),
         cmocka_unit_test(names_may_stand_outside_of_the_arguments),
         cmocka_unit_test(words_are_given_as_soon_as_they_are_known),
         cmocka_unit_test(a_call_that_is_cut_short_does_not_come_out),

@@ -49,7 +49,7 @@ struct rounds {
     struct tool_result result;
     struct text said_result;
     struct list sources;   /* const struct tool_sources *: of all rounds */
-    struct buf last_words; /* text behind the last result: what may rest on them */
+    struct buf last_words; /* text in one piece, behind the last result */
     enum finish finish;    /* of the end that waits for its grounds */
     const struct grounding *grounding;
     int n_said_result; /* tokens */
@@ -80,8 +80,8 @@ static void note_words(struct rounds *r, const struct part *part)
 {
     if (part->kind == PART_TEXT)
         buf_text(&r->last_words, part->text);
-    else if (part->kind == PART_RESULT)
-        buf_clear(&r->last_words);
+    else if (part->kind == PART_RESULT || part->kind == PART_THOUGHT)
+        buf_clear(&r->last_words); /* what comes is another part, or step */
 }
 
 static void tell(struct rounds *r, struct turn_event event)
@@ -213,6 +213,11 @@ static void hold(struct rounds *r, const struct turn_event *event)
 
 static void on_part(struct rounds *r, const struct turn_event *event)
 {
+    if (event->part->piece) { /* of a client's call; what is held is told whole */
+        if (r->held.n == 0)
+            tell(r, *event);
+        return;
+    }
     const struct function *function = tool_called(r, event->part);
     struct part part = *event->part;
     struct turn_event with = *event;
@@ -365,6 +370,7 @@ static void grow(struct rounds *r)
     turns[n++] = (struct turn_of){ROLE_USER, r->results.at, r->results.n};
     r->chat.turns = turns;
     r->chat.n_turns = n;
+    r->chat.n_rows = 0; /* the engine has them, and whoever held them may have let go */
 }
 
 /* Which functions may be called from now on. A tool that was called is what mode ANY

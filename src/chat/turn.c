@@ -476,12 +476,21 @@ static void open_voice(struct turn *turn, int i, const struct prompt *prompt)
         .judged = is_judged(turn),
         .streamed = turn->chat->streamed,
     };
-    const struct reply_spec reply = {turn->chat, prompt->family, prompt->calling,
-                                     prompt->text};
+    bool screened = options.words || options.judged;
+    const struct reply_spec reply = {
+        .chat = turn->chat,
+        .family = prompt->family,
+        .calling = prompt->calling,
+        .prompt = prompt->text,
+        /* A call that was begun cannot be taken back: it must be held to a grammar, and
+         * need not be looked at when it is whole. */
+        .pieces = turn->chat->call_pieces && !screened &&
+                  (prompt->grammar || prompt->family->as_is),
+    };
     v->turn = turn;
     v->candidate = i;
     v->reply = reply_open(turn->arena, &reply, on_part, v);
-    if (options.words || options.judged)
+    if (screened)
         v->screen = screen_open(turn->arena, &options);
 }
 

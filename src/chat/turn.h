@@ -12,7 +12,7 @@
 struct turn;
 
 enum turn_event_kind {
-    TURN_PART, /* a delta of text or thought, or a whole call */
+    TURN_PART, /* a delta of text or thought, a whole call, or a piece of one */
     TURN_END,  /* of one candidate */
 };
 

@@ -1,13 +1,13 @@
 /* files.c - rows of files: read, listed, deleted, expired. */
 #include "base/buf.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "files/inside.h"
 #include "store/page.h"
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { SWEPT_AT_ONCE = 100 };
@@ -18,9 +18,7 @@ enum { SWEPT_AT_ONCE = 100 };
 
 int64_t files_now(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+    return clock_ns();
 }
 
 void files_random_id(char *to, int len)

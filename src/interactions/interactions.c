@@ -4,9 +4,9 @@
  * primary key, link by link, so that neither depends on how many others there are. */
 #include "interactions/interactions.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include <stdlib.h>
 #include <sys/random.h>
-#include <time.h>
 
 enum { SWEPT_AT_ONCE = 100 };
 
@@ -14,13 +14,6 @@ struct interactions {
     struct store *store;
     int64_t keep_ns; /* 0: for ever */
 };
-
-static int64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 struct interactions *interactions_open(struct store *store, int64_t keep_s)
 {
@@ -104,30 +97,13 @@ static bool update_row(struct interactions *is, struct text id,
             (n > 0 || not_found(id, err)));
 }
 
-static bool insert_hooks(struct interactions *is, const struct interaction *row,
-                         struct error *err)
-{
-    static const char insert[] = "INSERT INTO interaction_hooks (id, interaction, uri, "
-                                 "body, tries, due) VALUES (?, ?, ?, ?, ?, ?)";
-    bool good = true;
-    for (int i = 0; row && good && i < row->n_hooks; i++) {
-        const struct hook *hook = &row->hooks[i];
-        good = store_run(is->store, insert,
-                         STORE_VALUES(STORE_TEXT(hook->id), STORE_TEXT(hook->interaction),
-                                      STORE_TEXT(hook->uri), STORE_TEXT(hook->body),
-                                      STORE_INT(hook->tries), STORE_INT(hook->due)),
-                         NULL, err);
-    }
-    return good;
-}
-
 bool interactions_add(struct interactions *is, const struct interaction *row,
                       const struct log_piece *log, struct error *err)
 {
     return store_begin(is->store, err) &&
            store_end(is->store,
                      insert_row(is, row, err) && insert_log(is, row->id, log, err) &&
-                         insert_hooks(is, row, err),
+                         hooks_add(is->store, row->hooks, row->n_hooks, err),
                      err);
 }
 
@@ -138,7 +114,7 @@ bool interactions_write(struct interactions *is, struct text id,
     return store_begin(is->store, err) &&
            store_end(is->store,
                      insert_log(is, id, log, err) && update_row(is, id, row, err) &&
-                         insert_hooks(is, row, err),
+                         (!row || hooks_add(is->store, row->hooks, row->n_hooks, err)),
                      err);
 }
 
@@ -149,7 +125,7 @@ bool interactions_delete(struct interactions *is, struct text id, struct error *
     if (!store_begin(is->store, err))
         return false;
     bool good = store_run(is->store, delete,
-                          STORE_VALUES(STORE_TEXT(id), STORE_INT(now_ns())), &n, err);
+                          STORE_VALUES(STORE_TEXT(id), STORE_INT(clock_ns())), &n, err);
     return store_end(is->store, good, err) && (n > 0 || not_found(id, err));
 }
 
@@ -161,9 +137,9 @@ int interactions_sweep(struct interactions *is)
     struct error err;
     int n_all = 0, n = SWEPT_AT_ONCE;
     while (n == SWEPT_AT_ONCE && store_begin(is->store, &err)) {
-        bool good = store_run(is->store, delete,
-                              STORE_VALUES(STORE_INT(now_ns()), STORE_INT(SWEPT_AT_ONCE)),
-                              &n, &err);
+        bool good = store_run(
+            is->store, delete,
+            STORE_VALUES(STORE_INT(clock_ns()), STORE_INT(SWEPT_AT_ONCE)), &n, &err);
         if (!store_end(is->store, good, &err))
             break;
         n_all += n;
@@ -199,8 +175,8 @@ static bool read_one(struct interactions *is, struct text id, struct arena *aren
 {
     static const char ask[] =
         "SELECT " COLUMNS " FROM interactions WHERE id = ? AND expires > ?";
-    struct rows *rows =
-        store_ask(is->store, ask, STORE_VALUES(STORE_TEXT(id), STORE_INT(now_ns())), err);
+    struct rows *rows = store_ask(
+        is->store, ask, STORE_VALUES(STORE_TEXT(id), STORE_INT(clock_ns())), err);
     if (!rows)
         return false;
     bool found = store_next(rows, err);
@@ -334,68 +310,4 @@ bool interactions_log(struct interactions *is, struct text id, int64_t after,
 {
     return store_begin(is->store, err) &&
            store_end(is->store, find_log(is, id, after, arena, pieces, n, err), err);
-}
-
-/* ---- hooks ---- */
-
-static bool read_hooks(struct interactions *is, int64_t now, struct arena *arena,
-                       struct hook *hooks, int most, int *n, struct error *err)
-{
-    static const char ask[] = "SELECT id, interaction, uri, body, tries, due FROM "
-                              "interaction_hooks WHERE due <= ? ORDER BY due LIMIT ?";
-    struct rows *rows =
-        store_ask(is->store, ask, STORE_VALUES(STORE_INT(now), STORE_INT(most)), err);
-    for (*n = 0; rows && *n < most && store_next(rows, err); ++*n)
-        hooks[*n] = (struct hook){
-            .id = store_text(rows, 0, arena),
-            .interaction = store_text(rows, 1, arena),
-            .uri = store_text(rows, 2, arena),
-            .body = store_text(rows, 3, arena),
-            .tries = (int)store_int(rows, 4),
-            .due = store_int(rows, 5),
-        };
-    store_done(rows);
-    return rows && err->code == ERROR_OK;
-}
-
-bool interactions_hooks(struct interactions *is, int64_t now, int most,
-                        struct arena *arena, struct hook **hooks, int *n, int64_t *next,
-                        struct error *err)
-{
-    static const char ask[] =
-        "SELECT due FROM interaction_hooks ORDER BY due LIMIT 1 OFFSET ?";
-    *hooks = arena_array(arena, struct hook, (size_t)most);
-    *n = 0;
-    *next = 0;
-    err->code = ERROR_OK;
-    return store_begin(is->store, err) &&
-           store_end(is->store,
-                     read_hooks(is, now, arena, *hooks, most, n, err) &&
-                         store_number(is->store, ask, STORE_VALUES(STORE_INT(*n)), 0,
-                                      next, err),
-                     err);
-}
-
-bool interactions_hook_done(struct interactions *is, struct text id, struct error *err)
-{
-    static const char delete[] = "DELETE FROM interaction_hooks WHERE id = ?";
-    return store_begin(is->store, err) &&
-           store_end(
-               is->store,
-               store_run(is->store, delete, STORE_VALUES(STORE_TEXT(id)), NULL, err),
-               err);
-}
-
-bool interactions_hook_again(struct interactions *is, const struct hook *hook,
-                             struct error *err)
-{
-    static const char update[] =
-        "UPDATE interaction_hooks SET tries = ?, due = ? WHERE id = ?";
-    return store_begin(is->store, err) &&
-           store_end(is->store,
-                     store_run(is->store, update,
-                               STORE_VALUES(STORE_INT(hook->tries), STORE_INT(hook->due),
-                                            STORE_TEXT(hook->id)),
-                               NULL, err),
-                     err);
 }

@@ -15,18 +15,11 @@
 #define POLLUX_INTERACTIONS_INTERACTIONS_H
 
 #include "interactions/status.h"
-#include "store/store.h"
+#include "store/hooks.h"
 
 struct interactions;
 
 enum { INTERACTION_ID_MOST = 64, CHAIN_MOST = 10000 /* links */ };
-
-/* News of an interaction's end that somebody wants, to be brought until it is taken. */
-struct hook {
-    struct text id, interaction, uri, body;
-    int tries;   /* so far */
-    int64_t due; /* not before */
-};
 
 struct interaction {
     struct text id;       /* "v1_...": letters, digits, - and _ */
@@ -86,17 +79,6 @@ bool interactions_delete(struct interactions *interactions, struct text id,
 /* Those in progress: whoever was at it is gone, when this is asked at the start. */
 bool interactions_cut_off(struct interactions *interactions, struct arena *arena,
                           struct interaction **rows, int *n, struct error *err);
-
-/* Hooks that are due at `now`, at most `most`. *next: when another one is; 0: none is
- * left besides. */
-bool interactions_hooks(struct interactions *interactions, int64_t now, int most,
-                        struct arena *arena, struct hook **hooks, int *n, int64_t *next,
-                        struct error *err);
-/* It was taken, or nobody tries any more; it is to be tried again. */
-bool interactions_hook_done(struct interactions *interactions, struct text id,
-                            struct error *err);
-bool interactions_hook_again(struct interactions *interactions, const struct hook *hook,
-                             struct error *err);
 
 /* Removes what has expired. Returns how many. */
 int interactions_sweep(struct interactions *interactions);

@@ -197,33 +197,20 @@ static void one_that_is_kept_for_ever_does_not_expire(void **state)
     assert_true(is_there("a"));
 }
 
-static void hooks_come_when_they_are_due_until_they_are_done(void **state)
+static void hooks_are_written_with_the_end_and_go_with_the_interaction(void **state)
 {
     (void)state;
     struct interaction row = made("a", NULL, STATUS_COMPLETED);
-    struct hook in[] =
-        {
-            {TEXT("1"), TEXT("a"), TEXT("http://x"), TEXT("{}"), 0, 10},
-            {TEXT("2"), TEXT("a"), TEXT("http://y"), TEXT("{}"), 0, 20},
-        },
-                *out;
+    struct hook in = {TEXT("1"), TEXT("a"), TEXT("http://x"), TEXT("{}"), 0, 10}, *out;
     int64_t next;
     int n;
-    row.hooks = in;
-    row.n_hooks = 2;
+    row.hooks = &in;
+    row.n_hooks = 1;
     assert_true(interactions_add(is, &row, NULL, &err));
-    assert_true(interactions_hooks(is, 10, 5, arena, &out, &n, &next, &err));
-    assert_true(n == 1 && text_is(out[0].id, "1") && next == 20);
-    out[0].tries = 1;
-    out[0].due = 30;
-    assert_true(interactions_hook_again(is, &out[0], &err));
-    assert_true(interactions_hook_done(is, TEXT("2"), &err));
-    assert_true(interactions_hooks(is, 10, 5, arena, &out, &n, &next, &err));
-    assert_true(n == 0 && next == 30);
-    assert_true(interactions_hooks(is, 30, 5, arena, &out, &n, &next, &err));
-    assert_true(n == 1 && out[0].tries == 1 && text_is(out[0].uri, "http://x") && !next);
+    assert_true(hooks_due(store, 10, 5, arena, &out, &n, &next, &err));
+    assert_true(n == 1 && text_is(out[0].uri, "http://x"));
     assert_true(interactions_delete(is, TEXT("a"), &err));
-    assert_true(interactions_hooks(is, 30, 5, arena, &out, &n, &next, &err));
+    assert_true(hooks_due(store, 10, 5, arena, &out, &n, &next, &err));
     assert_true(n == 0 && next == 0);
 }
 
@@ -249,7 +236,7 @@ int main(void)
         TEST(those_cut_off_are_found),
         TEST(an_expired_one_is_gone_at_once_and_swept_later),
         TEST(one_that_is_kept_for_ever_does_not_expire),
-        TEST(hooks_come_when_they_are_due_until_they_are_done),
+        TEST(hooks_are_written_with_the_end_and_go_with_the_interaction),
         TEST(ids_are_no_two_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

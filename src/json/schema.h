@@ -66,7 +66,7 @@ enum {
 };
 
 struct json_field {
-    const char *name; /* camelCase; for tables with JSON_SNAKE the snake_case name */
+    const char *name; /* camelCase, which is read in snake_case, too; or snake_case */
     enum json_kind kind;
     unsigned offset, flags;
     double least, most; /* numbers: range; strings: length; lists: count. Both 0: any */

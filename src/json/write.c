@@ -120,6 +120,12 @@ void json_text(struct json_writer *w, struct text value)
     add_string(w->out, value);
 }
 
+void json_put(struct json_writer *w, const char *key, struct text value)
+{
+    json_key(w, key);
+    json_text(w, value);
+}
+
 void json_raw(struct json_writer *w, struct text value)
 {
     separate(w);
@@ -265,14 +271,15 @@ void json_duration(struct json_writer *w, int64_t ns)
     buf_str(w->out, "s\"");
 }
 
-void json_base64(struct json_writer *w, struct text bytes)
+static size_t base64_len(struct text bytes)
+{
+    return (bytes.len + 2) / 3 * 4;
+}
+
+static void encode(struct text bytes, char *at)
 {
     static const char alphabet[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    separate(w);
-    char *to = buf_reserve(w->out, (bytes.len + 2) / 3 * 4 + 2);
-    char *at = to;
-    *at++ = '"';
     for (size_t i = 0; i < bytes.len; i += 3) {
         uint32_t bits = 0;
         for (size_t j = 0; j < 3; j++)
@@ -284,7 +291,23 @@ void json_base64(struct json_writer *w, struct text bytes)
     }
     for (size_t i = 0; i < (3 - bytes.len % 3) % 3; i++)
         at[-1 - (ptrdiff_t)i] = '=';
-    *at++ = '"';
-    *at = '\0';
-    w->out->len += (size_t)(at - to);
+}
+
+void json_base64(struct json_writer *w, struct text bytes)
+{
+    size_t len = base64_len(bytes);
+    separate(w);
+    buf_char(w->out, '"');
+    encode(bytes, buf_reserve(w->out, len));
+    w->out->len += len;
+    buf_char(w->out, '"');
+}
+
+struct text json_base64_of(struct text bytes, struct arena *arena)
+{
+    size_t len = base64_len(bytes);
+    char *at = arena_alloc(arena, len + 1);
+    encode(bytes, at);
+    at[len] = '\0';
+    return (struct text){at, len};
 }

@@ -183,6 +183,20 @@ static const char *const migrations[] = {
     "  display_name TEXT, mime_type TEXT, uri TEXT, metadata TEXT,"
     "  words INTEGER NOT NULL, overlap INTEGER NOT NULL, document TEXT"
     ") WITHOUT ROWID;",
+    /* 7: batches tell of their ends, too; `webhook` is api/'s. */
+    "CREATE TABLE hooks ("
+    "  id TEXT PRIMARY KEY, owner TEXT NOT NULL, uri TEXT NOT NULL, body TEXT NOT NULL,"
+    "  tries INTEGER NOT NULL, due INTEGER NOT NULL"
+    ") WITHOUT ROWID;"
+    "CREATE INDEX hooks_by_due ON hooks (due);"
+    "CREATE INDEX hooks_by_owner ON hooks (owner);"
+    "INSERT INTO hooks SELECT id, interaction, uri, body, tries, due FROM interaction_hooks;"
+    "DROP TABLE interaction_hooks;"
+    "CREATE TRIGGER hooks_of_interactions AFTER DELETE ON interactions BEGIN"
+    "  DELETE FROM hooks WHERE owner = OLD.id; END;"
+    "ALTER TABLE batches ADD COLUMN webhook TEXT;"
+    "CREATE TRIGGER hooks_of_batches AFTER DELETE ON batches BEGIN"
+    "  DELETE FROM hooks WHERE owner = OLD.id; END;",
 };
 /* clang-format on */
 

@@ -160,7 +160,8 @@ def test_a_bad_request_is_an_error_in_its_place(server):
     ({"batch": {"inputConfig": {"fileName": "files/x"}, "foo": 1}}, 'Unknown name "foo"'),
     ({"batch": {"inputConfig": {"fileName": "files/x"}, "model": "models/other"}}, "models/other"),
     ({"batch": {"inputConfig": {"fileName": "files/x"}, "displayName": "x" * 513}}, "displayName"),
-    ({"batch": {"inputConfig": {"fileName": "files/x"}, "webhookConfig": {"uris": ["http://a"]}}}, "not supported"),
+    ({"batch": {"inputConfig": {"fileName": "files/x"}, "webhookConfig": {"uris": ["http://a"]}}}, "--webhook-secret"),
+    ({"batch": {"inputConfig": {"fileName": "files/x"}, "webhookConfig": {"urls": ["http://a"]}}}, "batch.webhook_config"),
     ({"batch": {"inputConfig": {"fileName": "gs://a/b"}}}, "gs://a/b"),
 ], ids=str)
 def test_what_cannot_be_a_batch_is_refused(server, body, words):

@@ -1,14 +1,15 @@
 """Interactions on a real model: what a chain costs, that it says what one request says, an end in the middle, calls.
 And a batch."""
 
+import json
 import re
 import time
 
 import pytest
 
 import test_batches as batches
-from pollux import PATIENCE
-from test_interactions import TIDE, get, made, said, text_step
+from pollux import PATIENCE, SMALLEST_MODEL
+from interactions import MODEL, TIDE, deltas, ended, get, made, parse, said, stream, text_step
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -58,6 +59,42 @@ def test_a_model_calls_a_function(real):
     told = made(real, [{"type": "function_result", "call_id": call["id"], "name": "get_tide", "result": {"cm": 134}}],
                 previous_interaction_id=asked["id"], generation_config={"max_output_tokens": 60, "temperature": 0})
     assert "134" in said(told), told
+
+
+def test_a_model_writes_arguments_piece_by_piece(real):
+    """proves: I111"""
+    config = {"tool_choice": "any", "seed": 1}
+    events = stream(real, "What is the tide in Bergen?", tools=[TIDE], generation_config=config)
+    call, = get(real, events[0]["interaction"]["id"]).json["steps"]
+    pieces = deltas(events, "arguments_delta", "arguments")
+    assert len(pieces) > 2 and json.loads("".join(pieces)) == call["arguments"]
+    assert made(real, "What is the tide in Bergen?", tools=[TIDE], generation_config=config)["steps"] == [call]
+
+
+def test_a_run_goes_on_after_kill_9(on_folder):
+    """proves: I030"""
+    fields = {"background": True, "generation_config": {"seed": 5, "max_output_tokens": 60}}
+    server = on_folder(source=("--model", SMALLEST_MODEL))
+    id = made(server, "Tell me about the sea.", **fields)["id"]
+    while len(said(get(server, id).json)) < 20:
+        time.sleep(0.02)
+    time.sleep(0.15)
+    server.crash()
+    server = on_folder(source=("--model", SMALLEST_MODEL))
+    got = ended(server, id, 60)
+    assert got["status"] == "incomplete", got
+    assert got["steps"] == ended(server, made(server, "Tell me about the sea.", **fields)["id"], 60)["steps"]
+    assert "".join(deltas(parse(get(server, id, "?stream=true").text))) == said(got)
+
+
+def test_a_cache_stands_before_a_chain(smallest):
+    """proves: I031"""
+    cache = smallest.post("/v1beta/cachedContents", {"model": "models/" + MODEL, "contents": [
+        {"role": "user", "parts": [{"text": "The lighthouse keeper of Utsira has a cat called Frigg. " * 20}]}]}).json
+    n = cache["usageMetadata"]["totalTokenCount"]
+    config = {"max_output_tokens": 10, "temperature": 0}
+    got = made(smallest, "What is the cat called?", cached_content=cache["name"], generation_config=config)
+    assert n - 5 <= got["usage"]["total_cached_tokens"] <= got["usage"]["total_input_tokens"]
 
 
 def test_a_batch(real):

@@ -33,6 +33,9 @@ const told = await interactions.create({
   input: [{ type: "function_result", name: call.name, call_id: call.id, result: [{ type: "text", text: '{"cm": 134}' }] }],
 });
 
+const written = await all(await interactions.create({ model, input: "Tide in pieces", tools: [tide], stream: true }));
+const pieces = written.filter((e) => e.index === 1 && e.delta?.type === "arguments_delta").map((e) => e.delta.arguments);
+
 const slow = await interactions.create({ model, input: "slowly", background: true });
 await wait(500);
 const cancelled = await interactions.cancel(slow.id);
@@ -46,5 +49,5 @@ console.log(JSON.stringify({
   streamed, resumed, asked: asked.status, arguments: call.arguments, told: told.output_text,
   slow: slow.status, cancelled: cancelled.status, partly: cancelled.output_text, done: done.output_text,
   gone: await failing(interactions.get(plain.id)), bad: await failing(interactions.create({ model, input: "" })),
-  tokens: plain.usage.total_tokens,
+  tokens: plain.usage.total_tokens, pieces: [pieces.length, JSON.parse(pieces.join(""))],
 }));

@@ -36,6 +36,9 @@ call = next(s for s in asked.steps if s.type == "function_call")
 told = interactions.create(model=MODEL, tools=[TIDE], previous_interaction_id=asked.id, input=[
     {"type": "function_result", "name": call.name, "call_id": call.id, "result": [{"type": "text", "text": '{"cm": 134}'}]}])
 
+events = list(interactions.create(model=MODEL, input="Tide in pieces", tools=[TIDE], stream=True))
+pieces = [e.delta.arguments for e in events if e.event_type == "step.delta" and e.delta.type == "arguments_delta" and e.index == 1]
+
 slow = interactions.create(model=MODEL, input="slowly", background=True)
 time.sleep(0.5)
 cancelled = interactions.cancel(slow.id)
@@ -49,5 +52,5 @@ print(json.dumps({
     "streamed": streamed, "resumed": resumed, "asked": asked.status, "arguments": call.arguments, "told": told.output_text,
     "slow": slow.status, "cancelled": cancelled.status, "partly": cancelled.output_text, "done": done.output_text,
     "gone": failing(lambda: interactions.get(plain.id)), "bad": failing(lambda: interactions.create(model=MODEL, input="")),
-    "tokens": plain.usage.total_tokens,
+    "tokens": plain.usage.total_tokens, "pieces": [len(pieces), json.loads("".join(pieces))],
 }))
