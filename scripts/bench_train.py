@@ -305,7 +305,7 @@ def print_losses(tables):
             row(name, f"{who} against PEFT", *(f"{100 * p:+.1f} %" + ("" if judged else " (not judged)")
                                                for p, judged in parts))
             if who == "Pollux" and name != "increment":
-                worst = max(worst, *(abs(p) for p, judged in parts if judged))
+                worst = max([worst, *(abs(p) for p, judged in parts if judged)])
     print(f"\nThe largest difference of an epoch that is judged: {100 * worst:.1f} %"
           f" ({'within' if worst <= 0.03 else 'NOT within'} the 3 % that are asked for).")
 
