@@ -1,5 +1,5 @@
-#include "tools/provider.h"
 #include "base/buf.h"
+#include "tools/provider.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -38,10 +38,11 @@ static void assert_text(struct text got, const char *wanted)
 static void results_are_passages_without_marks(void **state)
 {
     (void)state;
-    assert_true(reads(
-        PROVIDER_SEARXNG,
-        "{\"query\":\"q\",\"results\":[{\"url\":\"https://a.org/\",\"title\":\"A &amp; B\","
-        "\"content\":\"one <b>two</b>\\n\\n three &lt;4 a < b &c; 5&#39;\"}]}"));
+    assert_true(
+        reads(PROVIDER_SEARXNG,
+              "{\"query\":\"q\",\"results\":[{\"url\":\"https://a.org/\",\"title\":\"A "
+              "&amp; B\","
+              "\"content\":\"one <b>two</b>\\n\\n three &lt;4 a < b &c; 5&#39;\"}]}"));
     assert_int_equal(n, 1);
     assert_text(passages[0].uri, "https://a.org/");
     assert_text(passages[0].title, "A & B");
