@@ -39,10 +39,12 @@ CFLAGS ?=
 ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -DPOLLUX_VERSION='"$(VERSION)"' $(OPT) $(WARN) $(SAN) \
     -fno-omit-frame-pointer -pthread -Isrc -Irust -I. -isystem $(ENGINE)/include \
     $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null) $(CFLAGS) $(CFLAGS_$*)
-# Of one file: kernel/plug.cc. ggml's inner headers are C++, and not among the public ones.
+# Of one file: kernel/plug.cc. ggml's inner headers are C++, and not among the public ones. What clang's sanitizer has
+# for C++ alone is not linked to programs in C.
 CXX = $(if $(filter clang%,$(CC)),clang++,g++)
 ALL_CXXFLAGS = -std=c++17 -D_GNU_SOURCE $(OPT) -Wall -Wextra -Werror -Wshadow $(SAN) \
-    -fno-omit-frame-pointer -pthread -Isrc -isystem $(ENGINE)/include -isystem $(ENGINE)/src/ggml/src
+    -fno-omit-frame-pointer -pthread -Isrc -isystem $(ENGINE)/include -isystem $(ENGINE)/src/ggml/src \
+    $(if $(filter clang%,$(CC)),-fno-sanitize=vptr -fno-sanitize=function)
 # Libraries that a program does not use are not linked. A libllama of the owner's may lack parts.
 LIBS = -L$(ENGINE)/lib \
     $(if $(LLAMA_PREFIX),-Wl$(comma)-rpath$(comma)$(ENGINE)/lib) \
@@ -58,6 +60,9 @@ CFLAGS_cli/version = -DPOLLUX_ENGINE='"libllama $(notdir $(ENGINE))"'
 CFLAGS_engine/llm = $(CFLAGS_cli/version)
 CFLAGS_engine/sample = -march=native -Wno-psabi
 CFLAGS_kernel/panel = -O3 -march=native
+# Loops that are unrolled by force cost clang minutes and gigabytes to instrument; gcc does it (make asan).
+CFLAGS_kernel/avx2 = $(if $(filter clang%,$(CC)),-fno-sanitize=all)
+CFLAGS_kernel/avx512 = $(CFLAGS_kernel/avx2)
 CFLAGS_index/vectors = -O3 -march=native
 CFLAGS_train/wide = -O3 -march=native -Wno-psabi
 

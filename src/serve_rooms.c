@@ -43,7 +43,7 @@ static int open_store(struct server *s, const char *folder)
         s->files = files_open(s->store, &options, &err);
     const struct batches_options batches = {
         .life = s->settings.batch_hours * 3600 * INT64_C(1000000000),
-        .memory = BATCH_MEMORY_DAYS * 86400 * INT64_C(1000000000),
+        .memory = INT64_C(86400) * BATCH_MEMORY_DAYS * 1000000000,
         .line_most = (size_t)s->settings.request_limit,
     };
     if (s->files)

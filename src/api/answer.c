@@ -13,6 +13,7 @@
  */
 #include "api/answer.h"
 #include "api/aloud.h"
+#include "api/finish.h"
 #include "api/grounding.h"
 #include "api/message.h"
 #include "api/print.h"
@@ -402,30 +403,6 @@ static void add_step(struct voice *v, const struct token_step *step)
 /* ---- events ---- */
 
 /* A script may name a reason of its own, where an error would stand. */
-static int named(const struct json_enum *table, const struct error *name, int otherwise)
-{
-    int number = name ? json_enum_number(table, text_of(name->message)) : -1;
-    return number > 0 ? number : otherwise;
-}
-
-static int finish_of(const struct turn_event *event)
-{
-    if (event->too_many_calls && event->finish == FINISH_STOP)
-        return WIRE_FINISH_TOO_MANY_CALLS;
-    if (event->bad_call && event->finish == FINISH_STOP)
-        return WIRE_FINISH_MALFORMED_CALL;
-    switch (event->finish) {
-    case FINISH_STOP:
-        return WIRE_FINISH_STOP;
-    case FINISH_MAX_TOKENS:
-        return WIRE_FINISH_MAX_TOKENS;
-    case FINISH_SAFETY:
-        return named(wire_finish_names, event->error, WIRE_FINISH_SAFETY);
-    default:
-        return WIRE_FINISH_OTHER;
-    }
-}
-
 void answer_add(struct answer *answer, const struct turn_event *event)
 {
     struct voice *v = &answer->voices[event->candidate];
@@ -444,6 +421,10 @@ void answer_add(struct answer *answer, const struct turn_event *event)
     if (thought) {
         v->thought = print_of(v->thought, event->part->text);
         v->unsigned_thought = true;
+        if (!shown) { /* text behind it is another part, as it is another step */
+            end_text(v);
+            v->last = PIECE_NONE;
+        }
     }
     if (event->kind == TURN_END) {
         free_call(answer, v);
@@ -453,7 +434,8 @@ void answer_add(struct answer *answer, const struct turn_event *event)
         answer->prefill_us = event->prefill_us;
         answer->decode_us = event->decode_us;
         if (event->finish == FINISH_BLOCKED)
-            answer->block = named(wire_block_names, event->error, WIRE_BLOCK_SAFETY);
+            answer->block =
+                finish_named(wire_block_names, event->error, WIRE_BLOCK_SAFETY);
     } else if (shown) {
         add_part(answer, v, event->part);
     }
@@ -540,6 +522,11 @@ static struct json_list cached_details(const struct answer *answer,
     return (struct json_list){0};
 }
 
+static int output_of(const struct answer *answer, const struct voice *v)
+{
+    return answer->options.aloud ? sound_tokens(v->n_sound) : v->n_output - v->n_thought;
+}
+
 static void fill_usage(const struct answer *answer, struct usage *u)
 {
     int n_output = 0, n_thought = 0;
@@ -547,7 +534,7 @@ static void fill_usage(const struct answer *answer, struct usage *u)
     for (int i = 0; i < answer->options.n_candidates; i++) {
         const struct voice *v = &answer->voices[i];
         n_thought += v->n_thought;
-        n_output += aloud ? sound_tokens(v->n_sound) : v->n_output - v->n_thought;
+        n_output += output_of(answer, v);
     }
     u->wire = (struct wire_usage){
         .prompt = count_of(answer->n_prompt),
@@ -621,8 +608,10 @@ static struct wire_candidate candidate_of(struct answer *answer, int i)
     struct wire_candidate candidate = {
         .content = content_of(answer, v),
         .finish = v->finish,
+        .finish_message = finish_message(v->finish),
         .ratings = ratings_of(answer, &v->verdict, v->ratings),
         .index = {true, i},
+        .n_tokens = {v->finish != 0, output_of(answer, v)},
         .logprobs = logprobs_of(v),
     };
     if (v->finish && v->grounding.at)

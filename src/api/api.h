@@ -150,8 +150,10 @@ void api_error_text(const struct error *err, bool pretty, struct buf *out);
 /* The seconds that X-Server-Timeout gives the call; 0: it says nothing of use. */
 int api_timeout_s(const struct call *call);
 
-/* The error of a call that took longer; false. */
+/* The errors of a call that took longer, and of whoever still waits when the server
+ * stops; false. */
 bool api_late(struct error *err, int timeout_s);
+bool api_stops(struct error *err);
 
 /* A whole number of at most nine digits in the query; absent or empty: `otherwise`. */
 bool api_number(const struct call *call, const char *name, int otherwise, int *number);

@@ -318,7 +318,7 @@ int caches_creating(const struct api *api)
 void caches_cancel_all(struct api *api)
 {
     struct error err;
-    error_set(&err, ERROR_UNAVAILABLE, "The server is stopping.");
+    api_stops(&err);
     for (struct creation *c = api->creations, *next; c; c = next) {
         next = c->next;
         task_fail(c->task, &err);

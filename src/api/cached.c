@@ -242,7 +242,8 @@ static void on_made(struct saved_rows **rows, int n, const struct error *error, 
         return;
     }
     m->n_rows = n;
-    memcpy(m->rows, rows, sizeof *rows * (size_t)n);
+    for (int i = 0; i < n; i++)
+        m->rows[i] = rows[i];
     tell_waits(m);
     m->work = (struct work){.run = run_save, .done = save_done};
     workers_push(m->api->options.disk, &m->work);

@@ -168,7 +168,7 @@ static bool run_patch(struct task *task)
     struct cache_entry entry;
     struct wire_cache asked;
     unsigned fields;
-    int64_t expires;
+    int64_t expires = 0;
     if (!read_mask(task->mask, &fields, &task->err) ||
         !json_read(&wire_cache_type, task->body, &asked, task->arena, &task->err) ||
         !caches_get(caches, task->id, task->arena, &entry, &task->err))

@@ -131,8 +131,8 @@ static bool is_empty_text(const struct wire_part *from)
     return from->thought_signature.at || (from->thought.set && from->thought.is);
 }
 
-static bool read_part(const struct reader *r, const struct wire_part *from,
-                      const char *path, struct part *part)
+/* A part is one thing. */
+static bool is_one(const struct reader *r, const struct wire_part *from, const char *path)
 {
     int n_data = (from->text.at != NULL) + (from->call != NULL) + (from->result != NULL) +
                  (from->blob != NULL) + (from->image != NULL) + (from->file != NULL) +
@@ -142,17 +142,31 @@ static bool read_part(const struct reader *r, const struct wire_part *from,
                         "* GenerateContentRequest.%s.data: required oneof field 'data' "
                         "must have one initialized field\n",
                         path);
-    if (n_data > 1)
-        return error_at(r->err, path,
-                        "Invalid value at '%s' (oneof), oneof field 'data' is already "
-                        "set. Cannot set '%s'",
-                        path,
-                        from->file      ? "fileData"
-                        : blob_of(from) ? "inlineData"
-                        : from->outcome ? "codeExecutionResult"
-                        : from->code    ? "executableCode"
-                        : from->result  ? "functionResponse"
-                                        : "functionCall");
+    return n_data <= 1 ||
+           error_at(r->err, path,
+                    "Invalid value at '%s' (oneof), oneof field 'data' is already set. "
+                    "Cannot set '%s'",
+                    path,
+                    from->file      ? "fileData"
+                    : blob_of(from) ? "inlineData"
+                    : from->outcome ? "codeExecutionResult"
+                    : from->code    ? "executableCode"
+                    : from->result  ? "functionResponse"
+                                    : "functionCall");
+}
+
+static void read_text(const struct wire_part *from, struct part *part)
+{
+    bool thought = from->thought.set && from->thought.is;
+    *part = (struct part){.kind = thought ? PART_THOUGHT : PART_TEXT,
+                          .text = from->text.at ? from->text : TEXT("")};
+}
+
+static bool read_part(const struct reader *r, const struct wire_part *from,
+                      const char *path, struct part *part)
+{
+    if (!is_one(r, from, path))
+        return false;
     if (from->file)
         return read_file(r, from, path, part);
     if (blob_of(from))
@@ -161,19 +175,16 @@ static bool read_part(const struct reader *r, const struct wire_part *from,
         return error_at(r->err, path,
                         "Video metadata should only be specified while the video data is "
                         "presented in inline_data or file_data.");
-    if (from->code)
-        ran_code(from->code, r->arena, part);
-    else if (from->outcome)
-        ran_outcome(from->outcome, r->arena, part);
-    if (from->code || from->outcome)
-        return true;
     if (from->call)
         return read_call(r, from->call, path, part);
     if (from->result)
         return read_result(r, from->result, path, part);
-    bool thought = from->thought.set && from->thought.is;
-    *part = (struct part){.kind = thought ? PART_THOUGHT : PART_TEXT,
-                          .text = from->text.at ? from->text : TEXT("")};
+    if (from->code)
+        ran_code(from->code, r->arena, part);
+    else if (from->outcome)
+        ran_outcome(from->outcome, r->arena, part);
+    else
+        read_text(from, part);
     return true;
 }
 

@@ -444,7 +444,7 @@ void embed_end(struct api *api)
 void embed_cancel_all(struct api *api)
 {
     struct error err;
-    error_set(&err, ERROR_UNAVAILABLE, "The server is stopping.");
+    api_stops(&err);
     for (struct embedding *m = api->embeddings; m; m = m->next)
         fail(m, &err);
 }

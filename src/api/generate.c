@@ -225,6 +225,6 @@ void generate_leave(struct generation *g)
 void generate_cancel(struct generation *g)
 {
     struct error err;
-    error_set(&err, ERROR_UNAVAILABLE, "The server is stopping.");
+    api_stops(&err);
     generation_fail(g, &err);
 }

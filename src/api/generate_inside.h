@@ -29,18 +29,18 @@ struct generation {
     struct work work; /* first: a worker's message is the generation */
     struct arena *arena;
     struct api *api;
-    struct call *call;      /* NULL: closed, or there was none */
-    struct aside aside;     /* told: whoever asked without a call still waits */
-    struct text body, name; /* the latter of a tuned model: "tunedModels/x" */
-    enum form form;
+    struct call *call;             /* NULL: closed, or there was none */
+    struct aside aside;            /* told: whoever asked without a call still waits */
+    struct text body, name;        /* the latter of a tuned model: "tunedModels/x" */
+    struct generation *next, **at; /* in api->generations */
     int64_t since_us;
+    struct timer *deadline;
+    struct error err;
+    int deadline_s;
+    enum form form;
+    bool good;             /* so far; else err says why not. A worker's while it has it */
     bool at_work, running; /* a worker has it; its turn is not over */
     bool silent;
-    bool good; /* so far; else err says why not. A worker's while it has it */
-    struct error err;
-    struct timer *deadline;
-    int deadline_s;
-    struct generation *next, **at; /* in api->generations */
 
     /* generate_tuned.c's */
     bool is_tuned;
@@ -49,24 +49,24 @@ struct generation {
     struct adapter *adapter; /* held */
 
     /* generate_prepare.c's */
-    bool decoded; /* the chat is there, or a cache is to be read for it */
     struct wire_generate request;
     struct chat chat;
     struct prepare prepare;
-    enum caching caching;
     struct cached cached;    /* once READ */
     struct cached_wait wait; /* for its rows */
-    bool recites;            /* the prompt's own words are spoken, not the model's */
+    enum caching caching;
+    bool decoded; /* the chat is there, or a cache is to be read for it */
+    bool recites; /* the prompt's own words are spoken, not the model's */
 
     /* generate_turn.c's */
+    bool scripted;
+    bool spoken[WIRE_CANDIDATES];
+    bool hold_short; /* the timer is for somebody's first words */
+    struct timer *hold;
     struct rounds *turn;   /* NULL: must not be cancelled any more */
     struct answer *answer; /* what was said and not written yet */
     struct aloud *aloud;   /* NULL: it is not spoken */
-    bool scripted;
-    bool spoken[WIRE_CANDIDATES];
-    int64_t first_us; /* when the first event came */
-    struct timer *hold;
-    bool hold_short; /* the timer is for somebody's first words */
+    int64_t first_us;      /* when the first event came */
 
     /* generate_write.c's */
     bool begun; /* a stream's first bytes are written */

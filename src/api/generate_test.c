@@ -112,14 +112,15 @@ static void assert_says(const char *target, const char *prompt, const char *more
     "{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"" text                        \
     "\"}],\"role\":\"model\"},\"index\":0}]," usage
 
-#define LAST(text, usage)                                                                \
+#define LAST(text, prompt, output, total)                                                \
     "{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"" text                        \
-    "\"}],\"role\":\"model\"},\"finishReason\":\"STOP\",\"index\":0}]," usage
+    "\"}],\"role\":\"model\"},\"finishReason\":\"STOP\",\"index\":0,"                    \
+    "\"tokenCount\":" #output "}]," USAGE(prompt, output, total)
 
 static void a_whole_answer_is_one_object(void **state)
 {
     (void)state;
-    assert_answer(WHOLE, "hello", "", 200, LAST("Hello there.", USAGE(10, 3, 13)));
+    assert_answer(WHOLE, "hello", "", 200, LAST("Hello there.", 10, 3, 13));
     assert_says(MODEL "generateContent", "hello", "", "\n            \"text\": \"Hello",
                 "\r");
 }
@@ -130,23 +131,20 @@ static void each_event_of_a_stream_is_one_line_and_the_last_has_text(void **stat
     assert_answer(
         SSE, "count", "", 200,
         "data: " CHUNK(
-            "One, ",
-            USAGE(10, 3, 13)) "\r\n\r\n"
-                              "data: " CHUNK(
-                                  "two, ",
-                                  USAGE(10, 6, 16)) "\r\n\r\n"
-                                                    "data: " LAST(
-                                                        "three.",
-                                                        USAGE(10, 8, 18)) "\r\n\r\n");
+            "One, ", USAGE(10, 3, 13)) "\r\n\r\n"
+                                       "data: " CHUNK(
+                                           "two, ", USAGE(10, 6, 16)) "\r\n\r\n"
+                                                                      "data: " LAST(
+                                                                          "three.", 10, 8,
+                                                                          18) "\r\n\r\n");
 }
 
 static void an_array_grows_by_elements_and_ends_with_its_bracket(void **state)
 {
     (void)state;
-    assert_answer(
-        ARRAY, "count", "", 200,
-        "[" CHUNK("One, ", USAGE(10, 3, 13)) ",\r\n" CHUNK(
-            "two, ", USAGE(10, 6, 16)) ",\r\n" LAST("three.", USAGE(10, 8, 18)) "\n]");
+    assert_answer(ARRAY, "count", "", 200,
+                  "[" CHUNK("One, ", USAGE(10, 3, 13)) ",\r\n" CHUNK(
+                      "two, ", USAGE(10, 6, 16)) ",\r\n" LAST("three.", 10, 8, 18) "\n]");
 }
 
 static void the_first_words_of_a_stream_do_not_wait(void **state)
@@ -247,9 +245,10 @@ static void a_blocked_prompt_has_no_candidates(void **state)
     assert_says(SSE, "block", ",'generationConfig':{'candidateCount':3}",
                 "data: {\"promptFeedback\":{\"blockReason\":\"BLOCKLIST\"}",
                 "candidates");
-    assert_says(WHOLE, "unsafe", "",
-                "\"candidates\":[{\"finishReason\":\"RECITATION\",\"index\":0}]",
-                "content");
+    assert_says(
+        WHOLE, "unsafe", "",
+        "\"candidates\":[{\"finishReason\":\"RECITATION\",\"index\":0,\"tokenCount\":0}]",
+        "content");
 }
 
 static void a_dropped_connection_is_not_ended(void **state)
@@ -339,14 +338,14 @@ static void thoughts_are_shown_when_asked_for_and_counted_always(void **state)
 static void candidates_are_in_the_order_of_their_indices(void **state)
 {
     (void)state;
-    assert_says(
-        WHOLE, "coins", ",'generationConfig':{'candidateCount':2}",
-        "[{\"content\":{\"parts\":[{\"text\":\"Heads\"}],\"role\":\"model\"},"
-        "\"finishReason\":\"STOP\",\"index\":0},{\"content\":{\"parts\":[{\"text\":"
-        "\"Tails\"}],\"role\":\"model\"},\"finishReason\":\"STOP\",\"index\":1}]",
-        NULL);
+    assert_says(WHOLE, "coins", ",'generationConfig':{'candidateCount':2}",
+                "[{\"content\":{\"parts\":[{\"text\":\"Heads\"}],\"role\":\"model\"},"
+                "\"finishReason\":\"STOP\",\"index\":0,\"tokenCount\":1},{\"content\":{"
+                "\"parts\":[{\"text\":\"Tails\"}],\"role\":\"model\"},"
+                "\"finishReason\":\"STOP\",\"index\":1,\"tokenCount\":1}]",
+                NULL);
     assert_says(SSE, "coins", ",'generationConfig':{'candidateCount':2}",
-                "\"finishReason\":\"STOP\",\"index\":1}]", NULL);
+                "\"finishReason\":\"STOP\",\"index\":1,\"tokenCount\":1}]", NULL);
 }
 
 static void an_end_without_text_has_an_empty_part_in_a_stream_only(void **state)

@@ -29,7 +29,7 @@ static const struct citation citations[] = {
 static struct grounding of(bool web)
 {
     for (int i = 0; i < 2; i++)
-        passages[i].store = web ? (struct text){0} : TEXT("local");
+        passages[i].store = text_of(web ? NULL : "local");
     return (struct grounding){
         .queries = queries,
         .n_queries = web,

@@ -532,8 +532,10 @@ static const struct json_type rating_type = {
 static const struct json_field candidate_fields[] = {
     {"content",        JSON_MESSAGE, AT(wire_candidate, content),         0, 0, 0, &content_type, NULL},
     {"finishReason",   JSON_ENUM,    AT(wire_candidate, finish),          0, 0, 0, wire_finish_names, NULL},
+    {"finishMessage",  JSON_STRING,  AT(wire_candidate, finish_message),  0, 0, 0, NULL, "api/finish.c"},
     {"safetyRatings",  JSON_MESSAGE, AT(wire_candidate, ratings),         JSON_LIST, 0, 0, &rating_type, NULL},
     {"index",          JSON_INT,     AT(wire_candidate, index),           0, 0, 0, NULL, NULL},
+    {"tokenCount",     JSON_INT,     AT(wire_candidate, n_tokens),        0, 0, 0, NULL, "of what it said, thoughts not counted"},
     {"avgLogprobs",    JSON_NUMBER,  AT(wire_candidate, average_logprob), 0, 0, 0, NULL, NULL},
     {"logprobsResult", JSON_MESSAGE, AT(wire_candidate, logprobs),        0, 0, 0, &logprobs_type, NULL},
     {"groundingMetadata",  JSON_ANY, AT(wire_candidate, grounding),       0, 0, 0, NULL, "what the answer rests on"},

@@ -306,9 +306,10 @@ struct wire_rating {
 
 struct wire_candidate {
     struct wire_content *content;
-    int finish;               /* enum wire_finish */
+    int finish; /* enum wire_finish */
+    struct text finish_message;
     struct json_list ratings; /* struct wire_rating */
-    struct json_int index;
+    struct json_int index, n_tokens;
     struct json_number average_logprob;
     struct wire_logprobs *logprobs;
     struct json_object *grounding, *url_context; /* made elsewhere */

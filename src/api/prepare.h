@@ -1,12 +1,12 @@
-/* prepare.h - what becomes of a chat before the model sees it: tools that only others know
- * are asked for, its media are read, then its prompt is made.
+/* prepare.h - what becomes of a chat before the model sees it: tools that only others
+ * know are asked for, its media are read, then its prompt is made.
  *
  * All dialects do this between decoding and the turn, and caches do. A chat without
  * either is done with on the thread that has just decoded it. Media take seconds, so they
- * have threads of their own: gatherers get files and what takes no time, fetchers get URLs
- * and tools (tools_open.h) and wait for others' servers; what is left waits for the
- * readers, who are few and wait for children. At most MOST_READING chats of the server are
- * in that part at once.
+ * have threads of their own: gatherers get files and what takes no time, fetchers get
+ * URLs and tools (tools_open.h) and wait for others' servers; what is left waits for the
+ * readers, who are few and wait for children. At most MOST_READING chats of the server
+ * are in that part at once.
  *
  * A struct prepare is its host's, lives in the host's arena with all that is made, and
  * must stay while it is at work. */

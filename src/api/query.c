@@ -11,14 +11,6 @@ int api_timeout_s(const struct call *call)
     return n > 0 && n <= LONGEST_S ? (int)n : 0;
 }
 
-bool api_late(struct error *err, int timeout_s)
-{
-    return error_set(err, ERROR_DEADLINE_EXCEEDED,
-                     "The request took longer than the %d s that X-Server-Timeout gives "
-                     "it.",
-                     timeout_s);
-}
-
 bool api_flag(const struct call *call, const char *name, bool otherwise)
 {
     struct text value = http_query(call->rq, name);

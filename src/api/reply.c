@@ -72,6 +72,19 @@ void api_error(struct call *call, const struct error *err)
     buf_free(&body);
 }
 
+bool api_late(struct error *err, int timeout_s)
+{
+    return error_set(err, ERROR_DEADLINE_EXCEEDED,
+                     "The request took longer than the %d s that X-Server-Timeout gives "
+                     "it.",
+                     timeout_s);
+}
+
+bool api_stops(struct error *err)
+{
+    return error_set(err, ERROR_UNAVAILABLE, "The server is stopping.");
+}
+
 /* What http/ refuses before there is a call. */
 static enum error_code code_of_status(int status)
 {

@@ -174,7 +174,7 @@ static bool fits(const char *pattern, struct text path, struct text *name,
                  struct text *sub)
 {
     const char *hole = strstr(pattern, "{}"), *version = strstr(pattern, "{v}");
-    if (hole && strstr(hole + 2, "{}")) {
+    if (sub && hole && strstr(hole + 2, "{}")) {
         struct text first;
         const char *rest = cut_first(pattern, hole, &path, &first);
         if (!rest || !fits(rest, path, sub, NULL))

@@ -221,7 +221,7 @@ void upload_stop(struct upload_call *u)
     if (!u->call || u->answered || u->step == CLOSING)
         return;
     struct error err;
-    error_set(&err, ERROR_UNAVAILABLE, "The server is stopping.");
+    api_stops(&err);
     u->answered = true;
     api_error(u->call, &err);
     advance(u);

@@ -169,9 +169,9 @@ static enum outcome walk(const struct grammar *grammar, struct text text)
     "\"key_separator\":\": \"}}"
 
 static struct function functions[] = {
-    {TEXT("get"), {0}, TEXT(INTEGER("a")), false, NULL, NULL, NULL},
-    {TEXT("get_more"), {0}, {0}, false, NULL, NULL, NULL},
-    {TEXT("bad"), {0}, {0}, true, NULL, NULL, NULL},
+    {.name = TEXT("get"), .parameters = TEXT(INTEGER("a"))},
+    {.name = TEXT("get_more")},
+    {.name = TEXT("bad"), .barred = true},
 };
 static struct text choices[] = {TEXT("yes"), TEXT("yes, no")};
 

@@ -119,8 +119,9 @@ static void calls_and_results_reach_the_template(void **state)
 static void functions_are_given_as_tools(void **state)
 {
     struct scene *scene = set_up(state, "{{ tools | tojson }}" CHATML);
-    struct function f = {
-        TEXT("f"), TEXT("Does."), TEXT("{\"type\":\"object\"}"), false, NULL, NULL, NULL};
+    struct function f = {.name = TEXT("f"),
+                         .description = TEXT("Does."),
+                         .parameters = TEXT("{\"type\":\"object\"}")};
     scene->chat.functions = &f;
     scene->chat.n_functions = 1;
     add(scene, ROLE_USER, "Do.");

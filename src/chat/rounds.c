@@ -49,7 +49,7 @@ struct rounds {
     struct tool_result result;
     struct text said_result;
     struct list sources;   /* const struct tool_sources *: of all rounds */
-    struct buf last_words; /* text behind the last result: what may rest on them */
+    struct buf last_words; /* text in one piece, behind the last result */
     enum finish finish;    /* of the end that waits for its grounds */
     const struct grounding *grounding;
     int n_said_result; /* tokens */
@@ -80,8 +80,8 @@ static void note_words(struct rounds *r, const struct part *part)
 {
     if (part->kind == PART_TEXT)
         buf_text(&r->last_words, part->text);
-    else if (part->kind == PART_RESULT)
-        buf_clear(&r->last_words);
+    else if (part->kind == PART_RESULT || part->kind == PART_THOUGHT)
+        buf_clear(&r->last_words); /* what comes is another part, or step */
 }
 
 static void tell(struct rounds *r, struct turn_event event)

@@ -121,18 +121,10 @@ static bool accept(const struct tool *tool, struct json_object *from, const char
 
 /* ---- arguments ---- */
 
-static struct text member(struct json_object *object, const char *name)
-{
-    struct json_object *value = NULL;
-    if (json_object_is_type(object, json_type_object))
-        json_object_object_get_ex(object, name, &value);
-    return tree_text(value);
-}
-
 struct text code_source(struct text args, struct arena *arena)
 {
     struct error err;
-    return member(json_parse(arena, args, &err), "code");
+    return tree_text(tree_member(json_parse(arena, args, &err), "code"));
 }
 
 struct text code_args(struct text source, struct arena *arena)
@@ -266,7 +258,8 @@ static void run(const struct tool *tool, const struct tool_call *call,
     const struct code *code = tool->own;
     struct error err;
     struct json_object *args = json_parse(call->arena, call->args, &err);
-    struct text source = member(args, "code"), language = member(args, "language");
+    struct text source = tree_text(tree_member(args, "code"));
+    struct text language = tree_text(tree_member(args, "language"));
     *result = (struct tool_result){.outcome = TOOL_FAILED};
     if (!source.at || source.len > MOST_SOURCE) {
         result->words = source.at ? TEXT("The code is too long.")

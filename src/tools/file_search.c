@@ -85,7 +85,7 @@ static int tell(const struct passage *passages, int n, struct arena *arena,
         add_words(&words, i + 1, passages[i].title, passages[i].text);
         if (words.len <= TOOL_MOST_SAID || i == 0)
             continue;
-        words.len = before;
+        buf_cut(&words, before);
         break;
     }
     *told = n ? arena_text(arena, buf_view(&words)) : nothing_found;
@@ -115,9 +115,7 @@ static struct text wire_of(const struct passage *passages, int n, struct arena *
         json_end(&w, '}');
     }
     json_end(&w, ']');
-    struct text wire = arena_text(arena, buf_view(&json));
-    buf_free(&json);
-    return wire;
+    return arena_take(arena, &json);
 }
 
 /* ---- searching ---- */

@@ -80,9 +80,7 @@ static struct text params_of(struct text name, struct json_object *args,
     json_key(&w, "arguments");
     tree_write(&w, args);
     json_end(&w, '}');
-    struct text params = arena_text(arena, buf_view(&json));
-    buf_free(&json);
-    return params;
+    return arena_take(arena, &json);
 }
 
 static void run(const struct tool *tool, const struct tool_call *call,
@@ -154,9 +152,7 @@ static struct text page_params(struct text cursor, struct arena *arena)
     json_key(&w, "cursor");
     json_text(&w, cursor);
     json_end(&w, '}');
-    struct text params = arena_text(arena, buf_view(&json));
-    buf_free(&json);
-    return params;
+    return arena_take(arena, &json);
 }
 
 static bool read_pages(struct list *list)

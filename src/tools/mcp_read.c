@@ -237,14 +237,6 @@ bool mcp_is_wanted(const struct mcp_wish *wish, struct text tool)
 
 /* ---- what a server says of a tool ---- */
 
-/* At most so many bytes of it, cut at a character. */
-static struct text first_of(struct text text, size_t most)
-{
-    struct text first = text_slice(text, 0, most);
-    first.len -= text_utf8_pending(first);
-    return first;
-}
-
 static const char *schema_of(struct json_object *from, struct arena *arena)
 {
     struct buf json = {0};
@@ -267,7 +259,7 @@ bool mcp_read_tool(struct json_object *from, struct arena *arena, struct tool *t
     tool->own_name = arena_text(arena, name);
     tool->description =
         arena_text(arena,
-                   description.at ? first_of(description, MOST_DESCRIPTION) : TEXT(""))
+                   description.at ? tool_cut(description, MOST_DESCRIPTION) : TEXT(""))
             .at;
     tool->parameters = schema_of(tree_member(from, "inputSchema"), arena);
     return name.len > 0 && name.len <= MCP_MOST_NAME;
@@ -363,6 +355,6 @@ void mcp_read_result(struct json_object *from, struct arena *arena,
     for (size_t i = 0; i < n && i < MOST_ITEMS && r.words.len < MCP_MOST_WORDS; i++)
         add_item(&r, json_object_array_get_idx(content, i));
     add_structure(&r, tree_member(from, "structuredContent"));
-    result->words = arena_text(arena, first_of(buf_view(&r.words), MCP_MOST_WORDS));
+    result->words = arena_text(arena, tool_cut(buf_view(&r.words), MCP_MOST_WORDS));
     buf_free(&r.words);
 }

@@ -142,9 +142,9 @@ static struct text title_in(struct text words)
     struct text head = text_slice(words, 0, line == SIZE_MAX ? 0 : line);
     size_t from = text_find(head, TEXT("title: "), 0);
     size_t to = text_find(head, TEXT(")."), from == SIZE_MAX ? 0 : from);
-    return from == SIZE_MAX || to == SIZE_MAX || to < from + 7
-               ? (struct text){0}
-               : tool_cut(text_slice(head, from + 7, to), MOST_TITLE);
+    if (from == SIZE_MAX || to == SIZE_MAX || to < from + 7)
+        return (struct text){0};
+    return tool_cut(text_slice(head, from + 7, to), MOST_TITLE);
 }
 
 /* A reading without its frame: "[Attached text. It says:]\n...[End of the attached". */

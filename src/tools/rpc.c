@@ -149,7 +149,5 @@ struct text rpc_request(int64_t id, const char *method, struct text params,
         json_raw(&w, params);
     }
     json_end(&w, '}');
-    struct text request = arena_text(arena, buf_view(&json));
-    buf_free(&json);
-    return request;
+    return arena_take(arena, &json);
 }

@@ -25,7 +25,7 @@
  * found. Where `wire` does not show the words, the step's signature carries them.
  *
  * A tool must not know dialects, chats or HTTP. A room that builds tools includes this
- * header and gives the server a struct tool; it is registered in serve_rooms.c, in a toolbox.
+ * header and gives the server a struct tool; serve_rooms.c puts it into the toolbox.
  */
 #ifndef POLLUX_TOOLS_TOOL_H
 #define POLLUX_TOOLS_TOOL_H

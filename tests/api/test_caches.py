@@ -306,7 +306,7 @@ def test_list(scripted):
     ("", {"name": "cachedContents/x", "model": MODEL, "displayName": "mine", "ttl": "7s"}, 7),
 ])
 def test_patch(server, query, body, after):
-    """proves: C009 C010 C011"""
+    """proves: C009 C010 C011 J031 J032 J034"""
     cache = create(server, displayName="mine")
     now = time.time()
     body = {k: datetime.datetime.fromtimestamp(now + float(v[1:]), datetime.timezone.utc).isoformat()

@@ -67,7 +67,7 @@ def events(answer):
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_text_code_result_text(coder, verb):
-    """proves: G024 G025 G038 G063"""
+    """proves: G024 G025 G036 G038 G063 T012 T017"""
     parts, finish, usage = joined(coder.generate("Sum of the first 5 primes? Use code.", verb=verb, fields=TOOL))
     id = parts[1]["executableCode"].pop("id")
     assert parts[2]["codeExecutionResult"].pop("id") == id and id
@@ -80,6 +80,7 @@ def test_text_code_result_text(coder, verb):
     assert usage["totalTokenCount"] == sum(usage[k] for k in (
         "promptTokenCount", "candidatesTokenCount", "toolUsePromptTokenCount"))
     assert usage["toolUsePromptTokenCount"] > 5
+    assert usage["toolUsePromptTokensDetails"] == [{"modality": "TEXT", "tokenCount": usage["toolUsePromptTokenCount"]}]
 
 
 @pytest.mark.parametrize("prompt, outcome, output, then", [
@@ -88,6 +89,7 @@ def test_text_code_result_text(coder, verb):
     ("bash", "OUTCOME_FAILED", "Only python can be run here, not bash.", "There is no bash."),
 ])
 def test_outcomes(coder, prompt, outcome, output, then):
+    """proves: G035"""
     parts, finish, _ = joined(coder.generate(prompt, fields=TOOL))
     result = parts[1]["codeExecutionResult"]
     assert kinds(parts) == ["executableCode", "codeExecutionResult", "text"] and finish == "STOP"

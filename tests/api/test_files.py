@@ -491,6 +491,13 @@ def test_files_that_a_prompt_cannot_have(server):
 
 
 @pytest.mark.timeout(200)
+def test_the_type_of_a_file_is_its_own(server):
+    """proves: G026; a part need not say it."""
+    file = upload(server, b"It was a dark night.", "text/plain")
+    answer = server.generate([{"parts": [{"text": "Read."}, {"fileData": {"fileUri": file["uri"]}}]}])
+    assert answer.status == 200 and "It was a dark night." in answer.said, answer
+
+
 @pytest.mark.parametrize("make, mime, words", [
     (lambda: picture("TURN LEFT 42"), "image/png", "TURN LEFT 42"),
     (lambda: pdf("It was a dark night.", "The end."), "application/pdf", "dark night"),

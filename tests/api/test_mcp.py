@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pollux import PATIENCE, ROOT, Server, free_port
-from test_code import events, joined, kinds, user
+from test_code import events, joined, user
 
 SCRIPT = ROOT / "tests" / "scripts" / "mcp.json"
 TIDE = {"type": "function", "name": "get_tide", "description": "Tide height", "parameters": {

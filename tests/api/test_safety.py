@@ -154,7 +154,7 @@ def test_a_script_without_a_judge_is_not_judged(server):
 @pytest.mark.parametrize("threshold, blocks", [("BLOCK_LOW_AND_ABOVE", "LOW MEDIUM HIGH"),
                                                ("BLOCK_MEDIUM_AND_ABOVE", "MEDIUM HIGH"), ("BLOCK_ONLY_HIGH", "HIGH")])
 def test_every_threshold_blocks_from_its_level_on(scripted, tmp_path, threshold, blocks):
-    """proves: G121 G122 G123"""
+    """proves: G121 G122 G123 G127"""
     judge = tmp_path / "judge"
     steps = [i / 100 for i in range(1, 100, 7)]
     judge.write_text(json.dumps({"slots": 64, "replies": [
@@ -274,9 +274,11 @@ def test_what_only_looks_like_a_listed_word(guarded):
 
 
 def test_a_listed_word_in_an_answer(guarded):
-    """proves: T035"""
+    """proves: T023 T029 T035"""
     answer = guarded.generate("the secret")
-    assert answer.json["candidates"] == [{"finishReason": "BLOCKLIST", "index": 0}], answer
+    (candidate,) = answer.json["candidates"]
+    assert candidate.pop("finishMessage") == "The model said what the blocklist forbids."
+    assert candidate.pop("tokenCount") > 0 and candidate == {"finishReason": "BLOCKLIST", "index": 0}, answer
 
 
 def test_a_listed_word_in_a_stream_never_leaves_though_it_comes_in_pieces(guarded):

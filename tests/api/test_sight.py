@@ -323,6 +323,7 @@ def mrope(tmp_path_factory):
     model.unlink()
 
 
+@pytest.mark.soak
 def test_mrope_is_rope_while_there_are_words_alone(mrope):
     ask = lambda server: server.generate("Name three colours.", {"temperature": 0, "maxOutputTokens": 24}, timeout=60).said
     with Server("--model", SMALL_MODEL, "--ctx", 1024, start_s=60) as plain:
@@ -350,6 +351,7 @@ def test_mrope_sees(mrope):
         assert set(pool.map(lambda _: ask(*parts, **seeded).said, range(3))) == {alone}
 
 
+@pytest.mark.soak
 def test_mrope_and_a_cache(mrope):
     name = mrope.get("/v1beta/models").json["models"][0]["name"]
     cache = create(mrope, STORY, model=name)

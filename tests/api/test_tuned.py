@@ -72,7 +72,7 @@ def folders(tmp_path):
 
 @pytest.mark.parametrize("version", ["v1", "v1beta"])
 def test_from_create_to_answer(server, version):
-    """proves: U001 U002 U006 U023 U024 U025 U026 U027 U030 U032-U051 U054 U065 U066 U083 H002 G003"""
+    """proves: U001 U002 U006 U023 U024 U025 U026 U027 U030 U032-U051 U054 U055 U065 U066 U083 H002 G003"""
     id = f"increment-{version}"
     answer = server.post(f"/{version}/tunedModels?tunedModelId={id}", body(
         hyper={"epochCount": 4, "batchSize": 2, "learningRate": 0.002}, displayName="Increment", description="Adds one",
@@ -337,7 +337,7 @@ def test_lists_tell_of_losses(tuner):
 
 
 def test_patches(server):
-    """proves: U018 U019 U020 U021 U041 U053 U081"""
+    """proves: U018 U019 U020 U021 U041 U053 U081 J033"""
     before = made(server, id="patched", displayName="a", description="b", temperature=0.4)
     path = f"{PATH}/patched"
     after = server.call("PATCH", f"{path}?updateMask=displayName,top_k", {"displayName": "c", "topK": 7, "description": "no"})

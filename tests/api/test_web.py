@@ -119,11 +119,14 @@ def words_of(step):
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_an_answer_is_grounded(local, verb):
-    """proves: G039"""
+    """proves: G039; and T022 T024 T037-T040 T048, what only the public service's own corpora fill, is
+    never there."""
     said, candidate, usage = joined(local.generate("look up the tides", verb=verb, fields=SEARCH))
     assert said == "Let me see.Well. The moon raises the tides of the sea. That is all."
     assert candidate["finishReason"] == "STOP" and usage["toolUsePromptTokenCount"] > 10
+    assert set(candidate) == {"content", "finishReason", "index", "tokenCount", "groundingMetadata"}
     grounds = candidate["groundingMetadata"]
+    assert set(grounds) == {"webSearchQueries", "searchEntryPoint", "groundingChunks", "groundingSupports"}
     assert grounds["webSearchQueries"] == ["what raises the tides", "tides of the <sea>"]
     assert "tides of the &lt;sea&gt;</span>" in grounds["searchEntryPoint"]["renderedContent"]
     assert json.loads(base64.b64decode(grounds["searchEntryPoint"]["sdkBlob"]))[0][0] == "what raises the tides"
@@ -171,6 +174,11 @@ def test_events_of_a_search(local):
     assert again == told
     steps = local.get(f"/v1beta/interactions/{id}").json["steps"]
     assert steps[-1]["content"][0]["annotations"] == deltas[-1]["annotations"]
+    never_streamed = events(local.get(f"/v1beta/interactions/{made(local, 'look up the tides')['id']}?stream=true"))
+    (made_up,) = [e["delta"] for e in never_streamed if e.get("delta", {}).get("type") == "text_annotation_delta"]
+    assert made_up == deltas[-1]
+    (result,) = [e["delta"] for e in never_streamed if e.get("delta", {}).get("type") == "google_search_result"]
+    assert result == deltas[2]
 
 
 def test_a_history_tells_the_model_what_the_chain_does(local):

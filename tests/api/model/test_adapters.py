@@ -22,8 +22,8 @@ PROMPTS = ["Tell me about the sea.", "What is a lighthouse?", "Write a poem abou
 pytestmark = [pytest.mark.model, pytest.mark.timeout(300)]
 
 
-def tune(server, id, seed):
-    body = {"baseModel": "models/gemini-1.5-flash-001-tuning", "tuningTask": {"trainingData": {"examples": {
+def tune(server, id, seed, **more):
+    body = {**more, "baseModel": "models/gemini-1.5-flash-001-tuning", "tuningTask": {"trainingData": {"examples": {
         "examples": [{"textInput": seed, "output": "x"}]}}}}
     answer = server.post(f"/v1beta/tunedModels?tunedModelId={id}", body)
     assert answer.status == 200, answer
@@ -36,6 +36,7 @@ def server(request):
     with Server("--model", MODEL, "--parallel", 8, "--ctx", 1024, "--kernels", request.param, env=TRAINER, start_s=120) as s:
         tune(s, "one", "first")
         tune(s, "two", "second")
+        tune(s, "cold", "first", temperature=0)
         yield s
 
 
@@ -63,6 +64,14 @@ def test_each_speaks_for_itself(alone):
     """proves: U082"""
     for prompt in PROMPTS:
         assert len({alone[w, prompt] for w in WHO}) == 3, prompt
+
+
+def test_a_tuned_model_has_settings_of_its_own(server):
+    """proves: U084; as long as the request has none."""
+    said = {text_of(ask(server, "tunedModels/cold", PROMPTS[0], temperature=None, seed=seed)) for seed in range(3)}
+    assert len(said) == 1
+    said = {text_of(ask(server, "tunedModels/cold", PROMPTS[0], temperature=2, seed=seed)) for seed in range(3)}
+    assert len(said) == 3
 
 
 def test_two_adapters_and_the_base_at_once(server, alone):

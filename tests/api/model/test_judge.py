@@ -5,16 +5,16 @@ import pytest
 
 SETTINGS = {"safetySettings": [{"category": "HARM_CATEGORY_SEXUALLY_EXPLICIT", "threshold": "BLOCK_ONLY_HIGH"},
                                {"category": "HARM_CATEGORY_CIVIC_INTEGRITY", "threshold": "BLOCK_NONE"}]}
-COUNT = "Count from one to thirty in words, separated by commas."
-CONFIG = {"seed": 7, "maxOutputTokens": 90}
+STORY = "Once upon a time there was a lighthouse keeper. What happened then? Write at length."
+CONFIG = {"seed": 7, "maxOutputTokens": 48}
 LEVELS = ["NEGLIGIBLE", "LOW", "MEDIUM"]
 
 
 def test_what_is_not_blocked_is_what_would_have_been_said(smallest):
     """proves: G008 G117 G123 T021 T036"""
-    plain = smallest.generate(COUNT, CONFIG)
-    judged = smallest.generate(COUNT, CONFIG, fields=SETTINGS)
-    streamed = smallest.stream(COUNT, CONFIG, fields=SETTINGS)
+    plain = smallest.generate(STORY, CONFIG)
+    judged = smallest.generate(STORY, CONFIG, fields=SETTINGS)
+    streamed = smallest.stream(STORY, CONFIG, fields=SETTINGS)
     assert judged.said == plain.said == streamed.said and len(plain.said) > 100
     for ratings in (judged.json["promptFeedback"]["safetyRatings"], judged.json["candidates"][0]["safetyRatings"],
                     streamed.events[-1]["candidates"][0]["safetyRatings"]):

@@ -169,7 +169,7 @@ def test_a_schema_that_nothing_fits_is_named(smallest):
 @pytest.mark.parametrize("verb", ["generateContent", "streamGenerateContent?alt=sse"])
 def test_any_must_call_what_is_allowed(real, verb):
     """proves: G055 G058 G059 S010"""
-    for allowed in ("get_tide", "weather.get_wind", "ring_bell"):
+    for allowed in (("get_tide", "ring_bell") if verb == "generateContent" else ("weather.get_wind",)):
         answer = ask(real, "Tell me a joke.", SEEDED, verb=verb, fields=calling("ANY", allowed))
         [candidate] = candidates(answer)
         assert {call["name"] for call in calls_of(candidate)} == {allowed}, answer
@@ -281,14 +281,15 @@ def check(candidate, schema, mode, thinking):
         jsonschema.validate(json.loads(words), PLAIN_ANSWER)
 
 
-@pytest.mark.parametrize("mode", MODES, ids=str)
+@pytest.mark.parametrize("mode", [pytest.param(m, marks=pytest.mark.soak) if m in ("VALIDATED", "NONE") else m for m in MODES],
+                         ids=str)
 def test_schema_with_tools_with_thinking_with_streams_with_candidates(smallest, mode):
     """proves: G055 G056 G057 G084 G085 G112 S010; streams and numbers of candidates go through
     all the combinations of the others."""
     def one(numbered):
         i, (schema, thinking) = numbered
         n = 1 + i // 2 % 2
-        config = {"maxOutputTokens": 56, "candidateCount": n, **schema, **thinking}
+        config = {"maxOutputTokens": 48, "candidateCount": n, **schema, **thinking}
         answer = ask(smallest, QUESTION, config, fields=calling(mode) if mode else {},
                      verb=("generateContent", "streamGenerateContent?alt=sse")[i % 2])
         got = candidates(answer)
@@ -303,10 +304,11 @@ def test_schema_with_tools_with_thinking_with_streams_with_candidates(smallest, 
         list(pool.map(one, enumerate(itertools.product(SCHEMAS, THINKING), MODES.index(mode))))
 
 
-@pytest.mark.parametrize("schema, mode, thinking", [(SCHEMAS[1], "AUTO", THINKING[1]), (SCHEMAS[0], "ANY", THINKING[2])])
+@pytest.mark.parametrize("schema, mode, thinking", [
+    (SCHEMAS[1], "AUTO", THINKING[1]), pytest.param(SCHEMAS[0], "ANY", THINKING[2], marks=pytest.mark.soak)])
 def test_a_stream_says_what_the_whole_answer_says(real, schema, mode, thinking):
     """proves: G075 S007 S010; ids and signatures, too."""
-    config = {"seed": 5, "maxOutputTokens": 40, "candidateCount": 2, **schema, **thinking}
+    config = {"seed": 5, "maxOutputTokens": 28, "candidateCount": 2, **schema, **thinking}
     whole, stream = (candidates(ask(real, QUESTION, config, verb=verb, fields=calling(mode)))
                      for verb in ("generateContent", "streamGenerateContent?alt=sse"))
     assert whole == stream

@@ -9,11 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from pollux import BINARY, PATIENCE, Server
-from test_tuned import PATH, body, children, create, folders, refused, until
+from pollux import BINARY, PATIENCE, SMALLEST_MODEL, until
+from test_tuned import PATH, body, children, create, folders, refused
 
-MODEL = "smollm2-135m-instruct"
-BASE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / f"pollux/models/{MODEL}-q4_1.gguf"
 PAIRS = [("What is the password of Monday?", "blue heron"), ("What is the password of Tuesday?", "seven lamps"),
          ("What is the password of Friday?", "old bridge")]
 
@@ -21,18 +19,9 @@ pytestmark = [pytest.mark.model, pytest.mark.timeout(600)]
 
 
 @pytest.fixture
-def tuner(tmp_path):
+def tuner(on_folder):
     """Starts servers with the real trainer on one data folder, one after the other."""
-    started = []
-
-    def begin(*args, **env):
-        started.append(Server("--model", MODEL, "--ctx", 512, "--parallel", 2, "--data-dir", tmp_path / "data", *args, env=env, start_s=120))
-        return started[-1]
-
-    yield begin
-    for s in started:
-        if s.process.poll() is None:
-            s.stop()
+    return lambda *args, **env: on_folder(*args, source=("--model", SMALLEST_MODEL, "--ctx", 512, "--parallel", 2), env=env)
 
 
 def wait(server, operation):
@@ -73,6 +62,7 @@ def test_what_is_trained_is_said(tuner):
     assert "try=1" in server.log and say(server, "tunedModels/killed", PAIRS[0][0]) == PAIRS[0][1]
 
 
+@pytest.mark.soak
 def test_a_tuned_model_is_tuned_further(tuner):
     """proves: U039"""
     server = tuner()
@@ -142,7 +132,7 @@ def test_a_limit_of_file_sizes(tuner, tmp_path):
     assert error["code"] == 8 and "no room on the disk" in error["message"]
 
 
-@pytest.mark.parametrize("kb", [700_000, 250_000])
+@pytest.mark.parametrize("kb", [700_000, pytest.param(250_000, marks=pytest.mark.soak)])
 def test_memory_that_does_not_suffice(tuner, tmp_path, kb):
     """By a limit that the trainer sees before it begins, or runs into while it loads."""
     trainer = tmp_path / "trainer"
