@@ -301,11 +301,11 @@ def print_losses(tables):
             row(name, who, *(f"{x:.3f}" for x in values))
             if who == "PEFT":
                 continue
-            parts = [(x / y - 1, min(x, y) >= JUDGED) for x, y in zip(values, theirs)]
+            parts = [(x / y - 1, name != "increment" and min(x, y) >= JUDGED) for x, y in zip(values, theirs)]
             row(name, f"{who} against PEFT", *(f"{100 * p:+.1f} %" + ("" if judged else " (not judged)")
                                                for p, judged in parts))
-            if who == "Pollux" and name != "increment":
-                worst = max(worst, *(abs(p) for p, judged in parts if judged))
+            if who == "Pollux":
+                worst = max([worst, *(abs(p) for p, judged in parts if judged)])
     print(f"\nThe largest difference of an epoch that is judged: {100 * worst:.1f} %"
           f" ({'within' if worst <= 0.03 else 'NOT within'} the 3 % that are asked for).")
 

@@ -53,7 +53,7 @@ static const struct option table[] = {
      "the model may have Python run, in a sandbox, for requests with the tool code execution",
      NULL},
     {"code-timeout", 0, OPTION_INT, AT(code_timeout), "30", 1, 600, "SECONDS",
-     "code that runs longer is ended", NULL},
+     "code that runs longer is ended, and so is any other call of a built-in tool", NULL},
     {"code-memory", 0, OPTION_INT, AT(code_memory), "512", 64, 65536, "MB",
      "code that takes more is ended", NULL},
     {"tools-dir", 0, OPTION_STRING, AT(tools_dir), NULL, 0, 0, "DIR",

@@ -6,13 +6,16 @@
 
 bool irun_read_cache(struct irun *run, struct chat *kept)
 {
-    static const struct cache_adapter none; /* interactions are of models alone */
-    if (!cached_read(run->api, run->request.wire.cached, run->request.model, &none, true,
-                     run->arena, &run->cached, &run->err) ||
+    static const struct cache_adapter none;
+    struct text model =
+        arena_printf(run->arena, "models/%.*s", TEXT_ARG(run->request.model));
+    if (!cached_read(run->api, run->request.wire.cached, model, &none, true, run->arena,
+                     &run->cached, &run->err) ||
         !cached_chat(run->api, &run->cached.kept, run->arena, kept, &run->err))
         return false;
     for (int i = 0; i < WIRE_MODALITIES; i++)
-        run->prepare.attached.n_tokens[i] = run->cached.n_media[i];
+        run->prepare.attached.n_tokens[i] = run->prepare.attached.n_kept[i] =
+            run->cached.n_media[i];
     return true;
 }
 

@@ -215,6 +215,7 @@ static void put_before(const struct reader *r, const struct chat *kept)
     memcpy(turns + kept->n_turns, chat->turns, sizeof *turns * (size_t)chat->n_turns);
     chat->turns = turns;
     chat->n_turns = (int)n;
+    chat->kept_turns = kept->n_turns;
 }
 
 static bool read_steps(const struct reader *r, const struct interaction *rows, int n)

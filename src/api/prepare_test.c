@@ -88,7 +88,7 @@ static void too_many_that_wait_are_told_to_come_again(void **state)
         fake_wait(fake);
         assert_int_equal(fake->rq.status, 429);
         assert_non_null(strstr(fake->set.at, "Retry-After: 5"));
-        assert_says(fake, "The media of 64 requests wait to be read already.");
+        assert_says(fake, "of 64 requests wait to be read already.");
         fake_close(fake);
     }
     assert_int_equal(fake_world.api->n_reading, 64);

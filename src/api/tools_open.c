@@ -41,7 +41,10 @@ static struct text clean(struct text name, struct arena *arena)
         char c = name.at[i];
         bool good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
                     (c >= '0' && c <= '9') || c == '-' || c == '.';
-        copy[n++] = good ? c : '_';
+        copy[n] = '_';
+        if (good)
+            copy[n] = c;
+        n++;
     }
     return (struct text){copy, n};
 }

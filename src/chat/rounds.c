@@ -495,7 +495,8 @@ static struct text just_said(const struct chat *chat, struct arena *arena)
 static bool find_openings(struct rounds *r)
 {
     struct text said = just_said(&r->chat, r->arena);
-    for (int i = 0; said.at && i < r->chat.n_functions; i++) {
+    bool may = said.at && r->chat.calling != CALLING_NONE;
+    for (int i = 0; may && i < r->chat.n_functions; i++) {
         const struct function *function = &r->chat.functions[i];
         struct text args = {0};
         if (function->tool && function->tool->begin && !function->barred)

@@ -140,14 +140,6 @@ static bool is_mime_type(struct text type)
     return true;
 }
 
-static size_t n_characters(struct text text)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < text.len; i++)
-        n += ((unsigned char)text.at[i] & 0xc0) != 0x80;
-    return n;
-}
-
 static bool check_wish(const struct files *files, const struct upload_wish *wish,
                        struct error *err)
 {
@@ -156,7 +148,7 @@ static bool check_wish(const struct files *files, const struct upload_wish *wish
                         "A file's name is files/ and then at most %d lower-case letters, "
                         "digits and dashes, with no dash at either end.",
                         FILE_ID_MOST);
-    if (n_characters(wish->display_name) > FILE_NAME_MOST)
+    if (text_characters(wish->display_name) > FILE_NAME_MOST)
         return error_at(err, "file.display_name",
                         "displayName may have at most %d characters.", FILE_NAME_MOST);
     if (wish->mime_type.at && !is_mime_type(wish->mime_type))

@@ -59,6 +59,12 @@ static bool is_plain(struct text bytes)
     return text_is_utf8(bytes) && !memchr(bytes.at, '\0', bytes.len);
 }
 
+static bool is_page(const struct job *job)
+{
+    const struct media_type *type = media_type_of(job->document.mime_type);
+    return type && strcmp(type->name, "text/html") == 0;
+}
+
 static struct text without_mark(struct text text)
 {
     return text_starts(text, "\xef\xbb\xbf") ? text_slice(text, 3, text.len) : text;
@@ -85,7 +91,7 @@ static bool read_media(struct job *job, int fd, struct text bytes, struct text *
     if (!media_read(media, &source, &none, &job->index->closing, job->arena, &reading,
                     err))
         return false;
-    *text = reading.text;
+    *text = reading_body(&reading);
     return true;
 }
 
@@ -93,6 +99,7 @@ static bool read_document(struct job *job, struct text *text, struct error *err)
 {
     struct stat stat;
     struct text bytes = {0};
+    struct error ignored;
     int fd = blob_open(job->index->blobs, job->document.hash);
     if (fd < 0 || fstat(fd, &stat) != 0)
         return error_set(err, ERROR_DATA_LOSS,
@@ -102,6 +109,8 @@ static bool read_document(struct job *job, struct text *text, struct error *err)
         good = read_fd(fd, (size_t)stat.st_size, job->arena, &bytes);
     if (!good)
         error_set(err, ERROR_DATA_LOSS, "The document's bytes cannot be read.");
+    else if (bytes.at && is_page(job) && read_media(job, fd, bytes, text, &ignored))
+        good = true; /* without its tags; where no reader is installed, with them */
     else if (bytes.at && is_plain(bytes))
         *text = without_mark(bytes);
     else

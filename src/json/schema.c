@@ -161,14 +161,6 @@ static bool in_range(const struct json_field *field, double value)
     return any || (value >= field->least && value <= field->most);
 }
 
-static size_t n_characters(struct text text)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < text.len; i++)
-        n += (text.at[i] & 0xc0) != 0x80;
-    return n;
-}
-
 static bool check_range(const struct decoder *d, const struct path *here,
                         const struct json_field *field, const void *at)
 {
@@ -181,7 +173,7 @@ static bool check_range(const struct decoder *d, const struct path *here,
         value = (double)((const struct json_list *)at)->n;
     } else if (field->kind == JSON_STRING) {
         what = "a length of ";
-        value = (double)n_characters(*(const struct text *)at);
+        value = (double)text_characters(*(const struct text *)at);
     } else if (field->kind == JSON_NUMBER) {
         value = ((const struct json_number *)at)->is;
     } else if (field->kind == JSON_INT || field->kind == JSON_INT64) {

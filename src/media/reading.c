@@ -107,12 +107,19 @@ static void put_found(const struct answer *a, struct buf *out)
     }
 }
 
-static void put_words(const struct answer *a, enum media_kind kind, struct buf *out)
+static const struct text title_mark = {"title: ", 7};
+
+static void put_words(const struct answer *a, enum media_kind kind, struct buf *out,
+                      struct media_reading *reading)
 {
     const struct text *facts = a->facts.at, *notes = a->notes.at;
     buf_printf(out, "\n\n[Attached %s", media_kind_word(kind));
     for (size_t i = 0; i < a->facts.n; i++) {
         buf_str(out, i ? "; " : " (");
+        if (text_starts(facts[i], title_mark.at)) {
+            reading->title_at = out->len + title_mark.len;
+            reading->title_len = facts[i].len - title_mark.len;
+        }
         put_line(out, facts[i]);
     }
     buf_str(out, a->facts.n ? ")." : ".");
@@ -122,7 +129,9 @@ static void put_words(const struct answer *a, enum media_kind kind, struct buf *
     }
     if (has_words(a)) {
         buf_printf(out, " %s]\n", leads[kind]);
+        reading->body_at = out->len;
         put_found(a, out);
+        reading->body_len = out->len - reading->body_at;
         buf_printf(out, "[End of the attached %s.]\n\n", media_kind_word(kind));
     } else {
         buf_printf(out, " %s]\n\n", nothings[kind]);
@@ -146,9 +155,22 @@ static void fill(const struct answer *a, struct arena *arena,
     struct buf words = {0};
     reading->kind = (enum media_kind)(a->kind - 1);
     reading->reader = printable(a->reader, arena);
-    put_words(a, reading->kind, &words);
+    reading->title_len = reading->body_len = 0;
+    put_words(a, reading->kind, &words, reading);
     reading->text = arena_text(arena, buf_view(&words));
     buf_free(&words);
+}
+
+struct text reading_title(const struct media_reading *reading)
+{
+    return text_slice(reading->text, reading->title_at,
+                      reading->title_at + reading->title_len);
+}
+
+struct text reading_body(const struct media_reading *reading)
+{
+    return text_slice(reading->text, reading->body_at,
+                      reading->body_at + reading->body_len);
 }
 
 bool reading_of(struct text json, struct arena *arena, struct media_reading *reading,

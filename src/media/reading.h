@@ -14,14 +14,21 @@ struct media_reading {
     const char *type;     /* "image/png" */
     struct text reader;   /* "Pillow 13.0.0, tesseract 5.3.0": printable ASCII */
     struct text text;     /* for the prompt; begins and ends with an empty line */
-    int width, height;    /* where pixels were asked for: */
-    struct text pixels;   /* width * height * 3 bytes; empty: they were not */
+    size_t title_at, title_len, body_at,
+        body_len;       /* within `text`; 0 long: there is none */
+    int width, height;  /* where pixels were asked for: */
+    struct text pixels; /* width * height * 3 bytes; empty: they were not */
 };
 
 /* Fills all but `type`. INVALID_ARGUMENT when the reader could not read the media, in its
  * words; INTERNAL when what it said is no answer. */
 bool reading_of(struct text json, struct arena *arena, struct media_reading *reading,
                 struct error *err);
+
+/* The title that a page has itself, and what was read, without words of ours around it;
+ * they point into its text. Empty: there is none. */
+struct text reading_title(const struct media_reading *reading);
+struct text reading_body(const struct media_reading *reading);
 
 /* The same of text that needs no reader. */
 void reading_of_text(struct text text, struct arena *arena,

@@ -31,6 +31,19 @@ static void assert_words(const char *json, const char *words)
     assert_string_equal(reading.text.at, words);
 }
 
+static void what_was_read_can_be_had_without_its_frame(void **state)
+{
+    (void)state;
+    assert_true(reading_of(TEXT("{\"kind\":\"TEXT\",\"facts\":[\"latin1\",\"title: A\\n"
+                                "page\"],\"found\":[{\"at\":\"\",\"text\":\"a]\\nb\"}]}"),
+                           arena, &reading, &err));
+    assert_true(text_is(reading_title(&reading), "A page"));
+    assert_true(text_is(reading_body(&reading), "a]\nb\n"));
+    assert_true(reading_of(TEXT("{\"kind\":\"IMAGE\",\"facts\":[\"PNG\"],\"found\":[]}"),
+                           arena, &reading, &err));
+    assert_int_equal(reading_title(&reading).len + reading_body(&reading).len, 0);
+}
+
 static void what_was_found_is_framed(void **state)
 {
     (void)state;
@@ -96,6 +109,7 @@ static void nonsense_is_our_error(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_read_can_be_had_without_its_frame),
         cmocka_unit_test(what_was_found_is_framed),
         cmocka_unit_test(nothing_found_is_said_too),
         cmocka_unit_test(facts_cannot_break_the_frame),

@@ -209,7 +209,7 @@ static bool read_place(const struct wire_server *wire, const char *where,
         (timeout <= 0 || place->sse_timeout.is < timeout))
         timeout = place->sse_timeout.is;
     if (timeout > 0)
-        wish->call_ms = timeout / 1000000 < MOST_CALL_S * 1000
+        wish->call_ms = timeout / 1000000 < (int64_t)MOST_CALL_S * 1000
                             ? (int)((timeout + 999999) / 1000000)
                             : MOST_CALL_S * 1000;
     wish->stays = place && place->terminate.set && !place->terminate.is;
@@ -290,8 +290,9 @@ static void add_picture(struct result *r, struct json_object *item)
     size_t i = 0, n = sizeof types / sizeof types[0];
     while (i < n && !text_is_nocase(mime, types[i]))
         i++;
-    if (i == n || r->to->n_blobs == MOST_PICTURES || data.len > MOST_PICTURE / 3 * 4 ||
-        !scan_base64(data, r->arena, &bytes) || bytes.len == 0) {
+    if (i == n || r->to->n_blobs == MOST_PICTURES ||
+        data.len > (size_t)MOST_PICTURE / 3 * 4 || !scan_base64(data, r->arena, &bytes) ||
+        bytes.len == 0) {
         say(r, TEXT("[a picture that cannot be shown]"));
         return;
     }

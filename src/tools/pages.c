@@ -135,28 +135,6 @@ static bool get(struct visit *v, struct fetched *fetched)
                      fetched->status);
 }
 
-/* "title: ..." of the facts of a reading, which stand in front of its text. */
-static struct text title_in(struct text words)
-{
-    size_t line = text_find(words, TEXT("]\n"), 0);
-    struct text head = text_slice(words, 0, line == SIZE_MAX ? 0 : line);
-    size_t from = text_find(head, TEXT("title: "), 0);
-    size_t to = text_find(head, TEXT(")."), from == SIZE_MAX ? 0 : from);
-    if (from == SIZE_MAX || to == SIZE_MAX || to < from + 7)
-        return (struct text){0};
-    return tool_cut(text_slice(head, from + 7, to), MOST_TITLE);
-}
-
-/* A reading without its frame: "[Attached text. It says:]\n...[End of the attached". */
-static struct text text_in(struct text words)
-{
-    size_t from = text_find(words, TEXT("]\n"), 0);
-    size_t end = text_find(words, TEXT("\n[End of the attached"), 0);
-    return from == SIZE_MAX || end == SIZE_MAX || end < from + 2
-               ? TEXT("")
-               : text_slice(words, from + 2, end);
-}
-
 static void visit(struct visit *v)
 {
     struct fetched fetched = {0};
@@ -174,11 +152,11 @@ static void visit(struct visit *v)
     if (!media_read(v->pages->config.media, &source, &options, v->call->cancelled, arena,
                     &reading, &v->err))
         return;
-    struct text title = title_in(reading.text);
+    struct text title = tool_cut(reading_title(&reading), MOST_TITLE);
     *v->passage = (struct passage){
         .title = title.len ? title : v->page->url,
         .uri = v->page->url,
-        .text = text_in(reading.text),
+        .text = reading_body(&reading),
     };
     v->page->status = PAGE_SUCCESS;
 }

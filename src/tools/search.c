@@ -13,14 +13,14 @@ enum {
 };
 
 static const char description[] =
-    "Searches the web and returns what it says about a question. Of use for questions "
-    "about facts, news, people, places and dates. Not for greetings, chats, poems, code "
-    "and sums.\n\n"
-    "A query is a few words of the question.";
+    "Searches the web, or the documents that take its place here, and returns the "
+    "passages that say most about the queries. Of use for facts, news, names, numbers "
+    "and dates, and for whatever may have changed or must be right.\n\n"
+    "A query is a few words. One query is enough for one question.";
 
 static const char parameters[] =
     "{\"type\":\"object\",\"properties\":{\"queries\":{\"type\":\"array\",\"items\":"
-    "{\"type\":\"string\"},\"minItems\":1,\"maxItems\":1,\"description\":\"What to look "
+    "{\"type\":\"string\"},\"minItems\":1,\"maxItems\":2,\"description\":\"What to look "
     "for.\"}},\"required\":[\"queries\"],\"additionalProperties\":false}";
 
 struct search_tool {

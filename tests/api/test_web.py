@@ -327,3 +327,26 @@ def test_an_address_in_another_turn_is_not_read_again(local, web):
 def test_streamed_pages(local, web):
     said, candidate, _ = joined(local.generate(f"Read {web.base}/tides.txt", verb=VERBS[1], fields=URLS))
     assert said.startswith("Well.") and candidate["urlContextMetadata"] and candidate["groundingMetadata"]["groundingSupports"]
+
+
+def test_a_choice_of_no_tools_reads_nothing(local, web):
+    n = len(web.asked)
+    steps = made(local, f"Read {web.base}/tides.txt", "url_context", generation_config={"tool_choice": "none"})["steps"]
+    assert [s["type"] for s in steps] == ["model_output"] and len(web.asked) == n
+
+
+def test_search_pages_and_functions_in_one_answer(local, web):
+    tide = {"name": "get_tide", "parameters": {"type": "OBJECT", "properties": {"harbour": {"type": "STRING"}}}}
+    said, candidate, _ = joined(local.generate(f"look up the tides, and {web.base}/tides.txt", fields={
+        "tools": [{"googleSearch": {}, "urlContext": {}}, {"functionDeclarations": [tide]}]}))
+    assert said.startswith("Well.") and candidate["urlContextMetadata"]["urlMetadata"][0]["retrievedUrl"] == web.base + "/tides.txt"
+    answer = made(local, "look up the tides", tools=[{"type": "google_search"}, {"type": "url_context"}, {"type": "code_execution"}])
+    assert answer["steps"][-1]["content"][0]["annotations"]
+
+
+def test_a_client_that_leaves_while_pages_are_read(local):
+    with local.wire() as wire:
+        body = json.dumps({"contents": [{"parts": [{"text": "Read http://127.0.0.1:9/a"}]}], **URLS}).encode()
+        wire.send(b"POST /v1beta/models/gemini-2.0-flash:streamGenerateContent?alt=sse HTTP/1.1\r\nHost: x\r\n"
+                  b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    assert local.generate("without any", fields=URLS).said == "The moon, I think."

@@ -100,5 +100,5 @@ def test_folders_and_addresses(index, tmp_path):
     listed = index("list").out
     assert len(listed.splitlines()) == 3 and url in listed
     found = index("search", "ripe", "figs").out
-    assert found.startswith("1. A page") and url in found and "Figs are ripe." in found
+    assert found.startswith("1. A page") and url in found and "\nFigs are ripe.\n" in found
     assert index("remove", folder, url).returncode == 0 and index("list").out == ""

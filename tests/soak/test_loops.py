@@ -8,13 +8,11 @@ import sys
 
 import pytest
 
-import pollux
 from pollux import ROOT
 
 sys.path.insert(0, str(ROOT / "tests/sdk"))
 from toolchain import js, python  # noqa: E402
 
-DEFAULT_MODEL = "qwen2.5-coder-1.5b-instruct"
 PARIS, OSLO = ["get_weather", "Paris"], ["get_weather", "Oslo"]
 APPLE = ["get_share_price", "AAPL"]
 # What is asked, what must be called for it, what the last words must hold.
@@ -33,14 +31,6 @@ JAVASCRIPT = [
     ("two times that", [], ["463"]),
     ("capital of Italy", [], ["Rome"]),
 ]
-
-
-@pytest.fixture(scope="module")
-def server():
-    pull = subprocess.run([pollux.BINARY, "pull", DEFAULT_MODEL], capture_output=True, text=True, check=False)
-    assert pull.returncode == 0, pull.stderr
-    with pollux.Server("--model", DEFAULT_MODEL, "--log-level", "warn", start_s=120) as running:
-        yield running
 
 
 def check(command, server, wanted):

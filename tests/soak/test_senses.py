@@ -2,18 +2,10 @@
 
 import pytest
 
-import pollux
 from media_files import blob, film, pdf, picture, sound
-from test_loops import DEFAULT_MODEL
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(900)]
 SHORT = {"temperature": 0, "maxOutputTokens": 60}
-
-
-@pytest.fixture(scope="module")
-def server():
-    with pollux.Server("--model", DEFAULT_MODEL, "--log-level", "warn", start_s=120) as running:
-        yield running
 
 
 @pytest.mark.parametrize("make, mime, question, words", [

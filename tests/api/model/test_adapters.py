@@ -117,7 +117,7 @@ def ask_cached(server, who, cache, prompt="How does it end?"):
         "cachedContent": cache, "contents": [{"role": "user", "parts": [{"text": prompt}]}],
         "generationConfig": {"maxOutputTokens": 16, "seed": 7, "temperature": 0.7}}, timeout=120)
     assert answer.status == 200, answer
-    return text_of(answer.json), answer.json["usageMetadata"]["cachedContentTokenCount"]
+    return text_of(answer.json), answer.json["usageMetadata"].get("cachedContentTokenCount", 0)
 
 
 def test_caches_of_adapters(tmp_path):
@@ -139,10 +139,11 @@ def test_caches_of_adapters(tmp_path):
             assert wanted[who] == text_of(plain.json) and n > 150
         assert len(set(wanted.values())) == 3
         with ThreadPoolExecutor(6) as pool:
-            assert all(pool.map(lambda wc: ask_cached(s, *wc)[0] == wanted[wc[0]], list(caches.items()) * 3))
+            assert all(pool.map(lambda wc: ask_cached(s, *wc)[0] == wanted[wc[0]], list(caches.items()) * 2))
     with Server(*options, env=TRAINER, start_s=120) as s:
         for who, cache in caches.items():
-            assert ask_cached(s, who, cache)[0] == wanted[who], who
+            said, n = ask_cached(s, who, cache)
+            assert said == wanted[who] and n > 150, who
         assert "rows=missing" not in s.log and "rows=made" not in s.log
 
 

@@ -10,7 +10,7 @@ from test_search import create, put
 
 pytestmark = pytest.mark.timeout(600)
 
-SEEDED = {"seed": 3, "temperature": 0, "max_output_tokens": 120}
+SEEDED = {"seed": 3, "temperature": 0, "max_output_tokens": 60}
 NOTES = {
     "harbour.txt": "The harbour of Kvalvik closes at 21:40. Its lighthouse was built in 1887 by Anna Brekke.",
     "bread.txt": "Mix flour with water, salt and yeast. Let the dough rest overnight and bake it in a hot oven.",
