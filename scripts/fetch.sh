@@ -28,7 +28,7 @@ python=$(scripts/venv.sh)
 for name in smollm2-135m-instruct qwen2.5-coder-0.5b-instruct all-minilm-l6-v2; do
     model "$name"
 done
-"$python" tests/sdk/toolchain.py
+"$python" tests/sdk/toolchain.py || echo "fetch: not all clients could be made ready; their tests will fail" >&2
 mkdir -p "$cache/rust"
 cargo test --quiet --release --locked --lib --no-run --manifest-path rust/Cargo.toml \
     --target-dir "$cache/rust/target" 2>&1 | grep -v '^ *Executable' >&2 || true

@@ -7,7 +7,7 @@ unit: every DIR/test/** (cmocka), and the Rust library's own tests; NAME picks o
 the others: pytest over tests/SUITE, with POLLUX naming the binary. --no-model leaves
 out tests marked `model`: under sanitizers only the scripted engine runs.
 
-One test runs for each core. Whoever needs the machine for itself, because it measures time or
+One unit test runs for each core, and of the others one more, for they also wait. Whoever needs the machine for itself, because it measures time or
 computes with a thread for each core, comes apart from the others: ALONE here, the mark `alone`
 in Python. In DIR remain JUnit files, one for each suite, and times.json, by which the next run
 starts what takes longest first. What a new test has to keep to is in tests/README.md.
@@ -192,6 +192,12 @@ def outcome(case):
     return "skipped" if case.find("skipped") is not None else "passed"
 
 
+def marked(mark, folders):
+    """Files that have tests with the mark: reading all others again takes seconds."""
+    return [path for folder in folders for path in sorted(folder.rglob("test_*.py"))
+            if f"mark.{mark}" in path.read_text(encoding="utf-8")]
+
+
 def pytest(suites, tally, times, options):
     folders = [ROOT / "tests" / s for s in suites]
     for suite, folder in zip(suites, folders):
@@ -206,11 +212,12 @@ def pytest(suites, tally, times, options):
     least = " and not model" if options.no_model else ""
     if suites == ["soak"]:
         others = [ROOT / "tests" / s for s in SUITES[1:-1]]
-        parts = [("soak", folders, {}), ("soak-more", [*others, "-m", "soak"], {"POLLUX_SOAK": "1"})]
+        parts = [("soak", folders, {}),
+                 ("soak-more", [*marked("soak", others), "-m", "soak"], {"POLLUX_SOAK": "1"})]
     else:
-        parts = [("together", [*folders, "-m", f"not alone{least}", "-n", CORES, "--dist", "loadfile",
+        parts = [("together", [*folders, "-m", f"not alone{least}", "-n", CORES + 1, "--dist", "loadfile",
                                "--no-loadscope-reorder"], {"TEST_THREADS": "1"}),
-                 ("alone", [*folders, "-m", f"alone{least}"], {})]
+                 ("alone", [*(marked("alone", folders) or folders), "-m", f"alone{least}"], {})]
     broke, results = 0, []
     for name, choice, more in parts:
         results.append(build / f"tests-{name}.xml")

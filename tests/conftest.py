@@ -9,7 +9,7 @@ import pytest
 from pollux import BINARY, SCRIPT, SMALL_MODEL, SMALLEST_MODEL, Server
 
 HERE = Path(__file__).parent
-NEW = 30  # seconds that a file is taken to need which has not run here before
+LONG = {"api/test_media.py", "api/test_speech.py", "api/test_tuned.py"}  # besides those that need a model
 
 
 def pytest_sessionstart(session):
@@ -29,8 +29,10 @@ def pytest_collection_modifyitems(config, items):
     try:
         took = json.loads(Path(os.environ["TEST_TIMES"]).read_text())
     except (KeyError, OSError, ValueError):
-        return
-    items.sort(key=lambda item: -took.get(str(item.path.relative_to(HERE)), NEW))
+        took = {}
+    files = {item: str(item.path.relative_to(HERE)) for item in items}
+    long = LONG | {file for item, file in files.items() if item.get_closest_marker("model")}
+    items.sort(key=lambda item: -took.get(files[item], 60 if files[item] in long else 10))
 
 
 @pytest.fixture(scope="session")
@@ -76,7 +78,7 @@ def on_folder(tmp_path):
 @pytest.fixture(scope="session")
 def real():
     """One Pollux with a small real model: where its words are asked for."""
-    with Server("--model", SMALL_MODEL, "--parallel", 8, start_s=120) as s:
+    with Server("--model", SMALL_MODEL, "--parallel", 8, "--fetch-allow", "127.0.0.1", start_s=120) as s:
         yield s
 
 

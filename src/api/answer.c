@@ -11,66 +11,14 @@
  * A signature stands where the public API has it, on the first part behind a thought and
  * on each call (print.h).
  */
-#include "api/answer.h"
-#include "api/aloud.h"
+#include "api/answer_inside.h"
 #include "api/finish.h"
 #include "api/grounding.h"
-#include "api/message.h"
 #include "api/print.h"
 #include "tools/code.h"
 #include <assert.h>
 #include <stdlib.h>
 #include <sys/random.h>
-
-/* What an answer that is not streamed has parts for: groundingMetadata counts them. */
-enum piece { PIECE_NONE, PIECE_TEXT, PIECE_THOUGHT, PIECE_OTHER };
-
-struct voice {
-    struct arena *arena; /* NULL: nothing said */
-    struct wire_part *parts;
-    size_t n_parts, room_parts;
-    bool open; /* the last part's text is `text`, not complete yet */
-    struct buf text;
-    bool sounds; /* the last part's sound is `sound`, not complete yet */
-    struct buf sound;
-    struct wire_logprob *chosen; /* one per token */
-    struct wire_top_logprobs *top;
-    size_t n_steps, room_steps;
-
-    struct part *last_call; /* held back: not among the parts yet; NULL: none */
-
-    int n_output, n_thought; /* from here on: of the whole turn */
-    size_t n_sound;          /* bytes */
-    int n_calls;
-    struct text tool_id; /* of the last call of a tool; in the answer's arena */
-    enum piece last;     /* what was said last; of the whole turn, as are these */
-    int n_pieces;
-    struct buf pages;      /* that tools read: members of urlMetadata */
-    struct text grounding; /* JSON, in the answer's arena; absent: none */
-    uint64_t thought;      /* fingerprint of what was thought */
-    bool unsigned_thought;
-    double sum_logprobs;
-    int n_logprobs;
-    int finish;             /* enum wire_finish; 0: goes on */
-    struct verdict verdict; /* known with `finish` */
-    struct wire_rating ratings[N_HARMS];
-    bool end_written;
-};
-
-struct answer {
-    struct arena *arena;
-    struct answer_options options;
-    struct text id;
-    uint64_t prompt; /* its fingerprint; 0: not made yet */
-    int n_prompt, n_cached, n_tools;
-    int64_t queued_us, prefill_us, decode_us;
-    bool released;
-    int block;              /* enum wire_block; 0: the prompt was not blocked */
-    struct verdict verdict; /* of the prompt */
-    bool feedback_written;
-    int end; /* enum wire_finish of the candidate that ended last */
-    struct voice voices[];
-};
 
 /* ---- opening ---- */
 
@@ -88,7 +36,7 @@ static struct text random_id(struct arena *arena)
     return arena_text(arena, (struct text){id, sizeof id});
 }
 
-static void clear_voice(struct voice *v)
+void answer_clear(struct voice *v)
 {
     arena_close(v->arena);
     v->arena = NULL;
@@ -104,7 +52,7 @@ static void close_answer(void *arg)
 {
     struct answer *answer = arg;
     for (int i = 0; i < answer->options.n_candidates; i++) {
-        clear_voice(&answer->voices[i]);
+        answer_clear(&answer->voices[i]);
         buf_free(&answer->voices[i].text);
         buf_free(&answer->voices[i].sound);
         buf_free(&answer->voices[i].pages);
@@ -153,7 +101,7 @@ static void *grown(struct arena *arena, const void *old, size_t n, size_t room,
     return more;
 }
 
-static struct wire_part *new_part(struct voice *v)
+struct wire_part *answer_new_part(struct voice *v)
 {
     if (v->n_parts == v->room_parts) {
         v->room_parts = v->room_parts ? v->room_parts * 2 : 1;
@@ -172,7 +120,7 @@ static void note_piece(struct voice *v, enum piece piece)
 static struct wire_part *new_other(struct voice *v)
 {
     note_piece(v, PIECE_OTHER);
-    return new_part(v);
+    return answer_new_part(v);
 }
 
 static void end_sound(struct voice *v)
@@ -186,7 +134,7 @@ static void end_sound(struct voice *v)
     v->sound = (struct buf){0};
 }
 
-static void end_text(struct voice *v)
+void answer_end_text(struct voice *v)
 {
     if (v->sounds)
         end_sound(v);
@@ -197,14 +145,14 @@ static void end_text(struct voice *v)
     buf_clear(&v->text);
 }
 
-static void add_text(struct voice *v, struct text text, bool thought)
+void answer_add_text(struct voice *v, struct text text, bool thought)
 {
     if (text.len == 0)
         return;
     note_piece(v, thought ? PIECE_THOUGHT : PIECE_TEXT);
     if (!v->open || v->parts[v->n_parts - 1].thought.is != thought) {
-        end_text(v);
-        struct wire_part *part = new_part(v);
+        answer_end_text(v);
+        struct wire_part *part = answer_new_part(v);
         part->thought = (struct json_bool){thought, thought};
         if (!thought && v->unsigned_thought)
             part->thought_signature = signature(v, NULL);
@@ -217,8 +165,8 @@ static void add_text(struct voice *v, struct text text, bool thought)
 static void add_sound(struct voice *v, struct text sound)
 {
     if (!v->sounds) {
-        end_text(v);
-        new_part(v);
+        answer_end_text(v);
+        answer_new_part(v);
         v->sounds = true;
     }
     v->n_sound += sound.len;
@@ -234,7 +182,7 @@ static void add_call(struct answer *answer, struct voice *v, const struct part *
         from->id.len > 0 ? arena_text(v->arena, from->id) : call_id(answer, v, from);
     call->name = arena_text(v->arena, from->name);
     call->args = json_parse(v->arena, from->json, &err);
-    end_text(v);
+    answer_end_text(v);
     struct wire_part *part = new_other(v);
     part->call = call;
     part->thought_signature = signature(v, from);
@@ -317,7 +265,7 @@ static void add_grounds(struct answer *answer, struct voice *v,
 static void add_tool(struct answer *answer, struct voice *v, const struct part *part)
 {
     const struct tool_result *result = part->result;
-    end_text(v);
+    answer_end_text(v);
     v->last = PIECE_NONE;
     if (result)
         add_pages(v, result);
@@ -363,7 +311,7 @@ static void add_part(struct answer *answer, struct voice *v, const struct part *
     else if (part->kind == PART_SOUND)
         add_sound(v, part->text);
     else if (part->kind != PART_CALL)
-        add_text(v, part->text, part->kind == PART_THOUGHT);
+        answer_add_text(v, part->text, part->kind == PART_THOUGHT);
     else if (answer->options.holds_back && !answer->released)
         hold_call(answer, v, part);
     else
@@ -402,7 +350,6 @@ static void add_step(struct voice *v, const struct token_step *step)
 
 /* ---- events ---- */
 
-/* A script may name a reason of its own, where an error would stand. */
 void answer_add(struct answer *answer, const struct turn_event *event)
 {
     struct voice *v = &answer->voices[event->candidate];
@@ -422,7 +369,7 @@ void answer_add(struct answer *answer, const struct turn_event *event)
         v->thought = print_of(v->thought, event->part->text);
         v->unsigned_thought = true;
         if (!shown) { /* text behind it is another part, as it is another step */
-            end_text(v);
+            answer_end_text(v);
             v->last = PIECE_NONE;
         }
     }
@@ -441,8 +388,7 @@ void answer_add(struct answer *answer, const struct turn_event *event)
     }
 }
 
-/* How many bytes of the text under way stay back: its last character. */
-static size_t held_back(const struct answer *answer, const struct voice *v)
+size_t answer_held_back(const struct answer *answer, const struct voice *v)
 {
     if (!answer->options.holds_back || answer->released || v->finish || !v->open)
         return 0;
@@ -458,7 +404,7 @@ bool answer_has(const struct answer *answer, int candidate)
     if (v->finish)
         return !v->end_written;
     return v->n_parts > 1 ||
-           (v->n_parts == 1 && (!v->open || v->text.len > held_back(answer, v)));
+           (v->n_parts == 1 && (!v->open || v->text.len > answer_held_back(answer, v)));
 }
 
 void answer_release(struct answer *answer)
@@ -466,227 +412,6 @@ void answer_release(struct answer *answer)
     answer->released = true;
     for (int i = 0; i < answer->options.n_candidates; i++)
         free_call(answer, &answer->voices[i]);
-}
-
-/* ---- writing ---- */
-
-static struct json_list one_modality(struct wire_modality_count *count, int modality,
-                                     int n)
-{
-    *count = (struct wire_modality_count){modality, {true, n}};
-    return (struct json_list){count, n > 0};
-}
-
-struct usage {
-    struct wire_usage wire;
-    struct wire_modality_count prompt[WIRE_MODALITIES], cached[WIRE_MODALITIES], output,
-        tools;
-};
-
-struct json_list answer_modalities(const int *n_media, int n_prompt,
-                                   struct wire_modality_count *counts)
-{
-    int n_text = n_prompt;
-    size_t n = 0;
-    for (int i = WIRE_MODALITY_IMAGE; n_media && i < WIRE_MODALITIES; i++)
-        n_text -= n_media[i];
-    if (n_text > 0)
-        counts[n++] = (struct wire_modality_count){WIRE_MODALITY_TEXT, {true, n_text}};
-    for (int i = WIRE_MODALITY_IMAGE; n_media && i < WIRE_MODALITIES; i++)
-        if (n_media[i] > 0)
-            counts[n++] = (struct wire_modality_count){i, {true, n_media[i]}};
-    return (struct json_list){counts, n};
-}
-
-static struct json_int count_of(int n)
-{
-    return (struct json_int){n > 0, n};
-}
-
-/* What is heard costs what it takes to hear it. */
-static int sound_tokens(size_t n_bytes)
-{
-    enum { TOKEN = SPEECH_RATE / ALOUD_TOKENS_S * 2 };
-    return (int)((n_bytes + TOKEN - 1) / TOKEN);
-}
-
-/* With media it is known whose the cached tokens are when they are those of a cache. */
-static struct json_list cached_details(const struct answer *answer,
-                                       struct wire_modality_count *counts)
-{
-    const struct answer_options *options = &answer->options;
-    if (!options->n_media)
-        return one_modality(counts, WIRE_MODALITY_TEXT, answer->n_cached);
-    if (options->n_kept && answer->n_cached == options->n_kept_tokens)
-        return answer_modalities(options->n_kept, answer->n_cached, counts);
-    return (struct json_list){0};
-}
-
-static int output_of(const struct answer *answer, const struct voice *v)
-{
-    return answer->options.aloud ? sound_tokens(v->n_sound) : v->n_output - v->n_thought;
-}
-
-static void fill_usage(const struct answer *answer, struct usage *u)
-{
-    int n_output = 0, n_thought = 0;
-    bool aloud = answer->options.aloud;
-    for (int i = 0; i < answer->options.n_candidates; i++) {
-        const struct voice *v = &answer->voices[i];
-        n_thought += v->n_thought;
-        n_output += output_of(answer, v);
-    }
-    u->wire = (struct wire_usage){
-        .prompt = count_of(answer->n_prompt),
-        .cached = count_of(answer->n_cached),
-        .output = count_of(n_output),
-        .thoughts = count_of(n_thought),
-        .tools = count_of(answer->n_tools),
-        .total = count_of(answer->n_prompt + n_output + n_thought + answer->n_tools),
-        .prompt_details =
-            answer_modalities(answer->options.n_media, answer->n_prompt, u->prompt),
-        .cached_details = cached_details(answer, u->cached),
-        .output_details = one_modality(
-            &u->output, aloud ? WIRE_MODALITY_AUDIO : WIRE_MODALITY_TEXT, n_output),
-        .tools_details = one_modality(&u->tools, WIRE_MODALITY_TEXT, answer->n_tools),
-    };
-}
-
-/* Into room for N_HARMS. */
-static struct json_list ratings_of(const struct answer *answer,
-                                   const struct verdict *verdict,
-                                   struct wire_rating *ratings)
-{
-    size_t n = 0;
-    for (int i = 0; i < N_HARMS; i++) {
-        bool blocked = verdict_blocks(verdict, &answer->options.safety, (enum harm)i);
-        if (verdict->levels[i] != LEVEL_NONE)
-            ratings[n++] = (struct wire_rating){.category = WIRE_FIRST_CATEGORY + i,
-                                                .probability = (int)verdict->levels[i],
-                                                .blocked = {blocked, blocked}};
-    }
-    return (struct json_list){ratings, n};
-}
-
-static bool is_withheld(const struct voice *v)
-{
-    return v->finish && v->finish != WIRE_FINISH_STOP &&
-           v->finish != WIRE_FINISH_MAX_TOKENS;
-}
-
-static struct wire_content *content_of(const struct answer *answer, struct voice *v)
-{
-    if (v->n_parts == 0 && is_withheld(v))
-        return NULL;
-    struct wire_content *content = arena_new(v->arena, struct wire_content);
-    if (v->n_parts == 0 && answer->options.streamed)
-        new_part(v)->text = TEXT("");
-    content->parts = (struct json_list){v->parts, v->n_parts};
-    content->role = TEXT("model");
-    return content;
-}
-
-static struct wire_logprobs *logprobs_of(struct voice *v)
-{
-    if (v->n_steps == 0)
-        return NULL;
-    struct wire_logprobs *logprobs = arena_new(v->arena, struct wire_logprobs);
-    logprobs->chosen = (struct json_list){v->chosen, v->n_steps};
-    for (size_t i = 0; i < v->n_steps; i++)
-        if (v->top[i].candidates.n > 0)
-            logprobs->top = (struct json_list){v->top, v->n_steps};
-    return logprobs;
-}
-
-static struct wire_candidate candidate_of(struct answer *answer, int i)
-{
-    struct error err;
-    struct voice *v = &answer->voices[i];
-    if (!v->arena)
-        v->arena = arena_open();
-    end_text(v);
-    struct wire_candidate candidate = {
-        .content = content_of(answer, v),
-        .finish = v->finish,
-        .finish_message = finish_message(v->finish),
-        .ratings = ratings_of(answer, &v->verdict, v->ratings),
-        .index = {true, i},
-        .n_tokens = {v->finish != 0, output_of(answer, v)},
-        .logprobs = logprobs_of(v),
-    };
-    if (v->finish && v->grounding.at)
-        candidate.grounding = json_parse(v->arena, v->grounding, &err);
-    if (v->finish && v->pages.len)
-        candidate.url_context =
-            json_parse(v->arena,
-                       arena_printf(v->arena, "{\"urlMetadata\":[%.*s]}",
-                                    TEXT_ARG(buf_view(&v->pages))),
-                       &err);
-    if (v->finish && v->n_logprobs > 0)
-        candidate.average_logprob =
-            (struct json_number){true, v->sum_logprobs / v->n_logprobs};
-    v->end_written = v->finish != 0;
-    return candidate;
-}
-
-/* What stays back of a voice's text. */
-struct rest {
-    char bytes[8];
-    size_t len;
-    bool thought;
-};
-
-static struct rest take_rest(const struct answer *answer, struct voice *v)
-{
-    struct rest rest = {.len = held_back(answer, v)};
-    if (rest.len == 0 || rest.len > sizeof rest.bytes)
-        return (struct rest){.len = 0};
-    rest.thought = v->parts[v->n_parts - 1].thought.is;
-    v->text.len -= rest.len;
-    memcpy(rest.bytes, v->text.at + v->text.len, rest.len);
-    if (v->text.len == 0) {
-        v->n_parts--;
-        v->open = false;
-        v->unsigned_thought |= v->parts[v->n_parts].thought_signature.at != NULL;
-    }
-    return rest;
-}
-
-static void keep_rest(struct voice *v, struct rest rest)
-{
-    clear_voice(v);
-    if (rest.len == 0)
-        return;
-    v->arena = arena_open();
-    add_text(v, (struct text){rest.bytes, rest.len}, rest.thought);
-}
-
-void answer_write(struct answer *answer, int from, int to, bool pretty, struct buf *out)
-{
-    struct usage usage;
-    struct wire_rating ratings[N_HARMS];
-    struct wire_feedback feedback = {answer->block,
-                                     ratings_of(answer, &answer->verdict, ratings)};
-    bool tells = answer->block || (feedback.ratings.n > 0 && !answer->feedback_written);
-    size_t n = answer->block ? 0 : (size_t)(to - from);
-    struct wire_candidate candidates[WIRE_CANDIDATES];
-    struct rest rests[WIRE_CANDIDATES];
-    for (int i = from; i < to; i++)
-        rests[i - from] = take_rest(answer, &answer->voices[i]);
-    for (size_t i = 0; i < n; i++)
-        candidates[i] = candidate_of(answer, from + (int)i);
-    fill_usage(answer, &usage);
-    struct wire_answer wire = {
-        .candidates = {candidates, n},
-        .feedback = tells ? &feedback : NULL,
-        .usage = &usage.wire,
-        .model_version = answer->options.model,
-        .response_id = answer->id,
-    };
-    json_encode(&wire_answer_type, &wire, pretty, out);
-    answer->feedback_written = true;
-    for (int i = from; i < to; i++)
-        keep_rest(&answer->voices[i], rests[i - from]);
 }
 
 struct answer_facts answer_facts(const struct answer *answer)

@@ -172,27 +172,46 @@ static void find_size(struct sight *sight, const struct picture *picture, int *w
     *height = helps ? h : picture->height;
 }
 
+struct range {
+    int from, to;
+};
+
+/* What of n becomes number i of `most`: at least one. */
+static struct range part_of(int n, int i, int most)
+{
+    int from = (int)((int64_t)i * n / most), to = (int)((int64_t)(i + 1) * n / most);
+    return (struct range){from, to > from ? to : from + 1};
+}
+
+static size_t place_in(int width, int x, int y)
+{
+    return ((size_t)y * (size_t)width + (size_t)x) * 3;
+}
+
+/* The mean of a rectangle. */
+static void mean(const struct picture *from, struct range xs, struct range ys,
+                 unsigned char *to)
+{
+    unsigned sums[3] = {0}, n = 0;
+    for (int y = ys.from; y < ys.to; y++) {
+        for (int x = xs.from; x < xs.to; x++, n++) {
+            const unsigned char *at = from->rgb + place_in(from->width, x, y);
+            for (int k = 0; k < 3; k++)
+                sums[k] += at[k];
+        }
+    }
+    for (int k = 0; k < 3; k++)
+        to[k] = (unsigned char)(sums[k] / n);
+}
+
 /* Each new pixel is the mean of those that it covers. */
 static void shrink(const struct picture *from, struct pixels *to)
 {
-    for (int y = 0; y < to->height; y++) {
-        int y0 = (int)((int64_t)y * from->height / to->height);
-        int y1 = (int)((int64_t)(y + 1) * from->height / to->height);
-        for (int x = 0; x < to->width; x++) {
-            int x0 = (int)((int64_t)x * from->width / to->width);
-            int x1 = (int)((int64_t)(x + 1) * from->width / to->width);
-            unsigned sums[3] = {0}, n = 0;
-            for (int v = y0; v < (y1 > y0 ? y1 : y0 + 1); v++)
-                for (int u = x0; u < (x1 > x0 ? x1 : x0 + 1); u++, n++)
-                    for (int k = 0; k < 3; k++)
-                        sums[k] +=
-                            from->rgb[((size_t)v * (size_t)from->width + (size_t)u) * 3 +
-                                      (size_t)k];
-            for (int k = 0; k < 3; k++)
-                to->rgb[((size_t)y * (size_t)to->width + (size_t)x) * 3 + (size_t)k] =
-                    (unsigned char)(sums[k] / n);
-        }
-    }
+    for (int y = 0; y < to->height; y++)
+        for (int x = 0; x < to->width; x++)
+            mean(from, part_of(from->width, x, to->width),
+                 part_of(from->height, y, to->height),
+                 to->rgb + place_in(to->width, x, y));
 }
 
 static void look(struct sight *sight, const struct picture *picture, struct view *view)

@@ -39,6 +39,13 @@ static char closer_of(char c)
     return c == '(' ? ')' : c == '[' ? ']' : c == '{' ? '}' : '\0';
 }
 
+/* To its last character. */
+static void skip_comment(struct scan *s)
+{
+    while (s->at + 1 < s->source.len && s->source.at[s->at + 1] != '\n')
+        s->at++;
+}
+
 /* Goes up to the first bracket that does not match, or the end. False: it is not to be
  * understood. */
 static bool scan(struct scan *s)
@@ -51,8 +58,7 @@ static bool scan(struct scan *s)
             continue;
         }
         if (c == '#')
-            while (s->at + 1 < s->source.len && s->source.at[s->at + 1] != '\n')
-                s->at++;
+            skip_comment(s);
         s->comment = c == '#' && s->at + 1 == s->source.len;
         if (closer && s->n_open == MOST_OPEN)
             return false;

@@ -1,16 +1,13 @@
 """The official clients, search in files and MCP servers, on both dialects."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
 
 from pollux import ROOT, Server
+from test_mcp import RealServer
 from toolchain import program, told
-
-sys.path.append(str(ROOT / "tests" / "api"))
-from test_mcp import RealServer  # noqa: E402
 
 HERE = Path(__file__).parent / "elsewhere"
 SCRIPTS = ROOT / "tests" / "scripts"

@@ -98,15 +98,15 @@ def test_json_by_a_schema_in_its_order(real):
         assert list(value) == ["high", "height", "harbour"]
 
 
-@pytest.mark.parametrize("temperature", [0, 1, 2])
+@pytest.mark.parametrize("temperature", [*(pytest.param(t, marks=pytest.mark.soak) for t in (0, 1)), 2])
 def test_whatever_the_temperature(smallest, temperature):
     """proves: G112; a hot model says nonsense, but nonsense of the form."""
     schema = {"type": "ARRAY", "minItems": 2, "maxItems": 3, "items": {"anyOf": [
         {"type": "INTEGER", "minimum": 3, "maximum": 17}, {"type": "STRING", "pattern": "^[a-c]{2}-[0-9]$"},
-        {"type": "STRING", "format": "date-time"}]}}
+        {"type": "STRING", "enum": ["a sea", "the \"ocean\""]}]}}
     plain = {"type": "array", "minItems": 2, "maxItems": 3, "items": {"anyOf": [
         {"type": "integer", "minimum": 3, "maximum": 17}, {"type": "string", "pattern": "^[a-c]{2}-[0-9]$"},
-        {"type": "string", "format": "date-time"}]}}
+        {"enum": ["a sea", "the \"ocean\""]}]}}
     config = {"temperature": temperature, "maxOutputTokens": 200, "candidateCount": 3,
               "responseMimeType": "application/json", "responseSchema": schema}
     for c in ask(smallest, "List some things.", config).json["candidates"]:

@@ -42,19 +42,19 @@ def usage(answer):
 # ---- same seed, same bytes ----
 
 
-def test_cold_and_cached_prompts_give_the_same_bytes(real):
+def test_cold_and_cached_prompts_give_the_same_bytes(smallest):
     """proves: G075 T009 T010 T015"""
     prompt = "Explain, to a careful reader, how tides work and why there are two each day. " * 4
-    cold, warm, again = (ask(real, prompt) for _ in range(3))
+    cold, warm, again = (ask(smallest, prompt) for _ in range(3))
     assert cold.said == warm.said == again.said
     cached = [usage(a).get("cachedContentTokenCount", 0) for a in (cold, warm, again)]
     n = usage(cold)["promptTokenCount"]
     assert cached[0] < n / 2 and n / 2 < cached[1] <= cached[2] < n, cached
     assert usage(warm)["promptTokenCount"] == n
     assert usage(warm)["cacheTokensDetails"] == [{"modality": "TEXT", "tokenCount": cached[1]}]
-    longer = ask(real, prompt + "Be brief.")
+    longer = ask(smallest, prompt + "Be brief.")
     assert usage(longer).get("cachedContentTokenCount", 0) > n / 2
-    unlike = ask(real, "Something else.")
+    unlike = ask(smallest, "Something else.")
     assert usage(unlike).get("cachedContentTokenCount", 0) < usage(unlike)["promptTokenCount"] - 2
 
 
