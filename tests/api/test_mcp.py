@@ -466,7 +466,7 @@ def flood(handler, _):
     ("tools/list", {"body": b'{"id": 2, "error": {"code": -32601, "message": "no tools here"}}'}, "no tools here"),
     ("tools/list", {"body": b'{"id": 2, "error": {"code": -1, "message": "bad"}}', "status": 400}, "It says: bad"),
     ("tools/list", {"body": b'[' * 300}, "else than JSON"),
-], ids=lambda v: str(v)[:40])
+], ids=lambda v: v["function"].__name__ if "function" in v else str(v)[:40])
 def test_rude_beginnings(pollux, rude, method, answer, words):
     if "function" in answer:
         rude.answers[method] = answer["function"]
