@@ -266,7 +266,8 @@ static void go_on(struct aloud *a)
             return;
         } else {
             a->at_work = true;
-            a->work = (struct work){.run = run, .done = done};
+            a->work.run = run;
+            a->work.done = done;
             workers_push(a->options.workers, &a->work);
         }
     }

@@ -13,32 +13,27 @@ struct voice {
     struct arena *arena; /* NULL: nothing said */
     struct wire_part *parts;
     size_t n_parts, room_parts;
-    bool open; /* the last part's text is `text`, not complete yet */
-    struct buf text;
-    bool sounds; /* the last part's sound is `sound`, not complete yet */
-    struct buf sound;
+    struct buf text, sound;      /* of the last part, while it is open, or sounds */
     struct wire_logprob *chosen; /* one per token */
     struct wire_top_logprobs *top;
     size_t n_steps, room_steps;
-
     struct part *last_call; /* held back: not among the parts yet; NULL: none */
 
-    int n_output, n_thought; /* from here on: of the whole turn */
-    size_t n_sound;          /* bytes */
-    int n_calls;
-    struct text tool_id; /* of the last call of a tool; in the answer's arena */
-    enum piece last;     /* what was said last; of the whole turn, as are these */
-    int n_pieces;
+    /* of the whole turn */
+    size_t n_sound;        /* bytes */
+    struct text tool_id;   /* of the last call of a tool; in the answer's arena */
     struct buf pages;      /* that tools read: members of urlMetadata */
     struct text grounding; /* JSON, in the answer's arena; absent: none */
     uint64_t thought;      /* fingerprint of what was thought */
-    bool unsigned_thought;
     double sum_logprobs;
-    int n_logprobs;
-    int finish;             /* enum wire_finish; 0: goes on */
     struct verdict verdict; /* known with `finish` */
     struct wire_rating ratings[N_HARMS];
-    bool end_written;
+    int n_output, n_thought, n_calls, n_pieces, n_logprobs;
+    enum piece last; /* what was said last */
+    int finish;      /* enum wire_finish; 0: goes on */
+    bool open;       /* the last part's text is not complete yet */
+    bool sounds;     /* nor is its sound */
+    bool unsigned_thought, end_written;
 };
 
 struct answer {

@@ -390,7 +390,8 @@ static void finish(struct api *api)
         if (run->lanes[i].batch.id.at)
             f->held[f->n_held++] = arena_text(f->arena, run->lanes[i].batch.id);
     f->at_disk = true;
-    f->work = (struct work){.run = run_finisher, .done = end_finisher};
+    f->work.run = run_finisher;
+    f->work.done = end_finisher;
     workers_push(api->options.disk, &f->work);
 }
 

@@ -245,7 +245,8 @@ static void on_made(struct saved_rows **rows, int n, const struct error *error, 
     for (int i = 0; i < n; i++)
         m->rows[i] = rows[i];
     tell_waits(m);
-    m->work = (struct work){.run = run_save, .done = save_done};
+    m->work.run = run_save;
+    m->work.done = save_done;
     workers_push(m->api->options.disk, &m->work);
 }
 
@@ -289,7 +290,8 @@ static struct making *open_making(struct api *api, const struct cached *cached)
     if (m->next)
         m->next->at = &m->next;
     *m->at = m;
-    m->work = (struct work){.run = run_find, .done = find_done};
+    m->work.run = run_find;
+    m->work.done = find_done;
     workers_push(has_pictures(&cached->kept) && api->options.readers
                      ? api->options.readers
                      : api->workers,

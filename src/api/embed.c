@@ -374,7 +374,8 @@ static void on_deadline(void *arg)
 static void begin_work(struct embedding *m)
 {
     m->at_work = true;
-    m->work = (struct work){.run = work_run, .done = work_done};
+    m->work.run = work_run;
+    m->work.done = work_done;
     workers_push(m->api->workers, &m->work);
 }
 

@@ -27,13 +27,12 @@ int finish_of(const struct turn_event *event)
 struct text finish_message(int finish)
 {
     static const char *const messages[] = {
-        [WIRE_FINISH_SAFETY] = "What the model said was held to be harmful, and a "
-                               "threshold of safetySettings blocks that.",
+        [WIRE_FINISH_SAFETY] =
+            "The model said what a threshold of safetySettings blocks.",
         [WIRE_FINISH_OTHER] = "The answer could not be ended.",
         [WIRE_FINISH_BLOCKLIST] = "The model said what the blocklist forbids.",
         [WIRE_FINISH_MALFORMED_CALL] = "The model wrote a call that cannot be read.",
-        [WIRE_FINISH_TOO_MANY_CALLS] = "The model went on calling the server's tools "
-                                       "until the limit of rounds.",
+        [WIRE_FINISH_TOO_MANY_CALLS] = "The model called more tools than may follow.",
     };
     bool said = finish > 0 && finish < (int)(sizeof messages / sizeof messages[0]);
     return text_of(said ? messages[finish] : NULL);

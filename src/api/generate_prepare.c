@@ -149,7 +149,8 @@ static void push(struct generation *g, struct workers *who, void (*run)(struct w
                  void (*done)(struct work *))
 {
     g->at_work = true;
-    g->work = (struct work){.run = run, .done = done};
+    g->work.run = run;
+    g->work.done = done;
     workers_push(who, &g->work);
 }
 

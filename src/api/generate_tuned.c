@@ -29,6 +29,7 @@ void generation_begin_tuned(struct generation *g)
                            TEXT_ARG(text_slice(g->call->name, 0, 200)));
     g->who = api_caller(g->call, g->arena);
     g->at_work = true;
-    g->work = (struct work){.run = tuned_run, .done = tuned_done};
+    g->work.run = tuned_run;
+    g->work.done = tuned_done;
     workers_push(g->api->options.disk, &g->work);
 }

@@ -96,7 +96,8 @@ static void push(struct irun *run, struct workers *workers, void (*work)(struct 
                  void (*done)(struct work *))
 {
     run->at_work = true;
-    run->work = (struct work){.run = work, .done = done};
+    run->work.run = work;
+    run->work.done = done;
     workers_push(workers, &run->work);
 }
 

@@ -108,7 +108,7 @@ static void put_in_order(struct buf *json)
 static void replay_stop(struct ilog *log)
 {
     struct said_step *step = log->n_steps ? ilog_last_step(log) : NULL;
-    bool call = log->half && step->kind == PART_CALL;
+    bool call = step && log->half && step->kind == PART_CALL;
     log->n_tool_calls += call && step->tool.at;
     log->n_calls += call && !step->tool.at;
     if (call && !step->tool.at)

@@ -222,7 +222,8 @@ void irun_write_now(struct irun *run)
         job->log.lines = arena_text(arena, job->log.lines);
     }
     run->writing = true;
-    job->work = (struct work){.run = run_write, .done = end_write};
+    job->work.run = run_write;
+    job->work.done = end_write;
     workers_push(run->api->options.disk, &job->work);
 }
 

@@ -87,7 +87,8 @@ static void read_run(struct work *work)
 static void push(struct prepare *p, struct workers *who, void (*run)(struct work *),
                  void (*done)(struct work *))
 {
-    p->work = (struct work){.run = run, .done = done};
+    p->work.run = run;
+    p->work.done = done;
     workers_push(who ? who : p->api->workers, &p->work);
 }
 

@@ -144,7 +144,8 @@ static void finish_task(struct work *work)
 static void push(struct task *task)
 {
     task->at_work = true;
-    task->work = (struct work){.run = run_task, .done = finish_task};
+    task->work.run = run_task;
+    task->work.done = finish_task;
     workers_push(task->on, &task->work);
 }
 

@@ -345,7 +345,8 @@ void webhooks_kick(struct webhooks *webhooks)
     loop_cancel(webhooks->api->loop, webhooks->timer);
     webhooks->timer = NULL;
     webhooks->busy = true;
-    webhooks->work = (struct work){.run = run_bring, .done = end_bring};
+    webhooks->work.run = run_bring;
+    webhooks->work.done = end_bring;
     workers_push(webhooks->api->options.webhook_worker, &webhooks->work);
 }
 

@@ -4,6 +4,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#undef error_set
+#undef error_at
+
 /* clang-format off */
 static const struct error_row rows[] = {
     {ERROR_OK,                   200, "OK"},

@@ -113,9 +113,8 @@ struct chat {
     struct text model;  /* the name that the caller asked for */
     struct text system; /* absent: none */
     struct turn_of *turns;
-    int n_turns;
     struct function *functions;
-    int n_functions;
+    int n_turns, n_functions;
     /* Names that may be called, while there are tools that must be opened to know them
      * (tools/tool.h); none: what functions[].barred says. */
     const struct text *callable;

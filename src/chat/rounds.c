@@ -117,7 +117,8 @@ static void tell_end(struct rounds *r, enum finish finish, const struct error *e
 static void push(struct rounds *r, void (*run)(struct work *),
                  void (*done)(struct work *))
 {
-    r->work = (struct work){.run = run, .done = done};
+    r->work.run = run;
+    r->work.done = done;
     workers_push(r->spec.box->workers, &r->work);
 }
 

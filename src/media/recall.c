@@ -94,6 +94,8 @@ static void drop(struct recall *r, struct memory *memory)
 static void drop_last(struct recall *r)
 {
     struct memory **at = &r->first;
+    if (!*at)
+        return;
     while ((*at)->next)
         at = &(*at)->next;
     struct memory *last = *at;

@@ -63,7 +63,8 @@ static void end_session(void *arg)
     goodbye->wish.headers = copy_headers(session->wish->headers, arena);
     goodbye->session = *session;
     goodbye->session.wish = &goodbye->wish;
-    goodbye->work = (struct work){.run = run_goodbye, .done = end_goodbye};
+    goodbye->work.run = run_goodbye;
+    goodbye->work.done = end_goodbye;
     workers_push(mcp->workers, &goodbye->work);
 }
 

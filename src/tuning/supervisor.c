@@ -369,7 +369,8 @@ static void write_down(struct training *t)
     t->total_written = t->total;
     t->is_end = is_end;
     t->at_work = true;
-    t->work = (struct work){.run = run_write, .done = done_write};
+    t->work.run = run_write;
+    t->work.done = done_write;
     workers_push(t->supervisor->disk, &t->work);
 }
 
@@ -415,7 +416,8 @@ static void launch(struct training *t)
     t->before = t->furthest;
     buf_clear(&t->line);
     t->at_work = true;
-    t->work = (struct work){.run = run_launch, .done = done_launch};
+    t->work.run = run_launch;
+    t->work.done = done_launch;
     workers_push(t->supervisor->disk, &t->work);
 }
 
@@ -471,7 +473,8 @@ void supervisor_kick(struct supervisor *s)
     for (struct training *t = s->trainings; t; t = t->next)
         s->busy[s->n_busy++] = arena_text(s->arena, operation_of(t));
     s->asking = true;
-    s->work = (struct work){.run = run_ask, .done = done_ask};
+    s->work.run = run_ask;
+    s->work.done = done_ask;
     workers_push(s->disk, &s->work);
 }
 

@@ -330,6 +330,7 @@ def test_mrope_is_rope_while_there_are_words_alone(mrope):
         assert ask(mrope) == ask(plain) != ""
 
 
+@pytest.mark.soak
 def test_mrope_sees(mrope):
     """What is behind a picture is told as if it had fewer rows, and all that moves rows about still agrees."""
     ask = lambda *parts, **config: look(mrope, *parts, config={"maxOutputTokens": 12, **config})

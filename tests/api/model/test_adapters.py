@@ -16,8 +16,7 @@ from pollux import ROOT, SMALL_MODEL, SMALLEST_MODEL, Server
 TRAINER = {"POLLUX_TRAINER": str(ROOT / "tests" / "trainer.py")}
 MODEL = SMALLEST_MODEL
 WHO = ("models/base", "tunedModels/one", "tunedModels/two")
-PROMPTS = ["Tell me about the sea.", "What is a lighthouse?", "Write a poem about rain.", "Name three cities.",
-           "How do birds fly?", "Describe a storm."]
+PROMPTS = ["Tell me about the sea.", "What is a lighthouse?", "Write a poem about rain.", "Name three cities."]
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(300)]
 
@@ -98,17 +97,6 @@ def test_company_without_seeds(server):
     assert same >= len(got) - 2, f"{same} of {len(got)}"
 
 
-def test_settings_of_the_model_are_a_requests_defaults(server):
-    """proves: U084; at temperature 0 there is one answer, at 1 there are several"""
-    def said(n):
-        return {text_of(ask(server, "tunedModels/two", PROMPTS[3], seed=None, temperature=None)) for _ in range(n)}
-
-    assert server.call("PATCH", "/v1beta/tunedModels/two", {"temperature": 0}).status == 200
-    assert len(said(3)) == 1
-    assert server.call("PATCH", "/v1beta/tunedModels/two", {"temperature": 1, "topK": 100, "topP": 1}).status == 200
-    assert len(said(5)) > 1
-
-
 TALE = "Here is a tale of the sea. " + "The ship sailed on, and the wind blew, and the gulls cried. " * 12
 
 
@@ -154,6 +142,7 @@ def test_structure_and_several_candidates(server):
     assert answer["modelVersion"] == "tunedModels/one"
 
 
+@pytest.mark.soak
 def test_the_longest_unused_adapter_makes_room(server):
     """More of them than stay loaded."""
     before = text_of(ask(server, "tunedModels/one", PROMPTS[0]))

@@ -194,15 +194,21 @@ def test_a_result_is_put_into_words(real):
     assert "134" in answer.said or calls_of(candidates(answer)[0]), answer
 
 
-def test_sixty_functions(smallest):
-    """proves: G037; and a prompt that is too long for them says so."""
-    def many(words):
-        return {"tools": [{"functionDeclarations": [
-            {"name": f"f{i}", "description": "x " * words} for i in range(60)]}],
+def sixty(words):
+    return {"tools": [{"functionDeclarations": [{"name": f"f{i}", "description": "x " * words} for i in range(60)]}],
             "toolConfig": {"functionCallingConfig": {"mode": "ANY", "allowedFunctionNames": ["f42"]}}}
-    answer = ask(smallest, "Call something.", SEEDED, fields=many(10))
+
+
+@pytest.mark.soak
+def test_one_of_sixty_functions_is_called(smallest):
+    """proves: G037"""
+    answer = ask(smallest, "Call something.", SEEDED, fields=sixty(10))
     assert {c["name"] for c in calls_of(candidates(answer)[0])} == {"f42"}
-    answer = smallest.generate("Call something.", SEEDED, fields=many(830))
+
+
+def test_functions_that_are_too_long_together(smallest):
+    """proves: G037; in 100 KB."""
+    answer = smallest.generate("Call something.", SEEDED, fields=sixty(830))
     assert answer.status == 400 and "exceeds the maximum number of tokens" in answer.error["message"], answer
 
 

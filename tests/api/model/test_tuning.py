@@ -44,16 +44,26 @@ def losses(operation):
     return [s["meanLoss"] for s in operation["metadata"]["snapshots"]]
 
 
+HYPER = {"epochCount": 12, "batchSize": 3, "learningRate": 0.004}
+
+
+@pytest.mark.alone  # the trainer gives way to whatever else runs
 def test_what_is_trained_is_said(tuner):
-    """proves: U082 U083; and a trainer that is killed on the way ends at the same numbers"""
+    """proves: U082 U083"""
     server = tuner()
-    hyper = {"epochCount": 12, "batchSize": 3, "learningRate": 0.004}
-    done = wait(server, create(server, PAIRS, id="plain", hyper=hyper))
+    done = wait(server, create(server, PAIRS, id="plain", hyper=HYPER))
     fell = losses(done)
     assert len(fell) == 12 and fell[-1] < 0.2 * fell[0]
     assert [say(server, "tunedModels/plain", question) for question, _ in PAIRS] == [answer for _, answer in PAIRS]
     assert not any(say(server, "models/default", question) == answer for question, answer in PAIRS)
-    operation = create(server, PAIRS, id="killed", hyper=hyper)
+
+
+@pytest.mark.soak
+def test_a_trainer_that_is_killed_ends_at_the_same_numbers(tuner):
+    """The same to the byte, without a server, is cli/test_tune.py's."""
+    server = tuner()
+    fell = losses(wait(server, create(server, PAIRS, id="plain", hyper=HYPER)))
+    operation = create(server, PAIRS, id="killed", hyper=HYPER)
     until(lambda: server.get(f"/v1beta/{operation['name']}").json["metadata"]["completedSteps"] >= 2, "no steps", 120)
     (pid,) = children(server)
     assert int(Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()[16]) == 19  # nice
