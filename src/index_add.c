@@ -114,7 +114,7 @@ static struct text title_of(struct text html, struct arena *arena)
     for (at++; at < html.len && html.at[at] != '<' && title.len < NAME_MOST - 4; at++) {
         bool space = (unsigned char)html.at[at] <= ' ';
         if (!space || (title.len && title.at[title.len - 1] != ' '))
-            buf_char(&title, space ? ' ' : html.at[at]);
+            buf_char(&title, (char)(space ? ' ' : html.at[at]));
     }
     while (title.len && title.at[title.len - 1] == ' ')
         title.len--;

@@ -280,7 +280,7 @@ static void what_is_said_again_is_not_told_again(void **state)
     for (unsigned life = 0; life < 500; life++) {
         bool thoughts = drawn(2);
         unsigned n = 1 + drawn(8);
-        uint64_t words = seed + life * 977;
+        uint64_t words = seed + (uint64_t)life * 977;
         struct ilog *log = opened(thoughts);
         ilog_begin(log);
         speak(log, words, n, life);

@@ -207,7 +207,7 @@ static bool read_array(const struct reader *r, struct steps *steps, struct text 
 static void put_before(const struct reader *r, const struct chat *kept)
 {
     struct chat *chat = r->chat;
-    size_t n = (size_t)(kept->n_turns + chat->n_turns);
+    size_t n = (size_t)kept->n_turns + (size_t)chat->n_turns;
     if (kept->n_turns == 0)
         return;
     struct turn_of *turns = arena_array(r->arena, struct turn_of, n);

@@ -101,14 +101,21 @@ static bool check_config(const struct wire_config *wire, struct import_config *c
     *config = (struct import_config){0};
     if (!wire)
         return true;
-    const char *what = wire->dora.is                     ? "use_dora"
-                       : wire->transposed.is             ? "fan_in_fan_out"
-                       : is_something(wire->ranks)       ? "rank_pattern"
-                       : is_something(wire->alphas)      ? "alpha_pattern"
-                       : is_something(wire->saved)       ? "modules_to_save"
-                       : is_something(wire->replication) ? "layer_replication"
-                       : wire->kind.len && !text_is(wire->kind, "LORA") ? "peft_type"
-                                                                        : NULL;
+    const struct {
+        bool is;
+        const char *name;
+    } others[] = {
+        {wire->dora.is, "use_dora"},
+        {wire->transposed.is, "fan_in_fan_out"},
+        {is_something(wire->ranks), "rank_pattern"},
+        {is_something(wire->alphas), "alpha_pattern"},
+        {is_something(wire->saved), "modules_to_save"},
+        {is_something(wire->replication), "layer_replication"},
+        {wire->kind.len && !text_is(wire->kind, "LORA"), "peft_type"},
+    };
+    const char *what = NULL;
+    for (size_t i = 0; i < sizeof others / sizeof others[0] && !what; i++)
+        what = others[i].is ? others[i].name : NULL;
     if (what)
         return error_at(err, "adapter_config",
                         "The adapter's %s is not supported: only plain LoRAs can be "

@@ -1,4 +1,5 @@
 #include "base/buf.h"
+#include "base/scratch.h"
 #include "batches/batches.h"
 #include "files/upload.h"
 #include <setjmp.h>
@@ -54,8 +55,7 @@ static int run(const char *command)
 static int set_up(void **state)
 {
     (void)state;
-    memcpy(folder + sizeof folder - 7, "XXXXXX", 6);
-    assert_non_null(mkdtemp(folder));
+    assert_non_null(scratch_folder(folder, sizeof folder));
     arena = arena_open();
     open_world();
     return 0;

@@ -121,9 +121,9 @@ void batch_drop_answers(struct batches *batches, struct text id)
     do {
         if (!store_begin(batches->store, &err))
             return;
-        bool good =
-            store_run(batches->store, drop,
-                      STORE_VALUES(STORE_TEXT(id), STORE_INT(4 * SOME)), &n, &err);
+        bool good = store_run(batches->store, drop,
+                              STORE_VALUES(STORE_TEXT(id), STORE_INT((int64_t)SOME * 4)),
+                              &n, &err);
         if (!store_end(batches->store, good, &err))
             return;
     } while (n > 0);

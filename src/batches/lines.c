@@ -42,7 +42,7 @@ void lines_skip(struct lines *lines, int64_t number)
     size_t byte = (size_t)number / 8;
     while (lines->set.len <= byte)
         buf_char(&lines->set, '\0');
-    lines->set.at[byte] |= (char)(1 << number % 8);
+    lines->set.at[byte] = (char)(lines->set.at[byte] | 1 << number % 8);
 }
 
 static bool is_skipped(const struct lines *lines, int64_t number)

@@ -21,9 +21,7 @@ static struct lines *open_on(const uint8_t *data, size_t size, size_t most)
 static bool is_plain(const uint8_t *data, size_t size)
 {
     for (size_t i = 0; i < size; i++)
-        if (data[i] < ' ' && data[i] != '\n')
-            return false;
-        else if (data[i] == ' ')
+        if (data[i] <= ' ' && data[i] != '\n')
             return false;
     return true;
 }

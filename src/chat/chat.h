@@ -125,18 +125,16 @@ struct chat {
     struct safety safety;
     struct speaking speaking;
     struct sampling sampling;
-    int n_candidates;
-    int max_tokens; /* 0: as many as fit */
     struct text *stops;
-    int n_stops;
-    bool streamed;           /* the reader wants it as it is said */
-    bool call_pieces;        /* and its calls, where their pieces can be trusted */
     struct adapter *adapter; /* of a tuned model; NULL: the model as it is. Not held */
+    int n_stops, n_candidates;
+    int max_tokens; /* 0: as many as fit */
     /* What a cache brought stands before what was asked; errors count from behind it. */
-    bool kept; /* there is such */
-    int kept_turns, kept_tools;
+    int kept_turns, kept_tools, n_rows;
     struct saved_rows *const *rows; /* that the prompt may begin with; not owned */
-    int n_rows;
+    bool kept;                      /* there is such */
+    bool streamed;                  /* the reader wants it as it is said */
+    bool call_pieces;               /* and its calls, where their pieces can be trusted */
 };
 
 #endif

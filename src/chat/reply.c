@@ -254,7 +254,7 @@ static bool walk_words(struct reply *r, enum part_kind kind, const char *mark,
             break;
         if (match == YES) {
             give(r, kind, end);
-            r->at += spaces + (eat_mark ? strlen(mark) : 0);
+            r->at += spaces + (eat_mark && mark ? strlen(mark) : 0);
             r->place = next;
             return true;
         }

@@ -71,10 +71,10 @@ bool net_parse(struct text text, struct net *net)
     struct text length, digits = text_cut(text, '/', &length);
     char string[INET6_ADDRSTRLEN];
     unsigned char bytes[16];
-    bool v4 = memchr(digits.at ? digits.at : "", ':', digits.len) == NULL;
-    if (digits.len == 0 || digits.len >= sizeof string ||
+    if (!digits.at || digits.len == 0 || digits.len >= sizeof string ||
         memchr(digits.at, '\0', digits.len))
         return false;
+    bool v4 = memchr(digits.at, ':', digits.len) == NULL;
     memcpy(string, digits.at, digits.len);
     string[digits.len] = '\0';
     if (inet_pton(v4 ? AF_INET : AF_INET6, string, bytes) != 1)

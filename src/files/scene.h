@@ -2,6 +2,7 @@
 #ifndef POLLUX_FILES_SCENE_H
 #define POLLUX_FILES_SCENE_H
 
+#include "base/scratch.h"
 #include "files/upload.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -37,8 +38,7 @@ static inline void close_world(void)
 static inline int set_up(void **state)
 {
     (void)state;
-    memcpy(folder + sizeof folder - 7, "XXXXXX", 6);
-    assert_non_null(mkdtemp(folder));
+    assert_non_null(scratch_folder(folder, sizeof folder));
     arena = arena_open();
     open_world();
     return 0;

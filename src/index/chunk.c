@@ -26,12 +26,17 @@ static size_t char_len(struct text text, size_t at)
     return n ? n : 1;
 }
 
+static bool is_closing(char c)
+{
+    return c == '"' || c == '\'' || c == ')' || c == ']' || c == '}';
+}
+
 /* After a closing quote or bracket a sentence has ended, too. */
 static bool is_end_mark(struct text word)
 {
     static const char *const marks[] = {
         ".", "!", "?", "\xe2\x80\xa6", "\xe3\x80\x82", "\xef\xbc\x81", "\xef\xbc\x9f"};
-    while (word.len > 1 && memchr("\"')]}", word.at[word.len - 1], 5))
+    while (word.len > 1 && is_closing(word.at[word.len - 1]))
         word.len--;
     for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++)
         if (text_ends(word, marks[i]))

@@ -240,7 +240,7 @@ bool cite_find(struct text answer, const struct passage *passages, int n,
     *citations = NULL;
     if (n == 0 || answer.len > CITE_ANSWER_MOST || !text_is_utf8(answer))
         return true;
-    c.sentences = arena_array(arena, struct sentence, 2 * SENTENCES_MOST);
+    c.sentences = arena_array(arena, struct sentence, (size_t)SENTENCES_MOST * 2);
     c.words = arena_array(arena, struct word_set, (size_t)n);
     add_sentences(&c, answer, -1);
     for (int i = 0; i < n; i++) {

@@ -40,7 +40,7 @@ static void skip_space(struct parser *p)
 static char peek(struct parser *p)
 {
     skip_space(p);
-    return p->at < p->text.len ? p->text.at[p->at] : '\0';
+    return (char)(p->at < p->text.len ? p->text.at[p->at] : '\0');
 }
 
 static bool ends_word(char c)

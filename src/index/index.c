@@ -209,7 +209,7 @@ static bool drop_store(struct index *index, struct text id, bool force,
     struct index_store store;
     if (!index_find_store(index, id, arena, &store, err))
         return false;
-    long long n = (long long)(store.n_active + store.n_pending + store.n_failed);
+    long long n = store.n_active + store.n_pending + store.n_failed;
     if (!force && n > 0)
         return error_set(err, ERROR_FAILED_PRECONDITION,
                          "fileSearchStores/%.*s has %lld documents; with force=true they "

@@ -4,6 +4,7 @@
 #define POLLUX_INDEX_SCENE_H
 
 #include "base/log.h"
+#include "base/scratch.h"
 #include "files/upload.h"
 #include "index/index.h"
 #include <setjmp.h>
@@ -66,8 +67,7 @@ static inline int set_up(void **state)
 {
     (void)state;
     log_setup(LOG_ERROR, LOG_TEXT);
-    memcpy(folder + sizeof folder - 7, "XXXXXX", 6);
-    assert_non_null(mkdtemp(folder));
+    assert_non_null(scratch_folder(folder, sizeof folder));
     arena = arena_open();
     open_world_with(open_words(WORDS));
     return 0;

@@ -1,3 +1,4 @@
+#include "base/scratch.h"
 #include "interactions/interactions.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,8 +30,7 @@ static void close_world(void)
 static int set_up(void **state)
 {
     (void)state;
-    memcpy(folder + sizeof folder - 7, "XXXXXX", 6);
-    assert_non_null(mkdtemp(folder));
+    assert_non_null(scratch_folder(folder, sizeof folder));
     arena = arena_open();
     open_world(1000);
     return 0;

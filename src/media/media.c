@@ -161,8 +161,8 @@ static bool has_language(struct text name)
         glob_t paths = {0};
         snprintf(pattern, sizeof pattern, "%s/%.*s.traineddata", folders[i],
                  TEXT_ARG(name));
-        found = glob(pattern, 0, NULL, &paths) ==
-                0; // NOLINT: no thread changes the environment
+        /* NOLINTNEXTLINE(concurrency-mt-unsafe): no thread changes the environment */
+        found = glob(pattern, 0, NULL, &paths) == 0;
         globfree(&paths);
     }
     return found;

@@ -23,8 +23,8 @@ struct speech {
 
 static const struct sandbox_limits limits[] = {
     /* espeak-ng; a program of the owner's, which may be a neural network */
-    {30000, 30, 256LL * MB, 1024LL * MB, 16 * MB, 32 * MB, 16, 0},
-    {120000, 600, 4096LL * MB, 16384LL * MB, 64 * MB, 64 * MB, 128, 0},
+    {30000, 30, 256LL * MB, 1024LL * MB, 16LL * MB, 32LL * MB, 16, 0},
+    {120000, 600, 4096LL * MB, 16384LL * MB, 64LL * MB, 64LL * MB, 128, 0},
 };
 
 /* ---- opening ---- */

@@ -6,6 +6,7 @@
  * Hz: 160). */
 #include "media/wav.h"
 #include "base/arena.h"
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -124,7 +125,7 @@ static int16_t rounded(float value)
 {
     if (value > 32767)
         return 32767;
-    return value < -32768 ? -32768 : (int16_t)lrintf(value);
+    return (int16_t)(value < -32768 ? -32768 : lrintf(value));
 }
 
 static void put(struct buf *out, int16_t value)
@@ -139,10 +140,11 @@ void wav_resample(const struct wav *wav, int rate, struct buf *out)
     int divisor = common(rate, wav->rate);
     struct resampler r = {
         .wav = wav,
-        .n_in = (int64_t)wav->samples.len / (2 * wav->n_channels),
+        .n_in = (int64_t)wav->samples.len / 2 / wav->n_channels,
         .up = rate / divisor,
         .down = wav->rate / divisor,
     };
+    assert(r.up > 0 && r.down > 0);
     r.n_half = r.up < r.down ? HALF * ((r.down + r.up - 1) / r.up) : HALF;
     if (r.up == r.down) {
         for (int64_t i = 0; i < r.n_in; i++)

@@ -1,3 +1,4 @@
+#include "base/scratch.h"
 #include "store/store.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,8 +13,7 @@ static struct error err;
 
 static int set_up(void **state)
 {
-    memcpy(folder + sizeof folder - 7, "XXXXXX", 6);
-    if (!mkdtemp(folder))
+    if (!scratch_folder(folder, sizeof folder))
         return -1;
     *state = store_open(folder, &err);
     return *state ? 0 : -1;

@@ -162,7 +162,7 @@ static void limits_hold(void **state)
     assert_int_equal(r.outcome, TOOL_DEADLINE);
     r = run("while True: print('x' * 1000)");
     assert_true(r.outcome == TOOL_FAILED && says(r.words, "printed more"));
-    assert_true(r.words.len < 200 * 1024);
+    assert_true(r.words.len < (size_t)200 * 1024);
     r = run("x = []\nwhile True: x.append(bytearray(1 << 20))");
     assert_true(r.outcome == TOOL_FAILED);
     assert_true(says(r.words, "MemoryError") || says(r.words, "memory"));
@@ -422,7 +422,8 @@ static void off_means_off(void **state)
     assert_false(code_tool(none)->ready(code_tool(none), &err));
     assert_non_null(strstr(err.message, "code-execution"));
     code_close(none);
-    char *path = strdup(getenv("PATH"));
+    const char *set = getenv("PATH");
+    char *path = strdup(set ? set : "");
     setenv("PATH", "/nowhere", 1);
     none = code_open(&(struct code_config){.memory_mb = MEMORY_MB});
     setenv("PATH", path, 1);

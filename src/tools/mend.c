@@ -36,7 +36,7 @@ static bool skip_string(struct scan *s)
 
 static char closer_of(char c)
 {
-    return c == '(' ? ')' : c == '[' ? ']' : c == '{' ? '}' : '\0';
+    return (char)(c == '(' ? ')' : c == '[' ? ']' : c == '{' ? '}' : '\0');
 }
 
 /* To its last character. */

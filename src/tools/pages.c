@@ -112,7 +112,8 @@ static enum page_status status_of(const struct fetched *fetched)
 static bool get(struct visit *v, struct fetched *fetched)
 {
     const struct pages_config *config = &v->pages->config;
-    int64_t left_ms = v->call->until_ms - now_ms(), most_ms = config->timeout_s * 1000;
+    int64_t left_ms = v->call->until_ms - now_ms(),
+            most_ms = config->timeout_s * INT64_C(1000);
     const struct fetch_request request = {
         .url = v->page->url,
         .most = v->left,

@@ -59,7 +59,7 @@ static char entity_of(struct text name)
 /* Where the tag that begins here ends; `at`, when it is none. */
 static size_t behind_tag(struct text html, size_t at)
 {
-    char next = at + 1 < html.len ? html.at[at + 1] : ' ';
+    char next = (char)(at + 1 < html.len ? html.at[at + 1] : ' ');
     bool tag = next == '/' || ((next | 0x20) >= 'a' && (next | 0x20) <= 'z');
     size_t end = tag ? text_find(html, TEXT(">"), at) : SIZE_MAX;
     return end == SIZE_MAX ? at : end + 1;
@@ -72,7 +72,8 @@ static struct text plain(struct text html, size_t most, struct arena *arena)
     for (size_t at = 0; at < html.len && out.len <= most;) {
         size_t behind = html.at[at] == '<' ? behind_tag(html, at) : at;
         size_t end = html.at[at] == '&' ? text_find(html, TEXT(";"), at) : SIZE_MAX;
-        char is = end != SIZE_MAX ? entity_of(text_slice(html, at + 1, end)) : '\0';
+        char is =
+            (char)(end != SIZE_MAX ? entity_of(text_slice(html, at + 1, end)) : '\0');
         bool space = html.at[at] == ' ' || html.at[at] == '\n' || html.at[at] == '\t';
         if (behind > at) {
             at = behind;
@@ -81,7 +82,7 @@ static struct text plain(struct text html, size_t most, struct arena *arena)
             at = end + 1;
         } else {
             if (!space || (out.len && out.at[out.len - 1] != ' '))
-                buf_char(&out, space ? ' ' : html.at[at]);
+                buf_char(&out, (char)(space ? ' ' : html.at[at]));
             at++;
         }
     }

@@ -176,10 +176,11 @@ static bool read_shape(struct reader *r)
     s->embedding_scale = family->scales ? sqrtf((float)s->n_embd) : 1;
     if (!check_header(r))
         return false;
+    int row = s->n_embd / s->n_head;
     s->attention_scale = 1 / sqrtf((float)s->head);
     /* As libllama: the largest Gemma 3, known by its layers, scales otherwise. */
     if (strcmp(s->arch, "gemma3") == 0 && s->n_layer == 62)
-        s->attention_scale = 1 / sqrtf((float)(s->n_embd / s->n_head));
+        s->attention_scale = 1 / sqrtf((float)row);
     return true;
 }
 

@@ -182,7 +182,7 @@ static bool open_inputs(struct net *net, const struct pack *pack, struct error *
 
 static void begin_pass(struct net *net, int layer, struct pass *pass)
 {
-    pass->ctx = context(LAYER_NODES * 2, 2);
+    pass->ctx = context((size_t)LAYER_NODES * 2, 2);
     pass->tape = tape_open(pass->ctx, LAYER_NODES);
     pass->x = tape_input(pass->tape, net->x[layer], layer > 0);
     pass->y =

@@ -42,7 +42,7 @@ static float *llama_logits(const char *path, const char *adapter, const struct e
         batch.pos[i] = i;
         batch.n_seq_id[i] = 1;
         batch.seq_id[i][0] = 0;
-        batch.logits[i] = i >= e->n_prompt - 1;
+        batch.logits[i] = (int8_t)(i >= e->n_prompt - 1);
     }
     assert_int_equal(llama_decode(ctx, batch), 0);
     float *out = mem_alloc(sizeof(float) * (size_t)(n_rows * n_vocab));

@@ -1,7 +1,6 @@
 #include "train/safe.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -27,7 +26,7 @@ bool safe_open(struct safe_file *file, const char *path, struct error *err)
     if (strlen(path) >= sizeof(file->path))
         return error_set(err, ERROR_INVALID_ARGUMENT, "the path %.100s... is too long",
                          path);
-    strcpy(file->path, path);
+    memcpy(file->path, path, strlen(path) + 1);
     snprintf(file->made, sizeof(file->made), "%s.new", path);
     file->stream = fopen(file->made, "wbe");
     return file->stream || safe_fail(file, err);
@@ -37,7 +36,10 @@ static bool flush_folder(const char *path)
 {
     char copy[4096];
     snprintf(copy, sizeof(copy), "%s", path);
-    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char *slash = strrchr(copy, '/');
+    if (slash)
+        slash[slash == copy] = '\0';
+    int fd = open(slash ? copy : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     bool good = fd >= 0 && fsync(fd) == 0;
     if (fd >= 0)
         close(fd);

@@ -135,8 +135,7 @@ static void an_adapter_comes_out_of_its_file_as_it_went_in(void **state)
         step(&c);
     assert_true(adapter_save(c.adapter, c.base, path, &c.err));
     struct adapter *read = adapter_load(c.base, path, 9, &c.err);
-    if (!read)
-        fail_msg("%s", c.err.message);
+    assert_non_null(read);
     assert_int_equal(read->rank, 4);
     assert_true(read->alpha == 8);
     assert_memory_equal(read->values, c.adapter->values, sizeof(float) * read->n);

@@ -40,8 +40,9 @@ static void near(const float *a, const double *b, int64_t n)
 static void products_are_added(void **state)
 {
     (void)state;
-    float *y = some(ROWS * N), *p = some(RANK * N), *h = some(ROWS * RANK);
-    float *one = copy(y, ROWS * N), *three = copy(y, ROWS * N);
+    float *y = some((size_t)ROWS * N), *p = some((size_t)RANK * N),
+          *h = some((size_t)ROWS * RANK);
+    float *one = copy(y, (size_t)ROWS * N), *three = copy(y, (size_t)ROWS * N);
     double wanted[ROWS * N];
     for (int t = 0; t < ROWS; t++)
         for (int i = 0; i < N; i++) {
@@ -53,17 +54,18 @@ static void products_are_added(void **state)
     wide_add_product((struct wide_part){0, 1}, one, p, h, ROWS, N, RANK, 0.5f);
     for (int i = 0; i < 3; i++)
         wide_add_product((struct wide_part){i, 3}, three, p, h, ROWS, N, RANK, 0.5f);
-    near(one, wanted, (int64_t)ROWS * N);
-    assert_memory_equal(one, three, sizeof(float) * ROWS * N);
+    near(one, wanted, (int64_t)(size_t)ROWS * N);
+    assert_memory_equal(one, three, sizeof(float) * (size_t)ROWS * N);
     free(y), free(p), free(h), free(one), free(three);
 }
 
 static void outer_products_are_added(void **state)
 {
     (void)state;
-    float *g = some(RANK * N), *x = some(ROWS * N), *d = some(ROWS * RANK);
-    float *one = copy(g, RANK * N), *three = copy(g, RANK * N);
-    double wanted[RANK * N];
+    float *g = some((size_t)RANK * N), *x = some((size_t)ROWS * N),
+          *d = some((size_t)ROWS * RANK);
+    float *one = copy(g, (size_t)RANK * N), *three = copy(g, (size_t)RANK * N);
+    double wanted[(size_t)RANK * N];
     for (int j = 0; j < RANK; j++)
         for (int i = 0; i < N; i++) {
             double sum = 0;
@@ -74,8 +76,8 @@ static void outer_products_are_added(void **state)
     wide_add_outer((struct wide_part){0, 1}, one, x, d, ROWS, N, RANK, 0.5f);
     for (int i = 0; i < 3; i++)
         wide_add_outer((struct wide_part){i, 3}, three, x, d, ROWS, N, RANK, 0.5f);
-    near(one, wanted, (int64_t)RANK * N);
-    assert_memory_equal(one, three, sizeof(float) * RANK * N);
+    near(one, wanted, (int64_t)(size_t)RANK * N);
+    assert_memory_equal(one, three, sizeof(float) * (size_t)RANK * N);
     free(g), free(x), free(d), free(one), free(three);
 }
 
@@ -136,14 +138,14 @@ static void matrices_are_transposed(void **state)
 {
     (void)state;
     enum { BLOCKS = 2 };
-    float *in = some((int64_t)BLOCKS * ROWS * N), out[BLOCKS * ROWS * N];
+    float *in = some((int64_t)BLOCKS * (size_t)ROWS * N), out[BLOCKS * (size_t)ROWS * N];
     for (int i = 0; i < 3; i++)
         wide_transpose((struct wide_part){i, 3}, in, out, ROWS, N, BLOCKS);
     for (int b = 0; b < BLOCKS; b++)
         for (int t = 0; t < ROWS; t++)
             for (int i = 0; i < N; i++)
-                assert_true(out[b * ROWS * N + i * ROWS + t] ==
-                            in[b * ROWS * N + t * N + i]);
+                assert_true(out[b * (size_t)ROWS * N + (size_t)i * ROWS + t] ==
+                            in[b * (size_t)ROWS * N + (size_t)t * N + i]);
     free(in);
 }
 

@@ -193,6 +193,7 @@ static void walk(const struct tuning *tuning, struct text operation,
 {
     struct arena *arena = arena_open();
     const char *folder = tuned_folder(tuning, operation, arena).at;
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): it does not change the working directory */
     if (nftw(folder, each, MOST_OPEN, FTW_DEPTH | FTW_PHYS) != 0 && errno != ENOENT)
         log_line(LOG_WARN, "tuned", "folder=%s why=\"%s\"", folder,
                  strerrordesc_np(errno));

@@ -222,7 +222,7 @@ static bool check_pair(const struct import *im, const struct pair *pair)
                          TEXT_ARG(text_slice(pair->name, 0, 100)), (long long)to->dims[0],
                          (long long)to->dims[1], (long long)a->dims[0],
                          (long long)b->dims[1]);
-    return pair->heads == 0 || b->dims[1] % (2 * pair->heads) == 0 ||
+    return pair->heads == 0 || b->dims[1] % (INT64_C(2) * pair->heads) == 0 ||
            refuse_matrix(im, pair->name, "has rows that the model's heads do not divide");
 }
 

@@ -502,6 +502,7 @@ def children(server):
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.soak
 def test_nothing_leaks(tuner, tmp_path):
     """Whatever becomes of trainings: no process, no descriptor, no folder stays."""
     server = tuner()

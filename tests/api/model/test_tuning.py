@@ -115,6 +115,7 @@ def failed(server, id):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs a small disk of its own")
+@pytest.mark.soak
 def test_a_disk_that_is_too_small_for_the_adapter(tuner, tmp_path):
     (tmp_path / "data").mkdir()
     if os.system(f"mount -t tmpfs -o size=6m none {tmp_path / 'data'} 2>/dev/null"):
@@ -132,6 +133,7 @@ def test_a_disk_that_is_too_small_for_the_adapter(tuner, tmp_path):
         os.system(f"umount -l {tmp_path / 'data'}")
 
 
+@pytest.mark.soak
 def test_a_limit_of_file_sizes(tuner, tmp_path):
     trainer = tmp_path / "trainer"
     trainer.write_text(f'#!/bin/bash\ntrap "" XFSZ\nulimit -f 1000\nexec {BINARY} train-job "$1"\n')
