@@ -199,9 +199,9 @@ def test_ctrl_c_stops_an_answer_and_the_chat_goes_on(terminal, fake):
 def test_ctrl_c_while_typing_forgets_the_line(terminal, fake):
     t = terminal("chat", "-u", fake.base)
     t.until("> ")
-    t.send("not this")
+    t.key("not this")
     t.until("not this")
-    t.send("\x03")
+    t.key("\x03")
     t.until(r"\^C")
     t.until("> ")
     t.line("this")
