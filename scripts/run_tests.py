@@ -7,7 +7,7 @@ unit: every DIR/test/** (cmocka), and the Rust library's own tests; NAME picks o
 the others: pytest over tests/SUITE, with POLLUX naming the binary. --no-model leaves
 out tests marked `model`: under sanitizers only the scripted engine runs.
 
-One unit test runs for each core, and of the others two more, for they also wait. Whoever needs the machine for itself, because it measures time or
+One unit test runs for each core, and of the others one more, for they also wait. Whoever needs the machine for itself, because it measures time or
 computes with a thread for each core, comes apart from the others: ALONE here, the mark `alone`
 in Python. In DIR remain JUnit files, one for each suite, and times.json, by which the next run
 starts what takes longest first. What a new test has to keep to is in tests/README.md.
@@ -216,7 +216,7 @@ def pytest(suites, tally, times, options):
         parts = [("soak", folders, {}),
                  ("soak-more", [*marked("soak", others), "-m", "soak"], {"POLLUX_SOAK": "1"})]
     else:
-        parts = [("together", [*folders, "-m", f"not alone{least}", "-n", CORES + 2, "--dist", "loadfile",
+        parts = [("together", [*folders, "-m", f"not alone{least}", "-n", CORES + 1, "--dist", "loadfile",
                                "--no-loadscope-reorder"], {"TEST_THREADS": "1"}),
                  ("alone", [*(marked("alone", folders) or folders), "-m", f"alone{least}"], {})]
     broke, results = 0, []

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from media_files import pdf, picture, sound
-from pollux import PATIENCE, SCRIPT, request_bytes
+from pollux import PATIENCE, SCRIPT, request_bytes, until
 
 UPLOAD = "/upload/v1beta/files"
 START = {"X-Goog-Upload-Protocol": "resumable", "X-Goog-Upload-Command": "start"}
@@ -631,11 +631,9 @@ def test_direct_uploads_that_are_cut_leave_nothing(on_folder, tmp_path):
             wire.send(f"POST {UPLOAD} HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\nContent-Type: {type}\r\n"
                       f"X-Goog-Upload-Protocol: {protocol}\r\n\r\n")
             wire.send(multipart("{}", os.urandom(1_000_000))[:-20])
-    time.sleep(0.5)  # the server may not have begun yet
-    until = time.monotonic() + 5 * PATIENCE
-    while on_disk(tmp_path) and time.monotonic() < until:
-        time.sleep(0.05)
-    assert on_disk(tmp_path) == [] and "files" not in server.get("/v1beta/files").json
+            until(lambda: on_disk(tmp_path), "nothing of it is written")
+        until(lambda: not on_disk(tmp_path), "a part of it stays")
+    assert "files" not in server.get("/v1beta/files").json
 
 
 # ---- crashes ----
