@@ -57,17 +57,25 @@ static void write_entry_point(struct json_writer *w, const struct grounding *g)
 
 /* ---- chunks ---- */
 
+/* Of metadata as they are kept; NULL as its beginning: there are none. */
+static struct json_list entries_of(struct text json, struct arena *arena)
+{
+    struct metadata metadata;
+    struct error ignored;
+    bool good = json.len && json_read(&metadata_type, json, &metadata, arena, &ignored);
+    return good ? metadata.entries : (struct json_list){NULL, 0};
+}
+
 /* The metadata is JSON in the wire's own form; what is wanted of it is the list. */
 static void write_metadata(struct json_writer *w, const char *key, struct text json)
 {
     struct arena *arena = arena_open();
-    struct metadata metadata;
-    struct error ignored;
-    if (json.len && json_read(&metadata_type, json, &metadata, arena, &ignored)) {
-        const struct metadata_entry *entries = metadata.entries.at;
+    struct json_list list = entries_of(json, arena);
+    const struct metadata_entry *entries = list.at;
+    if (entries) {
         json_key(w, key);
         json_begin(w, '[');
-        for (size_t i = 0; i < metadata.entries.n; i++) {
+        for (size_t i = 0; i < list.n; i++) {
             struct buf entry = {0};
             json_encode(&metadata_entry_type, &entries[i], false, &entry);
             json_raw(w, buf_view(&entry));
@@ -185,13 +193,12 @@ static void write_value(struct json_writer *w, const struct metadata_entry *entr
 static void write_values(struct json_writer *w, const char *key, struct text json)
 {
     struct arena *arena = arena_open();
-    struct metadata metadata;
-    struct error ignored;
-    if (json.len && json_read(&metadata_type, json, &metadata, arena, &ignored)) {
-        const struct metadata_entry *entries = metadata.entries.at;
+    struct json_list list = entries_of(json, arena);
+    const struct metadata_entry *entries = list.at;
+    if (entries) {
         json_key(w, key);
         json_begin(w, '{');
-        for (size_t i = 0; i < metadata.entries.n; i++) {
+        for (size_t i = 0; i < list.n; i++) {
             json_key(w, arena_text(arena, entries[i].key).at);
             write_value(w, &entries[i]);
         }

@@ -64,11 +64,9 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    char command[100];
     close_world();
     arena_close(arena);
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    return system(command);
+    return scratch_remove(folder);
 }
 
 static struct batch make(const char *lines, int64_t priority)

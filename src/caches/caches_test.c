@@ -53,11 +53,9 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    char command[100];
     close_world();
     arena_close(arena);
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    return system(command);
+    return scratch_remove(folder);
 }
 
 static struct saved_rows *rows_of(int seed, size_t len)

@@ -178,23 +178,35 @@ static bool put_in(struct index *index, const struct file *file, struct text sto
            insert_document(index, made, chunking_of(wish), err);
 }
 
+/* A blob's count and a row change together, under the lock of whoever takes blobs away.
+ */
+static bool begin_change(struct index *index, struct error *err)
+{
+    blobs_lock(index->blobs);
+    if (store_begin(index->store, err))
+        return true;
+    blobs_unlock(index->blobs);
+    return false;
+}
+
+static bool end_change(struct index *index, bool good, struct error *err)
+{
+    good = store_end(index->store, good, err);
+    blobs_unlock(index->blobs);
+    if (good)
+        index_wake(index);
+    return good;
+}
+
 bool index_import(struct index *index, struct text store, struct text name,
                   const struct index_wish *wish, struct arena *arena,
                   struct index_document *made, struct error *err)
 {
     struct file file;
     int fd;
-    if (!files_find(index->files, name, arena, &file, &fd, err))
-        return false;
-    blobs_lock(index->blobs);
-    bool good = store_begin(index->store, err);
-    if (good)
-        good = store_end(index->store,
-                         put_in(index, &file, store, wish, arena, made, err), err);
-    blobs_unlock(index->blobs);
-    if (good)
-        index_wake(index);
-    return good;
+    return files_find(index->files, name, arena, &file, &fd, err) &&
+           begin_change(index, err) &&
+           end_change(index, put_in(index, &file, store, wish, arena, made, err), err);
 }
 
 /* ---- uploads that become documents ---- */
@@ -275,17 +287,9 @@ bool index_receive(struct index *index, struct text store, struct text upload,
 {
     struct file file;
     int fd;
-    if (!files_find(index->files, name, arena, &file, &fd, err))
-        return false;
-    blobs_lock(index->blobs);
-    bool good = store_begin(index->store, err);
-    if (good)
-        good = store_end(index->store,
-                         receive(index, store, upload, &file, arena, made, err), err);
-    blobs_unlock(index->blobs);
-    if (good)
-        index_wake(index);
-    return good;
+    return files_find(index->files, name, arena, &file, &fd, err) &&
+           begin_change(index, err) &&
+           end_change(index, receive(index, store, upload, &file, arena, made, err), err);
 }
 
 /* ---- taking away ---- */

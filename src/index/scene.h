@@ -76,11 +76,9 @@ static inline int set_up(void **state)
 static inline int tear_down(void **state)
 {
     (void)state;
-    char command[100];
     close_world();
     arena_close(arena);
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    return system(command);
+    return scratch_remove(folder);
 }
 
 static inline struct text file_of(struct text bytes)

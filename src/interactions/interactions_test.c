@@ -39,11 +39,9 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    char command[100];
     close_world();
     arena_close(arena);
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    return system(command);
+    return scratch_remove(folder);
 }
 
 static const int64_t AGES = INT64_C(4000000000) * 1000000000; /* ns: in the year 2096 */

@@ -1,3 +1,4 @@
+#include "base/scratch.h"
 #include "store/hooks.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,11 +24,9 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    char command[100];
     store_close(store);
     arena_close(arena);
-    snprintf(command, sizeof command, "rm -r %s", (char *)*state);
-    return system(command);
+    return scratch_remove(*state);
 }
 
 static void add(const struct hook *hooks, int n)

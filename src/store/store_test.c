@@ -21,10 +21,8 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    char command[100];
     store_close(*state);
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    return system(command);
+    return scratch_remove(folder);
 }
 
 static const char insert[] = "INSERT INTO blobs (hash, size, refs) VALUES (?, ?, ?)";

@@ -1,3 +1,4 @@
+#include "base/scratch.h"
 #include "train/memory.h"
 #include <math.h>
 #include <setjmp.h>
@@ -74,15 +75,13 @@ static void a_limit_of_address_space_counts(void **state)
 static int make(void **state)
 {
     (void)state;
-    return mkdtemp(root) ? 0 : -1;
+    return scratch_folder(root, sizeof root) ? 0 : -1;
 }
 
 static int drop(void **state)
 {
     (void)state;
-    char command[100];
-    snprintf(command, sizeof command, "rm -r %s", root);
-    return system(command);
+    return scratch_remove(root);
 }
 
 int main(void)
