@@ -112,6 +112,14 @@ static bool open_server(struct place *place, const struct place_options *options
     return place->client != NULL;
 }
 
+/* Who names a server and no folder means the server, whatever lies in the usual folder.
+ */
+static bool names_server(const struct place_options *options)
+{
+    return !(options->data_dir && *options->data_dir) &&
+           strcmp(options->base_url, COMMAND_BASE_URL) != 0;
+}
+
 struct place *place_open(const struct place_options *options, struct error *err)
 {
     struct arena *arena = arena_open();
@@ -119,12 +127,13 @@ struct place *place_open(const struct place_options *options, struct error *err)
     struct buf path = {0};
     place->arena = arena;
     log_setup(LOG_ERROR, LOG_TEXT);
-    bool good = folder_of(options, &path, err);
-    if (good)
+    bool named = names_server(options);
+    bool good = named ? open_server(place, options, err) : folder_of(options, &path, err);
+    if (good && !named)
         place->store = store_open(path.at, err);
     if (good && place->store)
         good = open_rooms(place, options, err);
-    else if (good) /* another process has it: its server is asked */
+    else if (good && !named) /* another process has it: its server is asked */
         good = err->code == ERROR_FAILED_PRECONDITION && open_server(place, options, err);
     buf_free(&path);
     if (good)

@@ -102,3 +102,13 @@ def test_folders_and_addresses(index, tmp_path):
     found = index("search", "ripe", "figs").out
     assert found.startswith("1. A page") and url in found and "\nFigs are ripe.\n" in found
     assert index("remove", folder, url).returncode == 0 and index("list").out == ""
+
+
+def test_a_server_that_is_named_is_asked(pollux, tmp_path):
+    """Its documents are meant, not those of the usual folder, though that one is free."""
+    note = tmp_path / "note.txt"
+    note.write_text("The moon raises the tides.")
+    with Server("--script", SCRIPT, "--data-dir", tmp_path / "data") as server:
+        assert pollux("index", "-u", server.base, "add", note).returncode == 0
+        documents = server.get("/v1beta/fileSearchStores/local/documents").json["documents"]
+        assert [d["displayName"] for d in documents] == ["note.txt"]
