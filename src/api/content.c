@@ -188,6 +188,31 @@ static bool read_part(const struct reader *r, const struct wire_part *from,
     return true;
 }
 
+/* Media of a function's response are shown right behind it. */
+static bool read_result_parts(const struct reader *r, const struct wire_result *from,
+                              const char *path, struct turn_of *turn)
+{
+    const struct wire_part *parts = from->parts.at;
+    for (size_t i = 0; i < from->parts.n; i++) {
+        char here[128];
+        struct part *part = &turn->parts[turn->n_parts++];
+        snprintf(here, sizeof here, "%s.function_response.parts[%zu]", path, i);
+        if (!read_part(r, &parts[i], here, part))
+            return false;
+        part->media->of_result = true;
+    }
+    return true;
+}
+
+static size_t count_parts(const struct wire_content *from)
+{
+    const struct wire_part *parts = from->parts.at;
+    size_t n = from->parts.n;
+    for (size_t i = 0; i < from->parts.n; i++)
+        n += parts[i].result ? parts[i].result->parts.n : 0;
+    return n;
+}
+
 static bool read_parts(const struct reader *r, const struct wire_content *from,
                        const char *path, struct turn_of *turn)
 {
@@ -196,12 +221,12 @@ static bool read_parts(const struct reader *r, const struct wire_content *from,
         const char *here = arena_printf(r->arena, "%s.parts", path).at;
         return content_broken_rule(r->err, here, "contents.parts must not be empty.");
     }
-    turn->parts = arena_array(r->arena, struct part, from->parts.n);
-    turn->n_parts = (int)from->parts.n;
+    turn->parts = arena_array(r->arena, struct part, count_parts(from));
     for (size_t i = 0; i < from->parts.n; i++) {
         char here[80];
         snprintf(here, sizeof here, "%s.parts[%zu]", path, i);
-        if (!read_part(r, &parts[i], here, &turn->parts[i]))
+        if (!read_part(r, &parts[i], here, &turn->parts[turn->n_parts++]) ||
+            (parts[i].result && !read_result_parts(r, parts[i].result, here, turn)))
             return false;
     }
     return true;
@@ -372,15 +397,19 @@ static bool match_contents(const struct reader *r)
 {
     struct open_calls open = {0};
     for (int i = 0; i < r->chat->n_turns; i++) {
+        int n_nested = 0;
         struct turn_of *turn = &r->chat->turns[i];
         if (turn->role == ROLE_MODEL && !open.more)
             open.n = open.n_open = 0;
         open.more = turn->role == ROLE_MODEL;
         for (int k = 0; k < turn->n_parts; k++) {
             char path[60];
+            struct part *part = &turn->parts[k];
+            n_nested += part->kind == PART_MEDIA && part->media->of_result;
             snprintf(path, sizeof path, "contents[%d].parts[%d]",
-                     i - (i < r->chat->kept_turns ? 0 : r->chat->kept_turns), k);
-            if (!match_part(r, &open, turn->role, &turn->parts[k], path))
+                     i - (i < r->chat->kept_turns ? 0 : r->chat->kept_turns),
+                     k - n_nested);
+            if (!match_part(r, &open, turn->role, part, path))
                 return false;
         }
     }

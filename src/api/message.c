@@ -158,18 +158,6 @@ static const struct json_field call_fields[] = {
 static const struct json_type call_type = {
     "FunctionCall", sizeof(struct wire_call), call_fields, false};
 
-static const struct json_field result_fields[] = {
-    {"id",           JSON_STRING, AT(wire_result, id),       0, 0, 0, NULL, NULL},
-    {"name",         JSON_STRING, AT(wire_result, name),     JSON_REQUIRED, 0, 0, NULL, NULL},
-    {"response",     JSON_ANY,    AT(wire_result, response), 0, 0, 0, NULL, "an object"},
-    {"parts",        JSON_ANY,    0, JSON_REFUSED, 0, 0, NULL, "media in a function's response"},
-    {"willContinue", JSON_BOOL,   0, JSON_IGNORED, 0, 0, NULL, "for functions that do not block: none here"},
-    {"scheduling",   JSON_ENUM,   0, JSON_IGNORED, 0, 0, NULL, "likewise"},
-    {0},
-};
-static const struct json_type result_type = {
-    "FunctionResponse", sizeof(struct wire_result), result_fields, false};
-
 static const struct json_field file_data_fields[] = {
     {"mimeType",    JSON_STRING, AT(wire_file_data, mime_type),    0, 0, 0, NULL, "the file's own when absent"},
     {"fileUri",     JSON_STRING, AT(wire_file_data, uri),          JSON_REQUIRED, 0, 0, NULL, "of a file of this server, or http(s)"},
@@ -186,6 +174,24 @@ static const struct json_field blob_fields[] = {
 };
 static const struct json_type blob_type = {
     "Blob", sizeof(struct wire_blob), blob_fields, false};
+static const struct json_field result_part_fields[] = {
+    {"inlineData", JSON_MESSAGE, AT(wire_part, blob), 0, 0, 0, &blob_type, NULL},
+    {"fileData",   JSON_MESSAGE, AT(wire_part, file), 0, 0, 0, &file_data_type, NULL},
+    {0},
+};
+static const struct json_type result_part_type = {
+    "FunctionResponsePart", sizeof(struct wire_part), result_part_fields, false};
+static const struct json_field result_fields[] = {
+    {"id",           JSON_STRING,  AT(wire_result, id),       0, 0, 0, NULL, NULL},
+    {"name",         JSON_STRING,  AT(wire_result, name),     JSON_REQUIRED, 0, 0, NULL, NULL},
+    {"response",     JSON_ANY,     AT(wire_result, response), 0, 0, 0, NULL, "an object"},
+    {"parts",        JSON_MESSAGE, AT(wire_result, parts),   JSON_LIST, 0, 0, &result_part_type, NULL},
+    {"willContinue", JSON_BOOL,    0, JSON_IGNORED, 0, 0, NULL, "for functions that do not block: none here"},
+    {"scheduling",   JSON_ENUM,    0, JSON_IGNORED, 0, 0, NULL, "likewise"},
+    {0},
+};
+static const struct json_type result_type = {
+    "FunctionResponse", sizeof(struct wire_result), result_fields, false};
 
 static const struct json_field code_fields[] = {
     {"language", JSON_ENUM,   AT(wire_code, language), 0, 0, 0, languages, NULL},

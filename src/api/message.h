@@ -75,6 +75,7 @@ struct wire_call {
 struct wire_result {
     struct text id, name;
     struct json_object *response;
+    struct json_list parts; /* struct wire_part, each a blob or a file */
 };
 
 struct wire_file_data {

@@ -35,6 +35,7 @@ struct part_media {
     struct media_options options;
     bool has_options;             /* they were asked for */
     int n_most;                   /* tokens, for a model that sees; 0: its own */
+    bool of_result;               /* of a function's response, which is right in front */
     bool gathered;                /* what the uri names is in `source` */
     bool shown;                   /* the model itself looks at it */
     struct media_reading reading; /* once the part is TEXT */

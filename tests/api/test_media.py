@@ -15,6 +15,7 @@ import pytest
 
 from media_files import (QUESTION, blob, film, pdf, picture, png, run, scan, sound, speech)
 from pollux import PATIENCE, ROOT, SCRIPT, Server, until
+from test_code import user
 
 pytestmark = pytest.mark.timeout(300)
 HEARD = re.compile(r"What is the capital", re.I)  # the last word is hard: the voice is a machine's
@@ -311,6 +312,22 @@ def test_text_and_what_was_read_before_do_not_wait_for_sounds(server):
         assert "Head" in said(server, blob(b"<h1>Head</h1>", "text/html"))
         assert time.monotonic() - since < 2 * PATIENCE and not any(s.done() for s in slow)
         assert all(HEARD.search(s.result()) for s in slow)
+
+
+def test_media_of_a_functions_response(server):
+    """proves: G032; they are shown right behind it."""
+    call = {"functionCall": {"name": "draw", "args": {}}}
+    result = {"functionResponse": {"name": "draw", "response": {"ok": True}, "parts": [
+        blob(picture("DRAWN"), "image/png"), blob(b"plain words", "text/plain")]}}
+    answer = server.generate([user("Draw"), {"role": "model", "parts": [call]}, {"role": "user", "parts": [result]}], timeout=120)
+    assert answer.status == 200 and "DRAWN" in answer.said and "plain words" in answer.said, answer
+    assert "contents[2].parts[0].function_response.parts[1]" in answer.headers["x-pollux-media"]
+    wrong = {"functionResponse": {"name": "paint", "response": {}}}
+    answer = server.generate([user("Draw"), {"role": "model", "parts": [call]}, {"role": "user", "parts": [result, wrong]}])
+    assert answer.status == 400 and answer.error["details"][0]["fieldViolations"][0]["field"] == "contents[2].parts[1]", answer
+    result["functionResponse"]["parts"] = [{}]
+    answer = server.generate([user("Draw"), {"role": "model", "parts": [call]}, {"role": "user", "parts": [result]}])
+    assert answer.status == 400 and "function_response.parts[0]" in answer.text, answer
 
 
 def test_the_same_bytes_are_read_once(scripted):
