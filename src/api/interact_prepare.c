@@ -62,7 +62,9 @@ static void fill_request(struct irun *run)
     run->row.id = interactions_new_id(run->arena);
     run->row.previous = run->request.wire.previous;
     run->row.background = run->request.background;
-    run->row.request = run->request.kept;
+    run->row.request = run->row.background
+                           ? run->request.kept
+                           : interact_without_headers(run->request.kept, run->arena);
     run->row.input = run->request.input;
     run->row.status = status_after(STATUS_NONE, HAPPENS_BEGIN);
 }

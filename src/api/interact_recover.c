@@ -6,6 +6,7 @@
  * numbers leap, so the log counts. Any other one has failed, with what was said of it. */
 #include "api/interact_inside.h"
 #include "api/webhook.h"
+#include "base/clock.h"
 #include "base/log.h"
 
 enum { RERUNS = 3 };
@@ -61,6 +62,7 @@ static void fail_cut_off(struct irun *run, const struct interaction *row,
     run->row.updated = clock_ns();
     ilog_end(log, run->row.status, run->row.updated, &run->usage, why);
     run->row = irun_row_now(run, why, run->arena);
+    run->row.request = interact_without_headers(run->row.request, run->arena);
     webhook_make(run->request.wire.webhook, &run->row, run->arena);
     struct log_piece end = ilog_since(log, before, ilog_last(log));
     if (!interactions_write(is, row->id, &end, &run->row, &trouble))

@@ -165,6 +165,20 @@ static void hide_headers(struct json_object *tools)
     }
 }
 
+struct text interact_without_headers(struct text kept, struct arena *arena)
+{
+    struct error err;
+    struct buf out = {0};
+    if (text_find(kept, TEXT("eaders\""), 0) == SIZE_MAX) /* so it is with most */
+        return kept;
+    struct json_object *tools = NULL, *tree = json_parse(arena, kept, &err);
+    if (!json_object_object_get_ex(tree, "tools", &tools) || !tools)
+        return kept;
+    hide_headers(tools);
+    json_any_write(tree, &out);
+    return taken(arena, &out);
+}
+
 void interact_echo(struct text kept, struct buf *out)
 {
     static const char *const names[] = {

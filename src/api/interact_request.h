@@ -35,6 +35,10 @@ struct text interact_body(const struct interaction *row, struct arena *arena);
 /* The model that `kept` names, into the arena. */
 struct text interact_model(struct text kept, struct arena *arena);
 
+/* `kept`, or a copy in which MCP servers have no headers: nobody has a use for such
+ * secrets once it is over, or when it will not be taken up after a restart. */
+struct text interact_without_headers(struct text kept, struct arena *arena);
+
 /* Appends the members of `kept` that an interaction tells again, each with a comma in
  * front. */
 void interact_echo(struct text kept, struct buf *out);

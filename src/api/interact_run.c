@@ -20,6 +20,7 @@
 #include "api/interact_inside.h"
 #include "api/print.h"
 #include "api/webhook.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "chat/rounds.h"
 #include <assert.h>
@@ -269,6 +270,7 @@ static void conclude(struct irun *run, enum happening happening,
     assert(run->row.status != STATUS_NONE);
     ilog_end(run->log, run->row.status, run->row.updated, &run->usage, error);
     run->row = irun_row_now(run, error, run->arena);
+    run->row.request = interact_without_headers(run->row.request, run->arena);
     if (run->known)
         webhook_make(run->request.wire.webhook, &run->row, run->arena);
     irun_silence(run, status_name(run->row.status));

@@ -86,13 +86,13 @@ static bool update_row(struct interactions *is, struct text id,
                        const struct interaction *row, struct error *err)
 {
     static const char update[] = "UPDATE interactions SET status = ?, updated = ?, "
-                                 "steps = ?, outcome = ? WHERE id = ?";
+                                 "request = ?, steps = ?, outcome = ? WHERE id = ?";
     int n = 0;
     return !row ||
            (store_run(is->store, update,
                       STORE_VALUES(STORE_INT(row->status), STORE_INT(row->updated),
-                                   STORE_TEXT(row->steps), STORE_TEXT(row->outcome),
-                                   STORE_TEXT(id)),
+                                   STORE_TEXT(row->request), STORE_TEXT(row->steps),
+                                   STORE_TEXT(row->outcome), STORE_TEXT(id)),
                       &n, err) &&
             (n > 0 || not_found(id, err)));
 }

@@ -54,7 +54,7 @@ bool interactions_add(struct interactions *interactions, const struct interactio
                       const struct log_piece *log, struct error *err);
 
 /* Adds to the log of one in progress and, unless `row` is NULL, writes how it ended:
- * status, updated, steps, outcome. */
+ * status, updated, request, steps, outcome. */
 bool interactions_write(struct interactions *interactions, struct text id,
                         const struct log_piece *log, const struct interaction *row,
                         struct error *err);

@@ -414,7 +414,8 @@ static bool open_database(struct store *store, struct error *err)
     sqlite3_busy_timeout(store->db, BUSY_MS); /* somebody looks at it with sqlite3 */
     return execute(store,
                    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-                   "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;",
+                   "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;"
+                   "PRAGMA secure_delete = ON;", /* what is deleted is overwritten */
                    err) &&
            migrate(store, err);
 }

@@ -231,11 +231,44 @@ def test_stored_and_stateless_chains_have_the_same_prompt(pollux, calc):
 
 def test_in_the_background(pollux, calc):
     id = made(pollux, "What is the sum of 40 and 2?", tool(calc), background=True)["id"]
+    got = until_it_is_over(pollux, id)
+    assert got["status"] == "completed" and len(got["steps"]) == 4
+
+
+def until_it_is_over(server, id):
     deadline = time.monotonic() + 20 * PATIENCE
-    while (got := pollux.get(f"/v1beta/interactions/{id}").json)["status"] == "in_progress":
+    while (got := server.get(f"/v1beta/interactions/{id}").json)["status"] == "in_progress":
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    assert got["status"] == "completed" and len(got["steps"]) == 4
+    return got
+
+
+def test_headers_do_not_stay_on_the_disk(tmp_path, calc):
+    secret = tool(calc, headers={"X-Key": "hush-hush"})
+    with Server("--script", SCRIPT, "--fetch-allow", "127.0.0.1", "--data-dir", tmp_path / "data") as server:
+        late = made(server, "What is the sum of 40 and 2?", secret, background=True)["id"]
+        assert made(server, "What is the sum of 40 and 2?", secret)["status"] == "completed"
+        assert until_it_is_over(server, late)["status"] == "completed"
+        assert server.get(f"/v1beta/interactions/{late}").json["tools"][0]["url"] == calc.url
+    kept = b"".join(f.read_bytes() for f in (tmp_path / "data").rglob("*") if f.is_file())
+    assert b"the sum of 40" in kept and b"hush-hush" not in kept
+
+
+def test_killed_while_a_tool_is_called(tmp_path, calc):
+    """The next server says honestly that it failed, with the call that was told of; its state is kept, and goes."""
+    options = ("--script", SCRIPT, "--fetch-allow", "127.0.0.1", "--data-dir", tmp_path / "data")
+    first = Server(*options)
+    id = made(first, "wait for 30", tool(calc), background=True)["id"]
+    assert wait_for(lambda: first.get(f"/v1beta/interactions/{id}").json["steps"])
+    time.sleep(0.2)  # its log is on the disk
+    first.crash()
+    with Server(*options) as second:
+        got = second.get(f"/v1beta/interactions/{id}").json
+        assert got["status"] == "failed" and got["errors"][0]["code"] == "interrupted"
+        assert got["steps"][-1]["type"] == "mcp_server_tool_call" and got["steps"][-1]["arguments"] == {"seconds": 30}
+        assert made(second, "What is the sum of 40 and 2?", tool(calc))["status"] == "completed"
+        assert second.call("DELETE", f"/v1beta/interactions/{id}").status == 200
+        assert second.get(f"/v1beta/interactions/{id}").status == 404
 
 
 # ---- generateContent ----
