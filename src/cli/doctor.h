@@ -3,6 +3,7 @@
 #define POLLUX_CLI_DOCTOR_H
 
 #include "base/arena.h"
+#include "cli/client.h"
 #include "model/catalogue.h"
 
 struct doctor {
@@ -15,6 +16,8 @@ struct doctor {
     struct catalogue *catalogue;
     struct text folder;     /* of models */
     struct model_file file; /* path absent: not installed */
+    enum client_end
+        server; /* how asking it ended; whoever does not answer is asked once */
 };
 
 enum level { LEVEL_OK, LEVEL_WARN, LEVEL_FAIL };

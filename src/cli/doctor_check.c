@@ -404,11 +404,12 @@ static struct finding look_at_server(struct doctor *doctor)
     size_t n = 0;
     const char *url = doctor->base_url ? doctor->base_url : local_url(doctor);
     struct client *client = client_open(url, doctor->api_key, NULL, &err);
+    doctor->server = CLIENT_NO_SERVER;
     if (!client)
         return found(doctor, LEVEL_FAIL, "name it like http://127.0.0.1:8080", "%s",
                      err.message);
-    enum client_end end = ask_server(doctor, client, &n, &err);
-    return judge_server(doctor, url, end, n, &err);
+    doctor->server = ask_server(doctor, client, &n, &err);
+    return judge_server(doctor, url, doctor->server, n, &err);
 }
 
 /* The owner's documents, as the server that has them counts them; 0: there are none. */
@@ -437,7 +438,9 @@ static struct finding look_at_index(struct doctor *doctor)
     struct error err;
     long long n = 0;
     const char *url = doctor->base_url ? doctor->base_url : local_url(doctor);
-    struct client *client = client_open(url, doctor->api_key, NULL, &err);
+    struct client *client = doctor->server == CLIENT_DONE
+                                ? client_open(url, doctor->api_key, NULL, &err)
+                                : NULL;
     enum client_end end =
         client ? count_documents(doctor, client, &n, &err) : CLIENT_NO_SERVER;
     client_close(client);
@@ -466,17 +469,24 @@ static int try_to_listen(const struct addrinfo *address)
     return why;
 }
 
-static struct finding judge_port(struct doctor *doctor, int why)
+/* It was asked before, unless --base-url names another. */
+static enum client_end ask_local(struct doctor *doctor)
 {
     struct error err;
     size_t n;
-    struct client *client;
+    if (!doctor->base_url)
+        return doctor->server;
+    struct client *client = client_open(local_url(doctor), doctor->api_key, NULL, &err);
+    return client ? ask_server(doctor, client, &n, &err) : CLIENT_NO_SERVER;
+}
+
+static struct finding judge_port(struct doctor *doctor, int why)
+{
     int port = (int)doctor->port;
     if (why == 0)
         return found(doctor, LEVEL_OK, NULL, "%d is free", port);
-    if (why == EADDRINUSE &&
-        (client = client_open(local_url(doctor), doctor->api_key, NULL, &err))) {
-        enum client_end end = ask_server(doctor, client, &n, &err);
+    if (why == EADDRINUSE) {
+        enum client_end end = ask_local(doctor);
         if (end == CLIENT_DONE || end == CLIENT_REFUSED)
             return found(doctor, LEVEL_OK, NULL, "%d is the server's", port);
     }
