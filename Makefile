@@ -67,7 +67,7 @@ CFLAGS_index/vectors = -O3 -march=native
 CFLAGS_train/wide = -O3 -march=native -Wno-psabi
 
 .DEFAULT_GOAL := help
-.PHONY: help build unit test run readers tools lint asan tsan fuzz fuzzers bench bench-adapters bench-batches bench-caches bench-files bench-mind bench-search bench-step bench-train bench-tuned soak coverage format clean \
+.PHONY: help build unit test run readers tools lint asan tsan fuzz fuzzers bench bench-adapters bench-batches bench-caches bench-files bench-mind bench-search bench-step bench-tools bench-train bench-tuned soak coverage format clean \
         objects tests sanitized
 .DELETE_ON_ERROR:
 
@@ -147,6 +147,9 @@ bench-batches: build ## what a batch costs the clients beside it (ARGS="--model 
 
 bench-search: build ## what a search of 10,000 passages costs (ARGS="--chunks 100000 --real")
 	@$(PYTHON) scripts/bench_search.py --pollux build/pollux $(ARGS)
+
+bench-tools: build ## right answers with each built-in tool (ARGS="--only search --shown")
+	@$$(scripts/venv.sh) scripts/bench_tools.py --pollux build/pollux $(ARGS)
 
 bench-mind: build $(B)/hold ## the same for schemas; calls that are right, by category
 	@$(PYTHON) scripts/bench_mind.py --pollux build/pollux --peer "$$(scripts/engine.sh --peer)" $(ARGS)

@@ -28,7 +28,7 @@ struct settings {
     const char *embedding_model, *guard_model, *guard_script, *blocklist, *readers_dir;
     const char *mmproj, *ocr_languages, *speech_command, *speech_dir;
     const char *tools_dir, *search_url, *search_key;
-    int64_t code_timeout, code_memory, tool_rounds;
+    int64_t code_memory, tool_timeout, tool_rounds;
     int64_t port, media_timeout, threads, ctx, parallel, queue, request_limit,
         idle_timeout;
     int64_t file_limit, files_total, batch_hours, caches_total, interaction_days,

@@ -3,6 +3,7 @@
  * Each waits for the database, and so is a task (task.h) on a disk worker. */
 #include "api/caches.h"
 #include "api/task.h"
+#include "base/clock.h"
 
 enum { PAGE = 50, PAGE_MOST = 1000 };
 
@@ -85,7 +86,7 @@ void caches_route_list(struct call *call)
 bool caches_expiry(const struct wire_cache *asked, int64_t otherwise, int64_t *expires,
                    struct error *err)
 {
-    int64_t now = caches_now(), ttl = asked->ttl.set ? asked->ttl.is : otherwise;
+    int64_t now = clock_ns(), ttl = asked->ttl.set ? asked->ttl.is : otherwise;
     if (asked->ttl.set && asked->expires.set)
         return error_at(err, "ttl",
                         "Invalid value at 'expiration' (oneof), oneof field 'expiration' "

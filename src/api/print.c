@@ -2,12 +2,9 @@
 #include "api/print.h"
 #include <stdio.h>
 
-uint64_t print_of(uint64_t print, struct text text) /* FNV-1a */
+uint64_t print_of(uint64_t print, struct text text)
 {
-    print = print ? print : 0xcbf29ce484222325u;
-    for (size_t i = 0; i < text.len; i++)
-        print = (print ^ (unsigned char)text.at[i]) * 0x100000001b3u;
-    return print;
+    return text_hash(print ? print : TEXT_HASH, text);
 }
 
 static uint64_t print_of_call(uint64_t print, const struct part *call)

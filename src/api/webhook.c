@@ -5,6 +5,7 @@
  * others waiting for TIMEOUT_S: what else is for it then is put off. */
 #include "api/webhook.h"
 #include "api/batch_message.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "fetch/fetch.h"
 #include "store/hooks.h"

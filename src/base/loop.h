@@ -6,6 +6,7 @@
 #ifndef POLLUX_BASE_LOOP_H
 #define POLLUX_BASE_LOOP_H
 
+#include "base/clock.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -32,10 +33,5 @@ void loop_cancel(struct loop *loop, struct timer *timer); /* not after it was du
 /* Called before each wait, to do what piled up and to say how long the wait may last:
  * milliseconds, or -1 for no limit. Of several the shortest wait counts. */
 void loop_before_wait(struct loop *loop, int64_t (*prepare)(void *arg), void *arg);
-
-int64_t now_ms(void);   /* monotonic */
-int64_t now_us(void);   /* monotonic */
-int64_t clock_ms(void); /* since 1970, UTC */
-int64_t clock_ns(void); /* likewise */
 
 #endif

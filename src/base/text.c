@@ -59,6 +59,13 @@ struct text text_trim(struct text text)
     return text_slice(text, from, to);
 }
 
+uint64_t text_hash(uint64_t hash, struct text text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        hash = (hash ^ (unsigned char)text.at[i]) * 0x100000001b3u;
+    return hash;
+}
+
 struct text text_cut(struct text text, char at, struct text *rest)
 {
     const char *found = text.len ? memchr(text.at, at, text.len) : NULL;

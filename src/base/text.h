@@ -56,6 +56,11 @@ struct text text_cut(struct text text, char at, struct text *rest);
 /* Reads 1 to 18 decimal digits and nothing else. */
 bool text_number(struct text text, int64_t *number);
 
+/* FNV-1a over 64 bits: begins with TEXT_HASH, or goes on with the hash of what came
+ * before. */
+#define TEXT_HASH 0xcbf29ce484222325u
+uint64_t text_hash(uint64_t hash, struct text text);
+
 /* How many characters it has. */
 size_t text_characters(struct text text);
 

@@ -60,6 +60,17 @@ static void trimming_takes_white_space_off_both_ends(void **state)
     assert_null(text_trim((struct text){0}).at);
 }
 
+/* Of the published test vectors. */
+static void hashes_are_those_of_fnv(void **state)
+{
+    (void)state;
+    assert_true(text_hash(TEXT_HASH, TEXT("")) == 0xcbf29ce484222325u);
+    assert_true(text_hash(TEXT_HASH, TEXT("a")) == 0xaf63dc4c8601ec8cu);
+    assert_true(text_hash(TEXT_HASH, TEXT("foobar")) == 0x85944171f73967e8u);
+    assert_true(text_hash(text_hash(TEXT_HASH, TEXT("foo")), TEXT("bar")) ==
+                0x85944171f73967e8u);
+}
+
 static void cutting_leaves_what_follows_the_first_cut(void **state)
 {
     (void)state;
@@ -156,6 +167,7 @@ int main(void)
         cmocka_unit_test(slices_are_clamped),
         cmocka_unit_test(trimming_takes_white_space_off_both_ends),
         cmocka_unit_test(cutting_leaves_what_follows_the_first_cut),
+        cmocka_unit_test(hashes_are_those_of_fnv),
         cmocka_unit_test(utf8_is_told_from_what_only_looks_like_it),
         cmocka_unit_test(malformed_bytes_are_found_at_every_offset),
     };

@@ -1,4 +1,6 @@
 /* batches.c - rows of batches: made, read, listed, handed out. */
+#include "base/clock.h"
+#include "base/id.h"
 #include "batches/inside.h"
 #include "store/page.h"
 #include <fcntl.h>
@@ -83,7 +85,7 @@ static bool change_row(struct batches *batches, struct text id, enum batch_kind 
         batch->display_name = arena_text(arena, change->display_name);
     if (change->orders)
         batch->priority = change->priority;
-    batch->updated = files_now();
+    batch->updated = clock_ns();
     return store_run(batches->store, set,
                      STORE_VALUES(STORE_TEXT(batch->display_name),
                                   STORE_INT(batch->priority), STORE_INT(batch->updated),
@@ -182,8 +184,8 @@ static bool insert(struct batches *batches, const struct batch *batch, struct er
 static struct batch new_batch(const struct batch_wish *wish, struct arena *arena)
 {
     char id[ID + 1];
-    files_random_id(id, ID);
-    int64_t now = files_now();
+    id_random(id, ID);
+    int64_t now = clock_ns();
     return (struct batch){
         .id = arena_text(arena, text_of(id)),
         .kind = wish->kind,
@@ -331,7 +333,7 @@ static bool start(struct batches *batches, struct batch *batch, struct error *er
     if (batch->state == BATCH_RUNNING)
         return true;
     batch->state = BATCH_RUNNING;
-    batch->updated = files_now();
+    batch->updated = clock_ns();
     return store_run(batches->store, set,
                      STORE_VALUES(STORE_INT(batch->state), STORE_INT(batch->updated),
                                   STORE_TEXT(batch->id)),

@@ -3,6 +3,7 @@
  * The output's file has a name that the batch's id gives it, so that a crash between the
  * file and the row does not make a second one: who comes again finds the name taken, and
  * the file under it is whole, for files are never otherwise. */
+#include "base/clock.h"
 #include "batches/inside.h"
 #include "files/upload.h"
 
@@ -51,7 +52,7 @@ static bool count_answers(struct batches *batches, struct text id,
         "WHERE id = ? AND ending = 0 AND n_good + n_bad >= n_lines";
     return store_run(batches->store, count,
                      STORE_VALUES(STORE_INT(sum->n_good), STORE_INT(sum->n_bad),
-                                  STORE_INT(sum->bytes), STORE_INT(files_now()),
+                                  STORE_INT(sum->bytes), STORE_INT(clock_ns()),
                                   STORE_TEXT(id)),
                      NULL, err) &&
            store_run(batches->store, complete,
@@ -97,7 +98,7 @@ static bool set_ending(struct batches *batches, struct text id, enum batch_state
     bool good = batch_read(batches, id, arena, &batch, err) &&
                 store_run(batches->store, set,
                           STORE_VALUES(STORE_INT(how), STORE_TEXT(why),
-                                       STORE_INT(files_now()), STORE_TEXT(id)),
+                                       STORE_INT(clock_ns()), STORE_TEXT(id)),
                           NULL, err);
     arena_close(arena);
     return good;
@@ -261,7 +262,7 @@ bool batches_finish(struct batches *batches, const struct text *held, int n_held
         return err->code == ERROR_OK;
     if (wants_file(batch) && !make_output(batches, batch, arena, err))
         return false;
-    batch->ended = files_now();
+    batch->ended = clock_ns();
     batch->state = batch->ending;
     int n_hooks = news(batch, arena, &hooks);
     blobs_lock(batches->blobs);
@@ -283,7 +284,7 @@ static void expire(struct batches *batches)
     static const char set[] = "UPDATE batches SET ending = ?, updated = ? "
                               "WHERE ended = 0 AND ending = 0 AND created <= ?";
     struct error err;
-    int64_t now = files_now();
+    int64_t now = clock_ns();
     if (!store_begin(batches->store, &err))
         return;
     bool good = store_run(batches->store, set,
@@ -302,7 +303,7 @@ static bool next_forgotten(struct batches *batches, struct arena *arena, struct 
         return false;
     struct rows *rows =
         store_ask(batches->store, ask,
-                  STORE_VALUES(STORE_INT(files_now() - batches->options.memory)), &err);
+                  STORE_VALUES(STORE_INT(clock_ns() - batches->options.memory)), &err);
     bool found = rows && store_next(rows, &err);
     if (found)
         *id = store_text(rows, 0, arena);

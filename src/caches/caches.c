@@ -1,35 +1,17 @@
 /* caches.c - rows of caches: made, read, listed, changed, deleted, expired. */
 #include "caches/caches.h"
+#include "base/clock.h"
+#include "base/id.h"
 #include "base/log.h"
 #include "caches/inside.h"
 #include "store/page.h"
 #include <stdlib.h>
-#include <sys/random.h>
 #include <time.h>
 
 enum { SWEPT_AT_ONCE = 100, ID_LEN = 24, IDLE_S = 60, ID_MOST = 100 };
 
 #define NS 1000000000LL
 #define COLUMNS "id, model, display_name, n_tokens, created, updated, expires"
-
-int64_t caches_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * NS + now.tv_nsec;
-}
-
-static struct text random_id(struct arena *arena)
-{
-    static const char alphabet[] = "0123456789abcdefghijklmnopqrstuvwxyz";
-    char id[ID_LEN];
-    for (int i = 0; i < ID_LEN;) {
-        unsigned char byte;
-        if (getrandom(&byte, 1, 0) == 1 && byte < 7 * 36) /* each as likely */
-            id[i++] = alphabet[byte % 36];
-    }
-    return arena_text(arena, (struct text){id, ID_LEN});
-}
 
 /* ---- one ---- */
 
@@ -61,7 +43,7 @@ static bool read_entry(struct caches *caches, struct text id, struct arena *aren
     static const char ask[] =
         "SELECT " COLUMNS ", body FROM caches WHERE id = ? AND expires > ?";
     struct rows *rows = store_ask(
-        caches->store, ask, STORE_VALUES(STORE_TEXT(id), STORE_INT(caches_now())), err);
+        caches->store, ask, STORE_VALUES(STORE_TEXT(id), STORE_INT(clock_ns())), err);
     if (!rows)
         return false;
     bool found = store_next(rows, err);
@@ -104,8 +86,10 @@ bool caches_create(struct caches *caches, struct cache_entry *entry,
 {
     struct row_parts parts;
     struct text key = rows_key_of(caches, adapter, arena);
-    entry->id = random_id(arena);
-    entry->created = entry->updated = caches_now();
+    char id[ID_LEN + 1];
+    id_random(id, ID_LEN);
+    entry->id = arena_text(arena, (struct text){id, ID_LEN});
+    entry->created = entry->updated = clock_ns();
     if (!rows_write(caches, entry->id, rows, n, &parts, err))
         return false;
     blobs_lock(caches->blobs);
@@ -131,7 +115,7 @@ static bool replace(struct caches *caches, struct text id, struct text key, int 
     int n_there = 0;
     bool good = store_run(
         caches->store, set,
-        STORE_VALUES(STORE_INT(n_tokens), STORE_TEXT(id), STORE_INT(caches_now())),
+        STORE_VALUES(STORE_INT(n_tokens), STORE_TEXT(id), STORE_INT(clock_ns())),
         &n_there, err);
     if (good && n_there == 0)
         return not_found(id, err);
@@ -181,7 +165,7 @@ bool caches_set_expiry(struct caches *caches, struct text id, int64_t expires,
 {
     static const char set[] =
         "UPDATE caches SET expires = ?, updated = ? WHERE id = ? AND expires > ?";
-    int64_t now = caches_now();
+    int64_t now = clock_ns();
     int n = 0;
     if (!store_begin(caches->store, err))
         return false;
@@ -203,11 +187,10 @@ static bool read_page(struct caches *caches, int64_t created, struct text id, in
     static const char ask[] = "SELECT " COLUMNS " FROM caches "
                               "WHERE expires > ?1 AND (created, id) < (?2, ?3) "
                               "ORDER BY created DESC, id DESC LIMIT ?4";
-    struct rows *rows =
-        store_ask(caches->store, ask,
-                  STORE_VALUES(STORE_INT(caches_now()), STORE_INT(created),
-                               STORE_TEXT(id), STORE_INT(most)),
-                  err);
+    struct rows *rows = store_ask(caches->store, ask,
+                                  STORE_VALUES(STORE_INT(clock_ns()), STORE_INT(created),
+                                               STORE_TEXT(id), STORE_INT(most)),
+                                  err);
     if (!rows)
         return false;
     for (*n = 0; store_next(rows, err); ++*n)
@@ -273,7 +256,7 @@ static bool read_expired(struct caches *caches, struct arena *arena, struct text
     static const char ask[] = "SELECT id FROM caches WHERE expires <= ? LIMIT ?";
     struct rows *rows =
         store_ask(caches->store, ask,
-                  STORE_VALUES(STORE_INT(caches_now()), STORE_INT(SWEPT_AT_ONCE)), err);
+                  STORE_VALUES(STORE_INT(clock_ns()), STORE_INT(SWEPT_AT_ONCE)), err);
     if (!rows)
         return false;
     for (*n = 0; store_next(rows, err); ++*n)
@@ -314,7 +297,7 @@ int caches_sweep(struct caches *caches)
         log_line(LOG_WARN, "caches", "sweep=failed why=\"%s\"", err.message);
     if (n_gone > 0)
         log_line(LOG_INFO, "caches", "expired=%d", n_gone);
-    rows_forget(caches, caches_now() - IDLE_S * NS);
+    rows_forget(caches, clock_ns() - IDLE_S * NS);
     return n_gone;
 }
 

@@ -84,6 +84,4 @@ bool caches_save(struct caches *caches, struct text id,
 /* Removes what has expired, and from memory what nobody uses. Returns how many caches. */
 int caches_sweep(struct caches *caches);
 
-int64_t caches_now(void);
-
 #endif

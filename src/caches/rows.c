@@ -3,6 +3,7 @@
  * Rows are written before they are named, and named in the transaction that commits the
  * row which tells of them (store/blob.h). What is read is checked against its name, the
  * hash, so that bytes which the disk has changed never reach an engine. */
+#include "base/clock.h"
 #include "base/log.h"
 #include "caches/inside.h"
 #include "engine/engine.h"
@@ -284,7 +285,7 @@ static struct saved_rows *load(struct caches *caches, const unsigned char *hash,
     struct saved_rows *rows = loaded ? rows_hold(loaded->rows) : NULL;
     *full = !loaded && !make_room(caches, size);
     if (loaded)
-        loaded->used = caches_now();
+        loaded->used = clock_ns();
     bool reads = !loaded && !*full;
     if (reads) {
         caches->loaded[caches->n_loaded] = (struct loaded){.reading = true};
@@ -298,7 +299,7 @@ static struct saved_rows *load(struct caches *caches, const unsigned char *hash,
     loaded = find(caches, hash);
     loaded->rows = rows_hold(rows);
     loaded->reading = false;
-    loaded->used = caches_now();
+    loaded->used = clock_ns();
     if (!rows)
         forget_one(caches, (int)(loaded - caches->loaded));
     pthread_cond_broadcast(&caches->read);
@@ -321,7 +322,7 @@ static bool read_forms(struct caches *caches, struct text id, struct text key,
     static const char use[] = "UPDATE caches SET used = ?1 WHERE id = ?2 AND used < ?3";
     enum { USE_S = 60 }; /* not each use is worth a commit */
     struct error err = {0};
-    int64_t now = caches_now();
+    int64_t now = clock_ns();
     if (!store_begin(caches->store, &err))
         return false;
     struct rows *rows = store_ask(

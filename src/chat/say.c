@@ -95,9 +95,7 @@ static struct text short_id(struct arena *arena, struct text id, int len)
 {
     static const char letters[] = "0123456789abcdefghijklmnopqrstuvwxyz";
     char *made = arena_alloc(arena, (size_t)len + 1);
-    uint64_t hash = 14695981039346656037u; /* FNV-1a */
-    for (size_t i = 0; i < id.len; i++)
-        hash = (hash ^ (unsigned char)id.at[i]) * 1099511628211u;
+    uint64_t hash = text_hash(TEXT_HASH, id);
     for (int i = 0; i < len; i++) {
         made[i] = letters[hash % 36];
         hash /= 36;

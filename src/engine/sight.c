@@ -243,10 +243,7 @@ static int32_t row_token(uint64_t print, uint64_t i)
 
 static uint64_t print_of(const struct picture *picture)
 {
-    uint64_t print = 0xcbf29ce484222325u; /* FNV-1a */
-    for (size_t i = 0; i < picture->hash.len; i++)
-        print = (print ^ (unsigned char)picture->hash.at[i]) * 0x100000001b3u;
-    return print ^ mixed((uint64_t)picture->n_most);
+    return text_hash(TEXT_HASH, picture->hash) ^ mixed((uint64_t)picture->n_most);
 }
 
 static bool add_run(struct view *view, const mtmd_input_chunk *chunk, uint64_t print,

@@ -43,11 +43,9 @@ void tokens_close(struct tokens *tokens)
     free(tokens);
 }
 
-static uint64_t hash_of(struct text text) /* FNV-1a */
+static uint64_t hash_of(struct text text)
 {
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < text.len; i++)
-        hash = (hash ^ (unsigned char)text.at[i]) * 0x100000001b3u;
+    uint64_t hash = text_hash(TEXT_HASH, text);
     return hash ^ hash >> 32;
 }
 

@@ -32,8 +32,6 @@ int32_t words_id(struct text token, bool special)
     for (int i = 0; special && i < WORDS_SPECIALS; i++)
         if (text_same(token, words_specials[i]))
             return i;
-    uint32_t hash = 2166136261u; /* FNV-1a */
-    for (size_t i = 0; i < token.len; i++)
-        hash = (hash ^ (unsigned char)token.at[i]) * 16777619u;
-    return (int32_t)(FIRST_WORD + hash % (WORDS_VOCAB - FIRST_WORD));
+    return (int32_t)(FIRST_WORD +
+                     text_hash(TEXT_HASH, token) % (WORDS_VOCAB - FIRST_WORD));
 }

@@ -16,22 +16,6 @@ enum { SWEPT_AT_ONCE = 100 };
     "id, display_name, mime_type, hash, size, created, updated, expires, state, "        \
     "source, error"
 
-int64_t files_now(void)
-{
-    return clock_ns();
-}
-
-void files_random_id(char *to, int len)
-{
-    static const char alphabet[] = "0123456789abcdefghijklmnopqrstuvwxyz";
-    for (int i = 0; i < len;) {
-        unsigned char byte;
-        if (getrandom(&byte, 1, 0) == 1 && byte < 7 * 36) /* each as likely */
-            to[i++] = alphabet[byte % 36];
-    }
-    to[len] = '\0';
-}
-
 /* ---- names ---- */
 
 bool files_id_is_good(struct text id)
@@ -129,7 +113,7 @@ bool files_read(struct files *files, struct text id, struct arena *arena,
     static const char ask[] =
         "SELECT " COLUMNS " FROM files WHERE id = ? AND expires > ?";
     struct rows *rows = store_ask(
-        files->store, ask, STORE_VALUES(STORE_TEXT(id), STORE_INT(files_now())), err);
+        files->store, ask, STORE_VALUES(STORE_TEXT(id), STORE_INT(clock_ns())), err);
     if (!rows)
         return false;
     bool found = store_next(rows, err);
@@ -185,7 +169,7 @@ static bool read_page(struct files *files, int64_t created, struct text id, int 
                               "WHERE expires > ?1 AND (created, id) < (?2, ?3) "
                               "ORDER BY created DESC, id DESC LIMIT ?4";
     struct rows *rows = store_ask(files->store, ask,
-                                  STORE_VALUES(STORE_INT(files_now()), STORE_INT(created),
+                                  STORE_VALUES(STORE_INT(clock_ns()), STORE_INT(created),
                                                STORE_TEXT(id), STORE_INT(most)),
                                   err);
     if (!rows)
@@ -263,7 +247,7 @@ static bool read_expired(struct files *files, struct arena *arena, struct file *
     static const char ask[] = "SELECT " COLUMNS " FROM files WHERE expires <= ? LIMIT ?";
     struct rows *rows =
         store_ask(files->store, ask,
-                  STORE_VALUES(STORE_INT(files_now()), STORE_INT(SWEPT_AT_ONCE)), err);
+                  STORE_VALUES(STORE_INT(clock_ns()), STORE_INT(SWEPT_AT_ONCE)), err);
     if (!rows)
         return false;
     for (*n = 0; store_next(rows, err); ++*n)
@@ -318,7 +302,7 @@ bool files_set_state(struct files *files, struct text id, enum file_state state,
         return false;
     bool good = store_run(files->store, set,
                           STORE_VALUES(STORE_INT(state), STORE_TEXT(why),
-                                       STORE_INT(files_now()), STORE_TEXT(id)),
+                                       STORE_INT(clock_ns()), STORE_TEXT(id)),
                           &n, err);
     return store_end(files->store, good, err) && (n > 0 || not_found(id, err));
 }
@@ -394,7 +378,7 @@ static bool check_bytes(struct files *files, struct error *err)
         struct text hash = text_slice(buf_view(&missing), i, i + BLOB_HASH);
         log_line(LOG_ERROR, "files", "lost=1 bytes_of_a_file_are_gone");
         good = store_run(files->store, fail,
-                         STORE_VALUES(STORE_INT(FILE_FAILED), STORE_INT(files_now()),
+                         STORE_VALUES(STORE_INT(FILE_FAILED), STORE_INT(clock_ns()),
                                       STORE_BYTES(hash)),
                          NULL, err);
     }

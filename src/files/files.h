@@ -73,11 +73,6 @@ bool files_id_is_good(struct text id);
 bool files_set_state(struct files *files, struct text id, enum file_state state,
                      struct text why, struct error *err);
 
-int64_t files_now(void);
-
-/* Lower-case letters and digits at random, and a NUL. */
-void files_random_id(char *to, int len);
-
 /* Removes what has expired, and uploads that nobody went on with. Returns how many. */
 int files_sweep(struct files *files);
 

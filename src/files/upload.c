@@ -6,6 +6,8 @@
  *
  * U1  A session's row says how much is on the disk; its part may hold more, never less.
  * U2  `files->used` counts what the part holds, from the first byte on. */
+#include "base/clock.h"
+#include "base/id.h"
 #include "files/inside.h"
 #include <assert.h>
 #include <stdlib.h>
@@ -99,7 +101,7 @@ static void let_go(struct upload *upload)
     struct files *files = upload->files;
     pthread_mutex_lock(&files->lock);
     upload->held = false;
-    upload->used = files_now();
+    upload->used = clock_ns();
     if (++files->n_idle > IDLE_MOST)
         close_oldest(files);
     pthread_mutex_unlock(&files->lock);
@@ -175,7 +177,7 @@ bool upload_set_wish(struct upload *upload, const struct upload_wish *wish,
     upload->declared = wish->size;
     upload->generated = wish->generated;
     if (!wish->id.at) {
-        files_random_id(upload->file_id, FILE_ID);
+        id_random(upload->file_id, FILE_ID);
         return true;
     }
     memcpy(upload->file_id, wish->id.at, wish->id.len);
@@ -207,16 +209,16 @@ static bool insert_row(const struct upload *upload, struct error *err)
         "complete, touched) VALUES (?, ?, ?, ?, ?, 0, 0, ?)";
     struct store *store = upload->files->store;
     return store_begin(store, err) &&
-           store_end(store,
-                     store_run(store, insert,
-                               STORE_VALUES(STORE_TEXT(text_of(upload->id)),
-                                            STORE_TEXT(text_of(upload->file_id)),
-                                            STORE_TEXT(upload->display_name),
-                                            STORE_TEXT(upload->mime_type),
-                                            STORE_INT(upload->declared),
-                                            STORE_INT(files_now())),
-                               NULL, err),
-                     err);
+           store_end(
+               store,
+               store_run(store, insert,
+                         STORE_VALUES(STORE_TEXT(text_of(upload->id)),
+                                      STORE_TEXT(text_of(upload->file_id)),
+                                      STORE_TEXT(upload->display_name),
+                                      STORE_TEXT(upload->mime_type),
+                                      STORE_INT(upload->declared), STORE_INT(clock_ns())),
+                         NULL, err),
+               err);
 }
 
 bool upload_begin(struct files *files, const struct upload_wish *wish,
@@ -224,7 +226,7 @@ bool upload_begin(struct files *files, const struct upload_wish *wish,
 {
     struct upload *upload = make_upload(files);
     int64_t room = wish->size > 0 ? wish->size : 0;
-    files_random_id(upload->id, UPLOAD_ID);
+    id_random(upload->id, UPLOAD_ID);
     link_new(upload);
     bool good = upload_set_wish(upload, wish, err) && files_claim(files, room, err);
     if (good)
@@ -242,7 +244,7 @@ bool upload_begin(struct files *files, const struct upload_wish *wish,
 struct upload *upload_direct(struct files *files, struct error *err)
 {
     struct upload *upload = make_upload(files);
-    files_random_id(upload->id, UPLOAD_ID);
+    id_random(upload->id, UPLOAD_ID);
     upload->direct = true;
     link_new(upload);
     if (open_part(upload, 0, err))
@@ -273,7 +275,7 @@ static bool read_session(struct files *files, struct upload *upload, int64_t *re
         "FROM uploads WHERE id = ? AND touched > ?";
     struct rows *rows = store_ask(
         files->store, ask,
-        STORE_VALUES(STORE_TEXT(id), STORE_INT(files_now() - session_life)), err);
+        STORE_VALUES(STORE_TEXT(id), STORE_INT(clock_ns() - session_life)), err);
     if (!rows)
         return false;
     bool found = store_next(rows, err);
@@ -389,7 +391,7 @@ bool upload_keep(struct upload *upload, struct error *err)
         part_sync(upload->part, err) && store_begin(store, err) &&
         store_end(store,
                   store_run(store, count,
-                            STORE_VALUES(STORE_INT(received), STORE_INT(files_now()),
+                            STORE_VALUES(STORE_INT(received), STORE_INT(clock_ns()),
                                          STORE_TEXT(text_of(upload->id))),
                             NULL, err),
                   err);
@@ -422,7 +424,7 @@ static bool make_file(struct upload *upload, struct arena *arena, struct file *f
 {
     struct files *files = upload->files;
     unsigned char *hash = arena_alloc(arena, BLOB_HASH);
-    int64_t now = files_now();
+    int64_t now = clock_ns();
     *file = (struct file){
         .id = arena_text(arena, text_of(upload->file_id)),
         .display_name = arena_text(arena, upload->display_name),
@@ -530,7 +532,7 @@ static bool next_abandoned(struct files *files, struct arena *arena, struct text
     struct text after = *id;
     rows = store_ask(
         files->store, ask,
-        STORE_VALUES(STORE_INT(files_now() - session_life), STORE_TEXT(after)), err);
+        STORE_VALUES(STORE_INT(clock_ns() - session_life), STORE_TEXT(after)), err);
     bool found = rows && store_next(rows, err);
     if (found)
         *id = store_text(rows, 0, arena);

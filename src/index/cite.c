@@ -50,14 +50,14 @@ static bool is_digit(char c)
 /* Letters' case does not count, nor an s at the end. */
 static uint64_t hash_of(struct text word)
 {
-    uint64_t hash = 1469598103934665603ull;
+    uint64_t hash = TEXT_HASH;
     if (word.len > 3 && (word.at[word.len - 1] | 0x20) == 's')
         word.len--;
     for (size_t i = 0; i < word.len; i++) {
         char c = word.at[i];
         if (c >= 'A' && c <= 'Z')
             c = (char)(c - 'A' + 'a');
-        hash = (hash ^ (unsigned char)c) * 1099511628211ull;
+        hash = text_hash(hash, (struct text){&c, 1});
     }
     return hash;
 }

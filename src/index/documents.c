@@ -1,4 +1,5 @@
 /* documents.c - rows of documents: put in, read, listed, taken away. */
+#include "base/clock.h"
 #include "index/inside.h"
 #include "store/page.h"
 
@@ -142,7 +143,7 @@ static struct index_document document_of(const struct file *file, struct text st
                                          struct arena *arena)
 {
     struct text name = wish->display_name.len ? wish->display_name : file->display_name;
-    int64_t now = files_now();
+    int64_t now = clock_ns();
     return (struct index_document){
         .store = store,
         .id = index_make_id(name, arena),
@@ -221,7 +222,7 @@ bool index_expect(struct index *index, struct text store, struct text upload,
         "metadata, words, overlap) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
     if (!index_check_name(wish->display_name, err) || !store_begin(index->store, err))
         return false;
-    bool good = index_touch_store(index, store, files_now(), err) &&
+    bool good = index_touch_store(index, store, clock_ns(), err) &&
                 store_run(index->store, forget, STORE_NO_VALUES, NULL, err) &&
                 store_run(index->store, insert,
                           STORE_VALUES(STORE_TEXT(upload), STORE_TEXT(store),
@@ -349,7 +350,7 @@ bool index_document_delete(struct index *index, struct text store, struct text i
         good = store_end(index->store,
                          find_to_delete(index, store, id, force, arena, &document, err) &&
                              index_drop_document(index, &document, &last, err) &&
-                             index_touch_store(index, store, files_now(), err),
+                             index_touch_store(index, store, clock_ns(), err),
                          err);
     if (good)
         index_forget(index, &document, last);

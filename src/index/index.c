@@ -1,5 +1,7 @@
 /* index.c - stores: made, read, listed, deleted; and what is loaded at the start. */
 #include "base/buf.h"
+#include "base/clock.h"
+#include "base/id.h"
 #include "base/log.h"
 #include "index/inside.h"
 #include "store/page.h"
@@ -33,7 +35,7 @@ struct text index_make_id(struct text display_name, struct arena *arena)
     }
     while (n > 0 && slug[n - 1] == '-')
         n--;
-    files_random_id(suffix, SUFFIX);
+    id_random(suffix, SUFFIX);
     return arena_printf(arena, "%.*s%s%s", (int)n, slug, n ? "-" : "", suffix);
 }
 
@@ -103,7 +105,7 @@ bool index_touch_store(struct index *index, struct text id, int64_t now,
 bool index_create(struct index *index, struct text display_name, struct arena *arena,
                   struct index_store *made, struct error *err)
 {
-    int64_t now = files_now();
+    int64_t now = clock_ns();
     *made = (struct index_store){.id = index_make_id(display_name, arena),
                                  .display_name = display_name,
                                  .created = now,

@@ -202,7 +202,7 @@ static bool write_state(struct job *job, int64_t first, struct error *err)
         "?, first = ?, n_dims = ?, model = ? WHERE number = ?";
     struct text model = text_of(embed_name(job->index->options.embedder));
     return store_run(job->index->store, set,
-                     STORE_VALUES(STORE_INT(files_now()), STORE_INT((int64_t)job->n),
+                     STORE_VALUES(STORE_INT(clock_ns()), STORE_INT((int64_t)job->n),
                                   STORE_INT(first), STORE_INT(job->n_dims),
                                   STORE_TEXT(model), STORE_INT(job->document.number)),
                      NULL, err);
@@ -256,7 +256,7 @@ static void set_failed(struct job *job, const struct error *why)
         store_end(index->store,
                   store_run(index->store, set,
                             STORE_VALUES(STORE_TEXT(text_of(why->message)),
-                                         STORE_INT(files_now()),
+                                         STORE_INT(clock_ns()),
                                          STORE_INT(job->document.number)),
                             NULL, &err),
                   &err);

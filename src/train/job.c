@@ -72,13 +72,6 @@ static const char *inside(struct job *job, const char *name)
     return arena_printf(job->arena, "%s/%s", job->folder, name).at;
 }
 
-static uint64_t mix(uint64_t hash, struct text text) /* FNV-1a */
-{
-    for (size_t i = 0; i < text.len; i++)
-        hash = (hash ^ (unsigned char)text.at[i]) * 0x100000001b3u;
-    return hash;
-}
-
 static bool read_job(struct job *job)
 {
     struct text json, lines;
@@ -90,7 +83,7 @@ static bool read_job(struct job *job)
     if (!examples_file(path, job->arena, &lines, &job->err) ||
         !examples_read(lines, job->arena, &job->examples, &job->err))
         return false;
-    job->identity = mix(mix(0xcbf29ce484222325u, json), lines);
+    job->identity = text_hash(text_hash(TEXT_HASH, json), lines);
     return true;
 }
 

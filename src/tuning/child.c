@@ -29,8 +29,6 @@ enum {
     LAST_WORDS = 300,
 };
 
-extern char **environ;
-
 /* ---- starting ---- */
 
 /* The number of an earlier child must not be taken for this one's. */

@@ -22,11 +22,6 @@ struct tuning {
     int64_t n_uses;
 };
 
-int64_t tuning_now(void);
-
-/* Lower-case letters and digits at random, the first a letter, and a NUL. */
-void tuning_random_id(char *to, int len);
-
 /* "created-id", as a page's token has it, and a mark of what else was asked. */
 struct text tuning_token(int64_t created, struct text id, uint32_t mark,
                          struct arena *arena);

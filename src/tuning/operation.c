@@ -1,4 +1,5 @@
 /* operation.c - trainings: how far they are, how they end. */
+#include "base/clock.h"
 #include "tuning/inside.h"
 #include <stdlib.h>
 
@@ -152,7 +153,7 @@ static bool end_rows(struct tuning *tuning, struct text operation,
                               "completed END WHERE id = ? AND ended = 0";
     static const char model[] = "UPDATE tuned_models SET state = ?, updated = ?2, "
                                 "completed = ?2 WHERE operation = ?3";
-    int64_t now = tuning_now();
+    int64_t now = clock_ns();
     struct text words = why ? text_of(why->message) : (struct text){0};
     int n = 0;
     bool good =
@@ -230,8 +231,7 @@ bool tuned_begun(struct tuning *tuning, struct text operation, int64_t total,
         store_run(tuning->store, set,
                   STORE_VALUES(STORE_INT(total), STORE_TEXT(operation)), NULL, err) &&
         store_run(tuning->store, model,
-                  STORE_VALUES(STORE_INT(tuning_now()), STORE_TEXT(operation)), NULL,
-                  err);
+                  STORE_VALUES(STORE_INT(clock_ns()), STORE_TEXT(operation)), NULL, err);
     return store_end(tuning->store, good, err);
 }
 

@@ -3,6 +3,8 @@
  * The API names people by address, and this server knows keys. So every key has an
  * address, FINGERPRINT@keys.pollux, which a permission can name; EVERYONE means every key
  * that is let in. Other addresses are kept and told, and let nobody in. */
+#include "base/clock.h"
+#include "base/id.h"
 #include "tuning/inside.h"
 #include <stdio.h>
 
@@ -62,12 +64,12 @@ bool tuned_grant(struct tuning *tuning, struct text model, int grantee,
     static const char insert[] =
         "INSERT INTO tuned_permissions (model, " COLUMNS ") VALUES (?, ?, ?, ?, ?, ?)";
     char id[PERMISSION_ID + 1];
-    tuning_random_id(id, PERMISSION_ID);
+    id_random(id, PERMISSION_ID);
     *made = (struct tuned_permission){
         .id = arena_text(arena, text_of(id)),
         .grantee = grantee,
         .role = role,
-        .created = tuning_now(),
+        .created = clock_ns(),
     };
     if (grantee != TUNED_EVERYONE)
         made->address = address;

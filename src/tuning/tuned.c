@@ -1,4 +1,6 @@
 /* tuned.c - rows of tuned models: made, read, listed, changed, deleted. */
+#include "base/clock.h"
+#include "base/id.h"
 #include "train/spec.h"
 #include "tuning/import.h"
 #include "tuning/inside.h"
@@ -183,7 +185,7 @@ static struct text made_up_id(struct text name, struct arena *arena)
     }
     if (n > 0 && id[n - 1] == '-')
         n--;
-    tuning_random_id(end, n > 0 ? SUFFIX : RANDOM_ID);
+    id_random(end, n > 0 ? SUFFIX : RANDOM_ID);
     return arena_printf(arena, "%.*s%s%s", (int)n, id, n > 0 ? "-" : "", end);
 }
 
@@ -276,11 +278,11 @@ static void begin(struct text who, const struct tuned_wish *wish, int state,
                   struct arena *arena, struct tuned *made)
 {
     char operation[OPERATION_ID + 1];
-    tuning_random_id(operation, OPERATION_ID);
+    id_random(operation, OPERATION_ID);
     *made = wish->tuned;
     made->operation = arena_text(arena, text_of(operation));
     made->owner = who.at ? who : TEXT("");
-    made->created = made->updated = tuning_now();
+    made->created = made->updated = clock_ns();
     made->state = state;
 }
 
@@ -329,20 +331,14 @@ bool tuned_import(struct tuning *tuning, struct text who, const struct tuned_wis
 
 /* What a page's token must not be taken from: a list with another filter, or of another
  * caller. */
-static uint32_t mix(uint32_t hash, struct text text) /* FNV-1a, and an end */
-{
-    for (size_t i = 0; i < text.len; i++)
-        hash = (hash ^ (unsigned char)text.at[i]) * 16777619u;
-    return (hash ^ 0xff) * 16777619u;
-}
-
 static uint32_t mark_of(struct text who, const struct tuned_filter *filter)
 {
-    uint32_t mark =
-        mix(2166136261u ^ (uint32_t)(filter->role * 2 + filter->everyone), who);
+    static const struct text END = {"\xff", 1}; /* no word's: it is not UTF-8 */
+    uint64_t seed = (uint64_t)(filter->role * 2 + filter->everyone);
+    uint64_t mark = text_hash(text_hash(TEXT_HASH ^ seed, who), END);
     for (int i = 0; i < filter->n_words; i++)
-        mark = mix(mark, filter->words[i]);
-    return mark;
+        mark = text_hash(text_hash(mark, filter->words[i]), END);
+    return (uint32_t)(mark ^ mark >> 32);
 }
 
 static bool has_word(struct text text, const char *word)
@@ -424,7 +420,7 @@ static bool write_changes(struct tuning *tuning, struct tuned *tuned, struct are
     static const char set[] =
         "UPDATE tuned_models SET display_name = ?, description = ?, temperature = ?, "
         "top_p = ?, top_k = ?, readers = ?, updated = ? WHERE id = ?";
-    tuned->updated = tuning_now();
+    tuned->updated = clock_ns();
     return store_run(tuning->store, set,
                      STORE_VALUES(STORE_TEXT(tuned->display_name),
                                   STORE_TEXT(tuned->description),
@@ -460,7 +456,7 @@ static bool drop_operation(struct tuning *tuning, const struct tuned *tuned,
         return store_run(tuning->store, drop, STORE_VALUES(STORE_TEXT(tuned->operation)),
                          NULL, err);
     return store_run(tuning->store, end,
-                     STORE_VALUES(STORE_INT(tuning_now()), STORE_INT(ERROR_CANCELLED),
+                     STORE_VALUES(STORE_INT(clock_ns()), STORE_INT(ERROR_CANCELLED),
                                   STORE_TEXT(TEXT("The tuned model was deleted while it "
                                                   "was being made.")),
                                   STORE_TEXT(tuned->operation)),

@@ -6,28 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <sys/stat.h>
-#include <time.h>
-
-int64_t tuning_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-void tuning_random_id(char *to, int len)
-{
-    static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz0123456789";
-    for (int i = 0; i < len;) {
-        unsigned char byte;
-        int n = i == 0 ? 26 : 36;
-        if (getrandom(&byte, 1, 0) == 1 && byte < 256 / n * n) /* each as likely */
-            to[i++] = alphabet[byte % n];
-    }
-    to[len] = '\0';
-}
 
 /* [a-z]([a-z0-9-]{0,38}[a-z0-9])? */
 bool tuned_id_is_good(struct text id)

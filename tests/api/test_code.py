@@ -18,7 +18,7 @@ VERBS = ["generateContent", "streamGenerateContent?alt=sse", "streamGenerateCont
 
 @pytest.fixture(scope="module")
 def coder():
-    with Server("--script", CODE, "--code-timeout", 1) as server:
+    with Server("--script", CODE, "--tool-timeout", 1) as server:
         yield server
 
 
@@ -202,7 +202,7 @@ def test_mode_none_speaks_of_functions_only(coder):
 
 
 def test_a_client_that_leaves_ends_the_code(scripted):
-    server = scripted("--script", CODE, "--code-timeout", 600)
+    server = scripted("--script", CODE, "--tool-timeout", 600)
     before = time.monotonic()
     with pytest.raises(TimeoutError):
         server.generate("for long", fields=TOOL, timeout=0.5)
@@ -298,7 +298,7 @@ def test_tool_choice(coder, choice):
 
 
 def test_cancel_ends_the_code(scripted):
-    server = scripted("--script", CODE, "--code-timeout", 600)
+    server = scripted("--script", CODE, "--tool-timeout", 600)
     id = made(server, "for long", background=True)["id"]
     while not server.get(f"/v1beta/interactions/{id}").json["steps"]:
         time.sleep(0.02)
@@ -311,7 +311,7 @@ def test_cancel_ends_the_code(scripted):
 def test_killed_while_code_runs(tmp_path):
     """The next server says honestly that it failed, with the call that was told of."""
     data = tmp_path / "data"
-    first = Server("--script", CODE, "--code-timeout", 600, "--data-dir", data)
+    first = Server("--script", CODE, "--tool-timeout", 600, "--data-dir", data)
     id = made(first, "left alone", background=True)["id"]
     while not first.get(f"/v1beta/interactions/{id}").json["steps"]:
         time.sleep(0.02)

@@ -190,11 +190,9 @@ def tune(tmp_path, *args, timeout=80):
 
 
 @real
-@pytest.mark.parametrize("name, text", [
-    ("data.jsonl", lines(PAIRS[:4])),
+@pytest.mark.parametrize("name, text", [  # the other forms: src/cli/tune_data_test.c
     ("data.json", json.dumps([{"text_input": i, "output": o} for i, o in PAIRS[:4]])),
     ("data.csv", "id,output,text_input\n" + "".join(f'{i},"{o}",{i}\n' for i, o in PAIRS[:4])),
-    ("bare.csv", "".join(f"{i},{o}\r\n" for i, o in PAIRS[:4])),
 ])
 def test_tune_trains_on_tables_and_lines(tmp_path, name, text):
     (tmp_path / name).write_text(text)
