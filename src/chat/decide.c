@@ -31,12 +31,20 @@ static bool ask(struct decision *d, struct error *err)
     return d->job != NULL;
 }
 
+static bool is_yes(const struct decision *d)
+{
+    return d->yes >= d->request.questions[d->asked].yes_from;
+}
+
 /* The answer to one question. True: there is no more to ask. */
 static bool take_answer(struct decision *d)
 {
     log_line(LOG_DEBUG, "decide", "question=%d of=%d yes=%.4f", d->asked + 1,
              d->request.n_questions, d->yes);
-    return d->yes >= d->request.yes_from || ++d->asked == d->request.n_questions;
+    if (is_yes(d) || d->asked + 1 == d->request.n_questions)
+        return true;
+    d->asked++;
+    return false;
 }
 
 static void on_event(struct listener *self, const struct job_event *event)
@@ -53,7 +61,7 @@ static void on_event(struct listener *self, const struct job_event *event)
     if (d->cancelled || event->finish == FINISH_CANCELLED)
         error_set(&err, ERROR_CANCELLED, "The operation was cancelled.");
     else if (answered && take_answer(d)) {
-        d->on(d->yes >= d->request.yes_from, NULL, d->arg);
+        d->on(is_yes(d), NULL, d->arg);
         return;
     } else if (answered && ask(d, &err)) {
         return;

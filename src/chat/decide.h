@@ -13,7 +13,6 @@ struct decision; /* under way */
 struct decide_request {
     const struct prompt *questions;
     int n_questions;
-    double yes_from;   /* a probability from which on it is a Yes */
     struct text model; /* the name that the caller asked for */
     bool exact;        /* the same question, the same answer, whatever else runs */
 };

@@ -53,6 +53,14 @@ static const struct family families[] = {
      .ask_again = {"You judge whether a function must be called again for a user's new "
                    "request. Thanks, and questions about what is known, need none. "
                    "Say only Yes or No.", 0.54},
+     .ask_use = {
+        [TOOL_LOOKS_UP] = {
+            "Does this message ask for a fact that could be looked up, such as a name, a number, "
+            "a date or a place? A greeting, thanks, or a text to be written, translated or "
+            "corrected is none. Say only Yes or No.", 0.60},
+        [TOOL_COMPUTES] = {
+            "Does this message ask for something to be calculated, counted, sorted or plotted, "
+            "or for code to be run? Say only Yes or No.", 0.65}},
      .tools_lead =
         "# Functions\n\n"
         "You may call one or more functions to do what the user asks for. Arguments marked "

@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "engine/engine.h"
+#include "tools/tool.h"
 
 enum { FAMILY_SIGNS = 3 };
 
@@ -19,7 +20,7 @@ enum call_form {
 };
 
 struct family_question {
-    const char *words; /* the system instruction; asks for Yes or No */
+    const char *words; /* asks for Yes or No */
     double yes_from;   /* a Yes from this probability on */
 };
 
@@ -44,8 +45,10 @@ struct family {
     const char *tag; /* may stand in front of a block without a mark */
 
     /* Whether to call is asked in a chat of its own: for a first request, and for one
-     * that goes on from another. Without words the model decides as it answers. */
-    struct family_question ask, ask_again;
+     * that goes on from another; the words are the system instruction, and the function
+     * is shown. Without words the model decides as it answers. About a built-in tool of a
+     * use that has words here these are asked instead, behind what the user said. */
+    struct family_question ask, ask_again, ask_use[TOOL_USES];
 
     /* What the template itself says where no system instruction is given; lost behind
      * words of ours unless they repeat it. May be NULL. */

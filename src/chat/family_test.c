@@ -283,7 +283,7 @@ static void a_request_that_goes_on_is_asked_about_with_the_one_before(void **sta
 {
     struct scene *scene = ask_small(state);
     make(scene);
-    double first = scene->prompt.yes_from;
+    double first = scene->prompt.questions[0].yes_from;
     add(scene, ROLE_MODEL, "A.");
     add(scene, ROLE_USER, "And R?");
     make(scene);
@@ -294,7 +294,38 @@ static void a_request_that_goes_on_is_asked_about_with_the_one_before(void **sta
     assert_non_null(
         strstr(scene->prompt.questions[1].text.at,
                "[user]Function put: Puts.\nEarlier request: Q?\nRequest: And R?\n"));
-    assert_true(scene->prompt.yes_from > first);
+    assert_true(scene->prompt.questions[0].yes_from > first);
+}
+
+/* A small model is not asked what a search is good for, but what the user wants; each use
+ * once, and functions of the client's beside them. */
+static void a_built_in_tool_is_asked_about_by_its_use(void **state)
+{
+    static const struct tool search = {.use = TOOL_LOOKS_UP, .name = "google_search"},
+                             stores = {.use = TOOL_LOOKS_UP, .name = "file_search"},
+                             code = {.use = TOOL_COMPUTES, .name = "code_execution"};
+    struct scene *scene = ask_small(state);
+    struct function all[4] = {functions[0], functions[1], functions[1], functions[1]};
+    const struct tool *tools[4] = {NULL, &search, &stores, &code};
+    for (int i = 0; i < 4; i++)
+        all[i].tool = tools[i];
+    scene->chat.functions = all;
+    scene->chat.n_functions = 4;
+    make(scene);
+    assert_true(scene->good);
+    const struct prompt *questions = scene->prompt.questions;
+    assert_int_equal(scene->prompt.n_questions, 3);
+    assert_non_null(strstr(questions[0].text.at,
+                           "[user]Message: \"Q?\"\n\nDoes this message ask for a fact"));
+    assert_non_null(strstr(questions[1].text.at, "calculated"));
+    assert_non_null(
+        strstr(questions[2].text.at, "[user]Function get: Gets.\nRequest: Q?\n"));
+    assert_true(questions[0].yes_from > questions[2].yes_from);
+    add(scene, ROLE_MODEL, "A.");
+    add(scene, ROLE_USER, "And R?");
+    make(scene);
+    assert_non_null(strstr(scene->prompt.questions[0].text.at,
+                           "[user]Earlier message: \"Q?\"\n\nMessage: \"And R?\"\n\n"));
 }
 
 /* Python's clients send all of a function's docstring. */
@@ -481,6 +512,7 @@ int main(void)
         TEST(where_no_call_is_allowed_no_function_is_shown),
         TEST(a_small_model_is_asked_first_whether_to_call),
         TEST(a_request_that_goes_on_is_asked_about_with_the_one_before),
+        TEST(a_built_in_tool_is_asked_about_by_its_use),
         TEST(a_question_is_about_the_first_paragraph),
         TEST(a_small_model_that_was_told_what_to_do_is_not_asked),
         TEST(a_small_model_is_told_what_functions_gave),

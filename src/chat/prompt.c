@@ -650,13 +650,16 @@ static bool make_questions(const struct prompter *p, const struct chat *chat,
                            struct arena *arena, struct prompt *prompt, struct error *err)
 {
     struct chat questions[WORDING_QUESTIONS];
+    double yes_from[WORDING_QUESTIONS];
     struct prompt *asked = arena_array(arena, struct prompt, WORDING_QUESTIONS);
     struct prompt *otherwise = arena_new(arena, struct prompt);
     bool good = make_answerable(p, chat, CALLING_ANY, arena, prompt, err) &&
                 make_answerable(p, chat, CALLING_NONE, arena, otherwise, err);
-    int n = wording_questions(p->family, chat, arena, questions, &prompt->yes_from);
-    for (int i = 0; good && i < n; i++)
+    int n = wording_questions(p->family, chat, arena, questions, yes_from);
+    for (int i = 0; good && i < n; i++) {
         good = prompt_text(p, &questions[i], arena, &asked[i], err);
+        asked[i].yes_from = yes_from[i];
+    }
     prompt->questions = asked;
     prompt->n_questions = n;
     prompt->otherwise = otherwise;

@@ -39,10 +39,10 @@ struct prompt {
     enum thought thought;        /* what it may begin with */
     struct grammar *grammar;     /* what it may be; NULL: anything. Held by the arena */
     /* Whether to call is to be asked first: these are the questions, and the prompt to
-     * answer instead when none is answered with Yes, of this probability. All or none. */
+     * answer instead when none is answered with Yes. All or none. */
     const struct prompt *questions, *otherwise;
     int n_questions;
-    double yes_from;
+    double yes_from; /* of a question: from which probability on it is a Yes */
 };
 
 /* Renders and tokenises into the arena. Fails with INVALID_ARGUMENT and the template's

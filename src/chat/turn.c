@@ -537,7 +537,6 @@ static bool start(struct turn *turn, struct error *err)
     const struct decide_request request = {
         .questions = turn->prompt.questions,
         .n_questions = turn->prompt.n_questions,
-        .yes_from = turn->prompt.yes_from,
         .model = turn->chat->model,
         .exact = turn->chat->sampling.seeded,
     };

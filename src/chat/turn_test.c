@@ -541,7 +541,7 @@ static int start_with_question(struct scene *scene)
         assert_true(prompt_make(runner_prompter(scene->runner), &scene->chat,
                                 scene->arena, &prompts[i], &scene->err));
     }
-    prompts[0].yes_from = 0.5;
+    prompts[2].yes_from = 0.5;
     prompts[0].otherwise = &prompts[1];
     prompts[0].questions = &prompts[2];
     prompts[0].n_questions = 1;

@@ -163,14 +163,6 @@ enum first_step wording_first(const struct family *family, const struct chat *ch
     return FIRST_ASK;
 }
 
-static int n_callable(const struct chat *chat)
-{
-    int n = 0;
-    for (int i = 0; i < chat->n_functions; i++)
-        n += !chat->functions[i].barred;
-    return n;
-}
-
 static bool has_text(const struct turn_of *turn)
 {
     for (int i = 0; i < turn->n_parts; i++)
@@ -203,25 +195,52 @@ static struct text first_paragraph(struct text description)
     return at == SIZE_MAX ? description : text_slice(description, 0, at);
 }
 
-/* About the callable functions [from, to). */
-static struct text question_about(const struct chat *chat, int from, int to,
-                                  struct arena *arena)
+static void add_function(const struct function *f, struct buf *words)
+{
+    buf_printf(words, "Function %.*s: %.*s\n", TEXT_ARG(f->name),
+               TEXT_ARG(first_paragraph(f->description)));
+}
+
+static struct chat question_of(const struct chat *chat, const char *system,
+                               struct buf *words, struct arena *arena)
+{
+    struct part *part = arena_new(arena, struct part);
+    struct turn_of *turn = arena_new(arena, struct turn_of);
+    part->text = arena_take(arena, words);
+    *turn = (struct turn_of){ROLE_USER, part, 1};
+    return (struct chat){
+        .model = chat->model, .system = text_of(system), .turns = turn, .n_turns = 1};
+}
+
+/* About the functions list[0..n). */
+static struct chat ask_about(const struct family_question *question,
+                             const struct chat *chat, const struct function **list, int n,
+                             struct arena *arena)
 {
     struct buf words = {0};
     const struct turn_of *before = request_before(chat);
-    for (int i = 0, nth = 0; i < chat->n_functions; i++) {
-        const struct function *f = &chat->functions[i];
-        if (f->barred)
-            continue;
-        if (nth >= from && nth < to)
-            buf_printf(&words, "Function %.*s: %.*s\n", TEXT_ARG(f->name),
-                       TEXT_ARG(first_paragraph(f->description)));
-        nth++;
-    }
+    for (int i = 0; i < n; i++)
+        add_function(list[i], &words);
     if (before)
         add_request(before, "Earlier request: ", &words);
     add_request(last_turn(chat), before ? "\nRequest: " : "Request: ", &words);
-    return arena_take(arena, &words);
+    return question_of(chat, question->words, &words, arena);
+}
+
+/* About what the user wants, whatever there is to do it with. */
+static struct chat ask_use(const struct family *family,
+                           const struct family_question *question,
+                           const struct chat *chat, struct arena *arena)
+{
+    struct buf words = {0};
+    const struct turn_of *before = request_before(chat);
+    if (before) {
+        add_request(before, "Earlier message: \"", &words);
+        buf_str(&words, "\"\n\n");
+    }
+    add_request(last_turn(chat), "Message: \"", &words);
+    buf_printf(&words, "\"\n\n%s", question->words);
+    return question_of(chat, family->system, &words, arena);
 }
 
 int wording_questions(const struct family *family, const struct chat *chat,
@@ -229,18 +248,29 @@ int wording_questions(const struct family *family, const struct chat *chat,
 {
     const struct family_question *question =
         request_before(chat) ? &family->ask_again : &family->ask;
-    int all = n_callable(chat);
-    int n = all < WORDING_QUESTIONS ? all : WORDING_QUESTIONS;
-    for (int i = 0; i < n; i++) {
-        struct part *part = arena_new(arena, struct part);
-        part->text = question_about(chat, all * i / n, all * (i + 1) / n, arena);
-        struct turn_of *turn = arena_new(arena, struct turn_of);
-        *turn = (struct turn_of){ROLE_USER, part, 1};
-        questions[i] = (struct chat){.model = chat->model,
-                                     .system = text_of(question->words),
-                                     .turns = turn,
-                                     .n_turns = 1};
+    const struct function **others =
+        arena_array(arena, const struct function *, (size_t)chat->n_functions + 1);
+    bool asked[TOOL_USES] = {false};
+    int n = 0, n_others = 0;
+    for (int i = 0; i < chat->n_functions; i++) {
+        const struct function *f = &chat->functions[i];
+        enum tool_use use = f->tool ? f->tool->use : TOOL_DOES;
+        const struct family_question *own = &family->ask_use[use];
+        if (f->barred || (own->words && asked[use]))
+            continue;
+        if (!own->words) {
+            others[n_others++] = f;
+            continue;
+        }
+        asked[use] = true;
+        yes_from[n] = own->yes_from;
+        questions[n++] = ask_use(family, own, chat, arena);
     }
-    *yes_from = question->yes_from;
+    int left = n_others < WORDING_QUESTIONS - n ? n_others : WORDING_QUESTIONS - n;
+    for (int i = 0; i < left; i++) {
+        int from = n_others * i / left, to = n_others * (i + 1) / left;
+        yes_from[n] = question->yes_from;
+        questions[n++] = ask_about(question, chat, others + from, to - from, arena);
+    }
     return n;
 }

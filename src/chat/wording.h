@@ -33,10 +33,10 @@ enum first_step {
 enum first_step wording_first(const struct family *family, const struct chat *chat);
 
 /* The questions, each to be answered with Yes or No, at most WORDING_QUESTIONS: can this
- * function do what is wanted? One Yes is enough. Asked about several at once, a small
- * model says No when most do not fit; so each has its own question, and only a longer
- * list is asked about in groups. A request that goes on from another is shown with it:
- * "And in Oslo?" says little. Returns their number. */
+ * function do what is wanted? One Yes, of a probability of yes_from[i], is enough. Asked
+ * about several at once, a small model says No when most do not fit; so each has its own
+ * question, and only a longer list is asked about in groups. A request that goes on from
+ * another is shown with it: "And in Oslo?" says little. Returns their number. */
 enum { WORDING_QUESTIONS = 8 };
 int wording_questions(const struct family *family, const struct chat *chat,
                       struct arena *arena, struct chat *questions, double *yes_from);

@@ -293,6 +293,7 @@ struct code *code_open(const struct code_config *config)
     struct code *code = mem_alloc(sizeof *code);
     code->config = *config;
     code->tool = (struct tool){
+        .use = TOOL_COMPUTES,
         .name = CODE_NAME,
         .description = description,
         .parameters = parameters,

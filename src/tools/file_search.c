@@ -196,6 +196,7 @@ struct file_search *file_search_open(struct index *index)
     struct file_search *search = mem_alloc(sizeof *search);
     search->index = index;
     search->tool = (struct tool){
+        .use = TOOL_LOOKS_UP,
         .name = FILE_SEARCH_NAME,
         .description = description,
         .parameters = parameters,

@@ -256,6 +256,7 @@ struct search_tool *search_open(const struct provider *provider)
     struct search_tool *search = mem_alloc(sizeof *search);
     search->provider = provider;
     search->tool = (struct tool){
+        .use = TOOL_LOOKS_UP,
         .name = SEARCH_NAME,
         .description = description,
         .parameters = parameters,

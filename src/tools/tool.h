@@ -85,7 +85,12 @@ struct tool_result {
     int n_pages;
 };
 
+/* What a tool is good for. Small models cannot tell by its description when to call it;
+ * for these uses they can be asked what the user wants instead (chat/family.h). */
+enum tool_use { TOOL_DOES, TOOL_LOOKS_UP, TOOL_COMPUTES, TOOL_USES };
+
 struct tool {
+    enum tool_use use;
     const char
         *name; /* as the Interactions API spells it, and the model: "url_context" */
     const char *description; /* for the model; its first paragraph says what it is for */
