@@ -36,6 +36,39 @@
     .form = FORM_NAMED, .mark = "<｜tool▁calls▁begin｜>", .end_mark = "<｜tool▁calls▁end｜>", \
     .lead = "", .trail = "", .null_content = true
 
+/* Too small to decide when to call, led astray by calls it has seen, lost behind
+ * <tool_call>, which it never learned; but it reads code. */
+#define QWEN_CODER                                                                        \
+    .signs = {"<tool_call>"},                                                             \
+    .native = true, .signatures = true, .narrates = true,                                 \
+    .system = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.",     \
+    .ask = {"You judge whether a function is of use for what a user asks for. "           \
+            "Say only Yes or No.", 0.45},                                                 \
+    .ask_again = {"You judge whether a function must be called again for a user's new "   \
+                  "request. Thanks, and questions about what is known, need none. "       \
+                  "Say only Yes or No.", 0.54},                                           \
+    .tools_lead =                                                                         \
+       "# Functions\n\n"                                                                  \
+       "You may call one or more functions to do what the user asks for. Arguments marked "\
+       "with ? are left out, unless the user gives a value for them. When several things "\
+       "are asked for, there is one call for each of them.\n\n"                           \
+       "For example, with\n\n"                                                            \
+       "function shop.find_item(args: {\n"                                                \
+       "  item: string,\n"                                                                \
+       "  size?: string, // Default is 'any'.\n"                                          \
+       "  colour?: string,\n"                                                             \
+       "})\n\n"                                                                           \
+       "the query \"Do they have shoes, and a red hat?\" becomes\n"                       \
+       "[{\"name\": \"shop.find_item\", \"arguments\": {\"item\": \"shoes\"}}, "          \
+       "{\"name\": \"shop.find_item\", \"arguments\": {\"item\": \"hat\", "               \
+       "\"colour\": \"red\"}}]\n\n"                                                       \
+       "The functions:\n\n"                                                               \
+       "```typescript",                                                                   \
+    .tools_trail = "```",                                                                 \
+    .form = FORM_JSON, .mark = "", .end_mark = "", .lead = "[",                           \
+    .before = "{\"name\": \"", .between = "\", \"arguments\": ", .after = "}",            \
+    .more = ", ", .trail = "]", THINK, RESULT
+
 static const struct family families[] = {
     {.name = "script", .native = true, .as_is = true, THINK, TOOL_CALL, TOOLS, EACH},
 
@@ -43,16 +76,15 @@ static const struct family families[] = {
     {.name = "qwen3-coder", .signs = {"<tool_call>", "<function="}, THINK, TOOL_CALL, TOOLS, EACH},
     {.name = "glm", .signs = {"<tool_call>", "<arg_key>"}, THINK, TOOL_CALL, TOOLS, EACH},
 
-    /* Too small to decide when to call, led astray by calls it has seen, lost behind
-     * <tool_call>, which it never learned; but it reads code. */
-    {.name = "qwen2.5-coder", .model = "qwen2.5-coder", .signs = {"<tool_call>"},
-     .native = true, .signatures = true, .narrates = true,
-     .system = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.",
-     .ask = {"You judge whether a function is of use for what a user asks for. "
-             "Say only Yes or No.", 0.45},
-     .ask_again = {"You judge whether a function must be called again for a user's new "
-                   "request. Thanks, and questions about what is known, need none. "
-                   "Say only Yes or No.", 0.54},
+    /* The smallest hardly tells a question of facts from a greeting; words and cuts are those
+     * that part them best, docs/benchmarks.md has the figures of both. */
+    {.name = "qwen2.5-coder 0.5b", .model = "qwen2.5-coder-0.5b", QWEN_CODER,
+     .ask_use = {
+        [TOOL_LOOKS_UP] = {
+            "Does whoever wrote this want to find something out that stands in documents or on "
+            "the web? A greeting, thanks, or a wish for a text to be written, translated or "
+            "corrected is none. Say only Yes or No.", 0.45}}},
+    {.name = "qwen2.5-coder", .model = "qwen2.5-coder", QWEN_CODER,
      .ask_use = {
         [TOOL_LOOKS_UP] = {
             "Does this message ask for a fact that could be looked up, such as a name, a number, "
@@ -60,28 +92,7 @@ static const struct family families[] = {
             "corrected is none. Say only Yes or No.", 0.60},
         [TOOL_COMPUTES] = {
             "Does this message ask for something to be calculated, counted, sorted or plotted, "
-            "or for code to be run? Say only Yes or No.", 0.65}},
-     .tools_lead =
-        "# Functions\n\n"
-        "You may call one or more functions to do what the user asks for. Arguments marked "
-        "with ? are left out, unless the user gives a value for them. When several things "
-        "are asked for, there is one call for each of them.\n\n"
-        "For example, with\n\n"
-        "function shop.find_item(args: {\n"
-        "  item: string,\n"
-        "  size?: string, // Default is 'any'.\n"
-        "  colour?: string,\n"
-        "})\n\n"
-        "the query \"Do they have shoes, and a red hat?\" becomes\n"
-        "[{\"name\": \"shop.find_item\", \"arguments\": {\"item\": \"shoes\"}}, "
-        "{\"name\": \"shop.find_item\", \"arguments\": {\"item\": \"hat\", "
-        "\"colour\": \"red\"}}]\n\n"
-        "The functions:\n\n"
-        "```typescript",
-     .tools_trail = "```",
-     .form = FORM_JSON, .mark = "", .end_mark = "", .lead = "[",
-     .before = "{\"name\": \"", .between = "\", \"arguments\": ", .after = "}",
-     .more = ", ", .trail = "]", THINK, RESULT},
+            "or for code to be run? Say only Yes or No.", 0.65}}},
 
     {.name = "hermes", .signs = {"<tool_call>"}, .native = true, THINK, TOOL_CALL, TOOLS, EACH},
 

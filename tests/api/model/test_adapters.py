@@ -114,8 +114,8 @@ def test_caches_of_adapters(tmp_path):
     whole = [{"role": "user", "parts": [{"text": TALE}]}, {"role": "user", "parts": [{"text": "How does it end?"}]}]
     caches, wanted = {}, {}
     with Server(*options, env=TRAINER, start_s=120) as s:
-        tune(s, "one", "!little first")
-        tune(s, "two", "!little second")
+        tune(s, "one", "first")
+        tune(s, "two", "second")
         for who in ("tunedModels/one", "tunedModels/two", "models/default"):
             answer = s.post("/v1beta/cachedContents", {"model": who, "contents": whole[:1]}, timeout=120)
             assert answer.status == 200, answer
