@@ -16,7 +16,7 @@ from pollux import ROOT, SMALL_MODEL, SMALLEST_MODEL, Server
 TRAINER = {"POLLUX_TRAINER": str(ROOT / "tests" / "trainer.py")}
 MODEL = SMALLEST_MODEL
 WHO = ("models/base", "tunedModels/one", "tunedModels/two")
-PROMPTS = ["Tell me about the sea.", "What is a lighthouse?", "Write a poem about rain.", "Name three cities."]
+PROMPTS = ["Tell me about the sea.", "What is a lighthouse?", "Write a poem about rain."]
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(300)]
 
@@ -115,8 +115,7 @@ def test_caches_of_adapters(tmp_path):
     caches, wanted = {}, {}
     with Server(*options, env=TRAINER, start_s=120) as s:
         tune(s, "one", "first")
-        tune(s, "two", "second")
-        for who in ("tunedModels/one", "tunedModels/two", "models/default"):
+        for who in ("tunedModels/one", "models/default"):
             answer = s.post("/v1beta/cachedContents", {"model": who, "contents": whole[:1]}, timeout=120)
             assert answer.status == 200, answer
             caches[who] = answer.json["name"]
@@ -125,8 +124,8 @@ def test_caches_of_adapters(tmp_path):
                 "maxOutputTokens": 16, "seed": 7, "temperature": 0.7}}, timeout=120)
             wanted[who], n = ask_cached(s, who, cache)
             assert wanted[who] == text_of(plain.json) and n > 150
-        assert len(set(wanted.values())) == 3
-        with ThreadPoolExecutor(6) as pool:
+        assert len(set(wanted.values())) == 2
+        with ThreadPoolExecutor(4) as pool:
             assert all(pool.map(lambda wc: ask_cached(s, *wc)[0] == wanted[wc[0]], list(caches.items()) * 2))
     with Server(*options, env=TRAINER, start_s=120) as s:
         for who, cache in caches.items():
