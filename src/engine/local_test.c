@@ -181,15 +181,15 @@ static struct text answer_alone(struct request *request)
 static void the_same_seed_gives_the_same_bytes(void **state)
 {
     (void)state;
-    struct request *cold = seeded(long_prompt(7), 24, 42);
+    struct request *cold = seeded(long_prompt(7), 12, 42);
     struct text first = answer_alone(cold);
-    struct request *warm = seeded(long_prompt(7), 24, 42);
+    struct request *warm = seeded(long_prompt(7), 12, 42);
     warm->spec.sampling.n_top = 5;
     struct text second = answer_alone(warm);
     assert_true(text_same(first, second));
     assert_true(warm->answers[0].end.n_cached >= 64);
     assert_int_equal(warm->answers[0].n_steps, warm->answers[0].end.n_output);
-    struct request *other = seeded(long_prompt(7), 24, 43);
+    struct request *other = seeded(long_prompt(7), 12, 43);
     assert_false(text_same(answer_alone(other), first));
     request_free(warm);
     request_free(other);
@@ -197,10 +197,10 @@ static void the_same_seed_gives_the_same_bytes(void **state)
     /* In company: seven others, some seeded, some not, some that share its prefix. */
     struct request *crowd[8];
     for (int i = 0; i < 8; i++) {
-        crowd[i] = i == 4   ? seeded(long_prompt(7), 24, 42)
-                   : i == 5 ? request_new(long_prompt(7), 20)
-                   : i % 2  ? seeded(long_prompt(20 + i), 20, 1)
-                            : request_new(long_prompt(20 + i), 28);
+        crowd[i] = i == 4   ? seeded(long_prompt(7), 12, 42)
+                   : i == 5 ? request_new(long_prompt(7), 10)
+                   : i % 2  ? seeded(long_prompt(20 + i), 10, 1)
+                            : request_new(long_prompt(20 + i), 14);
         submit(crowd[i]);
     }
     for (int i = 0; i < 8; i++)
