@@ -49,11 +49,20 @@ bool attach_has_urls(const struct chat *chat)
     return false;
 }
 
+enum wire_modality attach_modality(enum media_kind kind)
+{
+    return modalities[kind];
+}
+
 /* The public API lets it stand beside a film only; here sound has times, too. */
+static bool takes_options(enum media_kind kind)
+{
+    return kind == MEDIA_VIDEO || kind == MEDIA_AUDIO;
+}
+
 static bool may_have_options(const struct part_media *media, struct error *err)
 {
-    enum media_kind kind = media->reading.kind;
-    return !media->has_options || kind == MEDIA_VIDEO || kind == MEDIA_AUDIO ||
+    return !media->has_options || takes_options(media->reading.kind) ||
            error_set(err, ERROR_INVALID_ARGUMENT,
                      "Video metadata goes with film and sound; this is %s.",
                      media->reading.type);
@@ -203,44 +212,72 @@ static void let_go(void *arg)
     engine_view_release(held->engine, held->view);
 }
 
-/* For a model that sees, the part's text is the mark of what it is to look at. False
- * without an error: there are no pixels, and it was not looked at lately. */
-static bool show(const struct errand *e, struct part_media *of)
+/* Held as long as the arena lives. */
+static struct view *view_of(const struct errand *e, const struct part_media *of,
+                            const struct media_picture *from)
 {
-    struct media_reading *reading = &of->reading;
     const struct picture picture = {
-        .width = reading->width,
-        .height = reading->height,
-        .rgb = (const unsigned char *)reading->pixels.at,
-        .hash = of->source.hash,
+        .width = from->width,
+        .height = from->height,
+        .rgb = (const unsigned char *)from->pixels.at,
+        .hash = from->hash,
         .n_most = of->n_most,
     };
     struct view *view = engine_view(e->from->engine, &picture, e->err);
     if (!view)
-        return false;
+        return NULL;
     struct held *held = arena_new(e->arena, struct held);
     *held = (struct held){e->from->engine, view};
     arena_defer(e->arena, let_go, held);
-    reading->text = arena_text(e->arena, engine_view_marker(view));
-    reading->reader = arena_printf(e->arena, "%.*s, libmtmd", TEXT_ARG(reading->reader));
-    of->shown = true;
+    return view;
+}
+
+/* Puts the marks of its pictures into a reading's text, for a model that sees. */
+static bool mark(const struct errand *e, const struct part_media *of, struct buf *text)
+{
+    const struct media_reading *reading = &of->reading;
+    size_t from = 0;
+    for (int i = 0; i < reading->n_pictures; i++) {
+        const struct media_picture *picture = &reading->pictures[i];
+        const struct view *view = view_of(e, of, picture);
+        if (!view)
+            return false;
+        buf_text(text, text_slice(reading->text, from, picture->at));
+        buf_text(text, engine_view_marker(view));
+        from = picture->at;
+    }
+    buf_text(text, text_slice(reading->text, from, reading->text.len));
     return true;
 }
 
-/* A picture that was looked at before needs no reader, which would take a process. */
+/* False without an error: there are no pixels, and it was not looked at lately. */
+static bool show(const struct errand *e, struct part_media *of)
+{
+    struct buf text = {0};
+    of->shown = mark(e, of, &text);
+    if (of->shown) {
+        of->reading.text = arena_text(e->arena, buf_view(&text));
+        of->reading.reader =
+            arena_printf(e->arena, "%.*s, libmtmd", TEXT_ARG(of->reading.reader));
+    }
+    buf_free(&text);
+    return of->shown;
+}
+
+/* Pictures that were looked at before need no reader, which would take a process. */
 static bool show_again(const struct errand *e, struct part_media *of)
 {
-    return of->options.pixels && !of->has_options &&
+    return of->options.pixels &&
            media_recall(e->from->media, &of->source, &of->options, e->arena,
                         &of->reading) &&
-           show(e, of);
+           (!of->has_options || takes_options(of->reading.kind)) && show(e, of);
 }
 
 static bool look(const struct errand *e, struct part_media *of)
 {
     return media_read(e->from->media, &of->source, &of->options, e->cancelled, e->arena,
                       &of->reading, e->err) &&
-           may_have_options(of, e->err) && (of->reading.pixels.len == 0 || show(e, of));
+           may_have_options(of, e->err) && (of->reading.n_pictures == 0 || show(e, of));
 }
 
 static bool read_one(struct errand *e, struct part *part, bool quickly)

@@ -25,7 +25,8 @@ extern const uint32_t readers_program_size;
 #define PROGRAM "/opt/read.py"
 #define FILE_HERE "/opt/media" /* where it shows a source that is a file */
 
-enum { MB = 1 << 20, MOST_RECALLED = 64 * MB };
+/* Pixels are a little more than those that readers/read.py may show (MOST_SHOWN). */
+enum { MB = 1 << 20, MOST_RECALLED = 64 * MB, MOST_PIXELS = 12 * MB };
 
 /* What a reader may need. In the sandbox there is nothing but /usr, so programs that lie
  * elsewhere do not count. */
@@ -59,15 +60,16 @@ static const struct {
     const char *name;
     unsigned needs;
     int memory_mb, address_mb, scratch_mb, seconds;
+    bool shows; /* gives pictures, where they are asked for */
 } readers[] = {
-    [READ_TEXT] = {"text", NEED_PYTHON, 512, 1024, 16, 20},
-    [READ_HTML] = {"html", NEED_PYTHON, 512, 1024, 16, 20},
-    [READ_IMAGE] = {"image", NEED_VENV | NEED_OCR, 1024, 2048, 256, 60},
-    [READ_PDF] = {"pdf", NEED_VENV | NEED_PDF | NEED_OCR, 1024, 2048, 256, 180},
-    [READ_SOUND] = {"sound", NEED_VENV | NEED_WHISPER | NEED_FFMPEG, 1536, 6144, 256,
-                    600},
+    [READ_TEXT] = {"text", NEED_PYTHON, 512, 1024, 16, 20, false},
+    [READ_HTML] = {"html", NEED_PYTHON, 512, 1024, 16, 20, false},
+    [READ_IMAGE] = {"image", NEED_VENV | NEED_OCR, 1024, 2048, 256, 60, true},
+    [READ_PDF] = {"pdf", NEED_VENV | NEED_PDF | NEED_OCR, 1024, 2048, 256, 180, true},
+    [READ_SOUND] = {"sound", NEED_VENV | NEED_WHISPER | NEED_FFMPEG, 1536, 6144, 256, 600,
+                    false},
     [READ_VIDEO] = {"video", NEED_VENV | NEED_WHISPER | NEED_FFMPEG | NEED_OCR, 2048,
-                    6144, 768, 600},
+                    6144, 768, 600, true},
 };
 
 struct media {
@@ -286,6 +288,11 @@ static bool has_all(const struct reading_job *job, struct error *err)
 
 /* ---- the child ---- */
 
+static bool wants_pixels(const struct reading_job *job)
+{
+    return job->options->pixels && readers[job->type->reader].shows;
+}
+
 static struct text write_options(const struct reading_job *job)
 {
     struct buf json = {0};
@@ -310,6 +317,8 @@ static struct text write_options(const struct reading_job *job)
         json_key(&w, "charset");
         json_text(&w, text_slice(charset, 0, 60));
     }
+    json_key(&w, "pixels");
+    json_bool(&w, wants_pixels(job));
     json_end(&w, '}');
     struct text copy = arena_text(job->arena, buf_view(&json));
     buf_free(&json);
@@ -347,9 +356,12 @@ static bool ended_badly(const struct reading_job *job,
     }
 }
 
-static bool wants_pixels(const struct reading_job *job)
+/* What the child said; pixels come by a descriptor of their own. */
+static bool take_answer(const struct reading_job *job, struct sandbox_result *result,
+                        struct media_reading *reading, struct error *err)
 {
-    return job->options->pixels && job->type->reader == READ_IMAGE;
+    struct text pixels = arena_take(job->arena, &result->apart);
+    return reading_of(buf_view(&result->out), pixels, job->arena, reading, err);
 }
 
 static bool run_reader(const struct reading_job *job, struct media_reading *reading,
@@ -365,7 +377,7 @@ static bool run_reader(const struct reading_job *job, struct media_reading *read
         venv ? FOLDER "/venv/bin/python" : "/usr/bin/python3",
         "-I",
         PROGRAM,
-        wants_pixels(job) ? "pixels" : readers[i].name,
+        readers[i].name,
         job->type->name,
         job->source->bytes.at ? "/dev/stdin" : FILE_HERE,
         write_options(job).at,
@@ -395,16 +407,16 @@ static bool run_reader(const struct reading_job *job, struct media_reading *read
                 .memory = (int64_t)readers[i].memory_mb * MB,
                 .address = (int64_t)readers[i].address_mb * MB,
                 .scratch = (int64_t)readers[i].scratch_mb * MB,
-                .output = (size_t)(wants_pixels(job) ? 16 : 4) * MB,
+                .output = (size_t)4 * MB,
                 .n_processes = 128,
+                .apart = wants_pixels(job) ? MOST_PIXELS : 0,
             },
         .cancelled = job->cancelled,
     };
     struct sandbox_result result;
     sandbox_run(m->sandbox, &spec, &result);
-    bool good = result.outcome == SANDBOX_OK
-                    ? reading_of(buf_view(&result.out), job->arena, reading, err)
-                    : ended_badly(job, &result, err);
+    bool good = result.outcome == SANDBOX_OK ? take_answer(job, &result, reading, err)
+                                             : ended_badly(job, &result, err);
     if (result.err.len > 0)
         log_line(LOG_DEBUG, "reader", "type=%s said=%.*s", job->type->name,
                  TEXT_ARG(text_slice(buf_view(&result.err), 0, 300)));
@@ -449,6 +461,35 @@ struct text media_hash(struct text bytes, struct arena *arena)
     return arena_text(arena, (struct text){(const char *)hash, n});
 }
 
+/* An image is what its bytes are; of other media each picture is a part of how they were
+ * read. */
+static void name_pictures(const struct reading_job *job, struct text key,
+                          struct media_reading *reading)
+{
+    bool is_image = reading->kind == MEDIA_IMAGE && reading->n_pictures == 1;
+    if (is_image)
+        reading->pictures->hash = job->source->hash;
+    for (int i = 0; i < reading->n_pictures && key.len > 0 && !is_image; i++) {
+        struct buf name = {0};
+        buf_printf(&name, "%d ", i);
+        buf_text(&name, key);
+        reading->pictures[i].hash = media_hash(buf_view(&name), job->arena);
+        buf_free(&name);
+    }
+}
+
+/* A reading with pictures is not whole without their pixels. */
+static bool recall_words(const struct reading_job *job, struct text key,
+                         struct media_reading *reading)
+{
+    struct media_reading found;
+    if (key.len == 0 || !recall_find(job->media->recall, key, job->arena, &found) ||
+        found.n_pictures > 0)
+        return false;
+    *reading = found;
+    return true;
+}
+
 bool media_recall(struct media *media, const struct media_source *source,
                   const struct media_options *options, struct arena *arena,
                   struct media_reading *reading)
@@ -458,20 +499,20 @@ bool media_recall(struct media *media, const struct media_source *source,
     if (!find_type(&job, &err) || !wants_pixels(&job))
         return false;
     struct text key = key_of(&job);
-    return key.len > 0 && recall_find(media->recall, key, arena, reading);
+    return key.len > 0 && recall_find(media->recall, key, arena, reading) &&
+           reading->n_pictures > 0;
 }
 
 bool media_is_quick(struct media *media, const struct media_source *source,
                     const struct media_options *options)
 {
     struct error err;
+    struct media_reading reading;
     struct arena *arena = arena_open();
     struct reading_job job = {media, source, options, NULL, NULL, arena};
     bool quick = !find_type(&job, &err) || job.type->kind == MEDIA_TEXT;
-    if (!quick && !wants_pixels(&job)) {
-        struct text key = key_of(&job);
-        quick = key.len > 0 && recall_find(media->recall, key, arena, NULL);
-    }
+    if (!quick)
+        quick = recall_words(&job, key_of(&job), &reading);
     arena_close(arena);
     return quick;
 }
@@ -492,13 +533,14 @@ bool media_read(struct media *media, const struct media_source *source,
         return true;
     }
     struct text key = key_of(&job);
-    if (key.len > 0 && !wants_pixels(&job) &&
-        recall_find(media->recall, key, arena, reading)) {
+    if (recall_words(&job, key, reading)) {
         log_line(LOG_DEBUG, "reader", "type=%s recalled=1", job.type->name);
         return true;
     }
     bool good = has_all(&job, err) && run_reader(&job, reading, err);
     reading->type = job.type->name;
+    if (good)
+        name_pictures(&job, key, reading);
     if (good && key.len > 0)
         recall_keep(media->recall, key, reading);
     return good;

@@ -9,7 +9,7 @@ import pytest
 
 import gguf_files
 import projector
-from media_files import blob, pdf, picture, png
+from media_files import blob, film, pdf, picture, png, run, speech
 from pollux import SCRIPT, SMALL_MODEL, Server
 from test_caches import create, n_cached, usage, use
 from test_files import upload
@@ -126,7 +126,7 @@ def test_streams_candidates_and_schemas_see_as_well(seeing):
 
 
 def test_what_it_does_not_see_is_read(seeing):
-    answer = look(seeing, blob(pdf("The first verse"), "application/pdf"), blob(b"plain words", "text/plain"))
+    answer = look(seeing, blob(speech("Good morning."), "audio/wav"), blob(b"plain words", "text/plain"))
     assert answer.headers["x-pollux-media"].count("libmtmd") == 0
 
 
@@ -170,6 +170,80 @@ def test_a_projector_that_does_not_fit(tmp_path, make, words):
 def test_a_script_does_not_see():
     with pytest.raises(RuntimeError, match="ended with 2:(?s:.*)--mmproj"):
         Server("--script", SCRIPT, "--mmproj", "x.gguf")
+
+
+# ---- film ----
+
+
+@pytest.fixture(scope="module")
+def movie(tmp_path_factory):
+    """Four seconds of two signs, with a spoken question."""
+    return film("mp4", str(tmp_path_factory.mktemp("film")))
+
+
+@pytest.fixture(scope="module")
+def silent(tmp_path_factory):
+    return film("mp4", str(tmp_path_factory.mktemp("film")), spoken=False)
+
+
+def video(data, **metadata):
+    return {**blob(data, "video/mp4"), **({"videoMetadata": metadata} if metadata else {})}
+
+
+ONE_FRAME = {"mediaResolution": "MEDIA_RESOLUTION_LOW"}  # 64 tokens and the marks round them
+
+
+def n_frames(answer):
+    """Each takes its rows and marks; the words round them are fewer than one frame has tokens for each two."""
+    return counts(answer)[0]["VIDEO"] // (64 + FRAME)
+
+
+def test_the_frames_of_a_film_are_seen(seeing, movie):
+    answer = look(seeing, "What happens?", video(movie), config=ONE_FRAME)
+    assert re.fullmatch(r'contents\[0\]\.parts\[1\]=video/mp4; reader="ffmpeg [\d.]+, faster-whisper [\d.]+ \(base\), libmtmd"',
+                        answer.headers["x-pollux-media"])
+    found, _ = counts(answer)
+    assert set(found) == {"TEXT", "VIDEO"} and answer.json["usageMetadata"]["promptTokenCount"] == sum(found.values())
+    assert 4 * (64 + FRAME) + 40 < found["VIDEO"] < 4 * (64 + FRAME) + 160, "four frames, their times, and what is said"
+
+
+def test_a_films_frames_are_those_that_were_asked_for(seeing, silent):
+    ask = lambda **metadata: look(seeing, "What happens?", video(silent, **metadata), config=ONE_FRAME)
+    count = lambda **metadata: counts(ask(**metadata))[0]["VIDEO"]
+    second = count(fps=1, endOffset="1s")
+    frame = count(fps=1, endOffset="2s") - second
+    assert 64 + FRAME < frame < 64 + FRAME + 12, "a frame and its time"
+    assert abs(count(fps=2, startOffset="1s", endOffset="3s") - second - 3 * frame) < 30
+    assert abs(count(fps=0.5) - second - frame) < 10
+    late, early = ask(fps=1, startOffset="3s"), ask(fps=1, endOffset="1s")
+    assert late.said != early.said, "another sign is seen"
+    low = count(fps=1, endOffset="1s")
+    assert counts(look(seeing, "What happens?", video(silent, fps=1, endOffset="1s")))[0]["VIDEO"] >= low
+
+
+def test_a_film_is_remembered_as_it_was_seen(seeing, silent):
+    seeded = {**ONE_FRAME, "seed": 4, "temperature": 1}
+    first = look(seeing, video(silent, fps=1), "Tell me.", config=seeded)
+    again = look(seeing, video(silent, fps=1), "Tell me.", config=seeded)
+    assert again.said == first.said and counts(again)[1] > 4 * 64 and again.headers["x-pollux-media"] == first.headers["x-pollux-media"]
+    other = look(seeing, video(silent, fps=1, startOffset="1s"), "Tell me.", config=ONE_FRAME)
+    assert counts(other)[1] < 80, "other frames, though the bytes are the same"
+
+
+def test_a_film_that_is_too_long_for_the_model_is_refused(seeing):
+    long = run("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc=s=64x64:r=1", "-t", "300", "-c:v", "libvpx", "-f", "webm", "-")
+    answer = seeing.generate([{"parts": [blob(long, "video/webm")]}], timeout=100)
+    assert answer.status == 400 and "exceeds the maximum number of tokens" in answer.error["message"], answer
+    with_photo = {**blob(SIGN, "image/png"), "videoMetadata": {"fps": 2}}
+    answer = seeing.generate([{"parts": [with_photo]}], timeout=100)
+    assert answer.status == 400 and "film and sound" in answer.error["message"], answer
+
+
+def test_a_film_of_sound_alone_is_heard_once(seeing):
+    sound = run("ffmpeg", "-v", "error", "-i", "-", "-c:a", "libvorbis", "-f", "webm", "-", data=speech("Good morning."))
+    first = look(seeing, blob(sound, "video/webm"), "Tell me.")
+    assert set(counts(first)[0]) == {"TEXT", "AUDIO"} and "libmtmd" not in first.headers["x-pollux-media"]
+    assert look(seeing, blob(sound, "video/webm"), "Tell me.").said == first.said
 
 
 # ---- caches ----
@@ -239,6 +313,18 @@ def test_a_cache_keeps_pictures_of_files_that_are_gone(seeing):
     assert n_cached(recall(seeing, cache)) == cache["usageMetadata"]["totalTokenCount"] > 64
 
 
+def test_a_film_in_a_cache_is_seen_as_it_was_to_be(seeing, silent):
+    story = [{"role": "user", "parts": [{**video(silent, fps=1, startOffset="1s", endOffset="3s"),
+                                         "mediaResolution": {"level": "MEDIA_RESOLUTION_LOW"}}]}]
+    cache = remember(seeing, story)
+    answer = recall(seeing, cache)
+    plain = seeing.generate(story + [{"role": "user", "parts": [{"text": "What is on the first one?"}]}], SHORT, timeout=60)
+    assert usage(answer)["promptTokensDetails"] == usage(plain)["promptTokensDetails"]
+    assert n_cached(answer) == cache["usageMetadata"]["totalTokenCount"] > 2 * 64
+    cached = {d["modality"]: d["tokenCount"] for d in usage(answer)["cacheTokensDetails"]}
+    assert cached["VIDEO"] > 2 * 64 and "IMAGE" not in cached
+
+
 def test_a_cache_with_resolution_of_its_own(seeing):
     small = {**blob(SIGN, "image/png"), "mediaResolution": {"level": "MEDIA_RESOLUTION_LOW"}}
     cache = remember(seeing, [{"role": "user", "parts": [small]}])
@@ -306,6 +392,14 @@ def test_pictures_in_interactions_are_seen(seeing):
     assert n_image(chained) == n_image(first)
     bad = seeing.post("/v1beta/interactions", {"model": MODEL, "input": [words, seen(SIGN, resolution="huge")]})
     assert bad.status == 400 and "resolution" in bad.error["message"], bad
+
+
+def test_films_in_interactions_are_seen(seeing, silent):
+    part = blob(silent, "video/mp4")["inlineData"]
+    content = {"type": "video", "data": part["data"], "mime_type": "video/mp4", "resolution": "low"}
+    told = interact(seeing, {"type": "text", "text": "What is it?"}, content)
+    found = {d["modality"]: d["tokens"] for d in told["usage"]["input_tokens_by_modality"]}
+    assert found["video"] > 4 * 64 and "image" not in found
 
 
 # ---- positions in lines and columns ----

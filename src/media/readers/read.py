@@ -1,6 +1,6 @@
 """Reads one piece of media inside the sandbox and says in JSON what it found.
 
-    read.py WHAT TYPE PATH OPTIONS      WHAT: text, html, pdf, image, pixels, sound, video
+    read.py WHAT TYPE PATH OPTIONS      WHAT: text, html, pdf, image, sound, video
 
 The answer is one object on standard output (src/media/reading.c takes it):
 
@@ -9,9 +9,10 @@ The answer is one object on standard output (src/media/reading.c takes it):
      "notes": ["Only the first 20 scanned pages were read."]}
 or  {"error": "the image is cut short"}
 
-For `pixels` there are width, height and pixels (RGB, base64) as well.
+With the option pixels, images, films and PDFs are for a model that sees: then things found may have a width and a
+height, and descriptor 3 gets the pixels of those pictures (RGB), one behind the other.
 
-OPTIONS is JSON: start and end in seconds, fps, charset, ocr (tesseract's languages); absent or null where not
+OPTIONS is JSON: start and end in seconds, fps, charset, ocr (tesseract's languages), pixels; absent or null where not
 asked for. Everything is bounded here as well as by the sandbox; what was left out is said in a note.
 """
 import json
@@ -23,7 +24,9 @@ import sys
 MOST_TEXT = 400_000  # characters in all
 MOST_FOUND = 20_000  # pieces of it: what src/media/reading.c takes
 MOST_PIXELS = 50_000_000
-MOST_SIDE = 1536  # of pixels for a model that sees
+MOST_SIDE = 1536  # pixels of a picture for a model that sees
+MOST_SHOWN = 4_000_000  # pixels of all pictures for it: what src/media/media.c takes, and src/engine/sight.c keeps
+MOST_SHOWN_PAGES = 10
 MOST_PAGES = 1000
 MOST_SCANS = 20
 MOST_FRAMES = 120
@@ -259,8 +262,19 @@ def tesseract():
     return version("tesseract", "--version", r"tesseract v?(\S+)")
 
 
+def fitted(image, n):
+    """One of n pictures for a model that sees: no larger than such models look at, and they share MOST_SHOWN."""
+    width, height = image.size
+    scale = min(1.0, MOST_SIDE / max(width, height), (MOST_SHOWN / n / (width * height)) ** 0.5)
+    if scale == 1.0:
+        return image
+    return image.resize((max(1, int(width * scale)), max(1, int(height * scale))), reducing_gap=2.0)
+
+
 def read_image(path, kind, options):
     import PIL
+    if options.get("pixels"):
+        return show_image(path, kind)
     image = open_image(path, kind)
     facts = [image.format, f"{image.width} x {image.height} pixels"]
     frames = getattr(image, "n_frames", 1)
@@ -275,14 +289,11 @@ def read_image(path, kind, options):
             "found": [{"at": "", "text": text}] if text else [], "notes": notes}
 
 
-def read_pixels(path, kind, options):
-    """For a model that sees: the picture itself, no larger than such models look at."""
-    import base64
+def show_image(path, kind):
     import PIL
-    image = flat(open_image(path, kind)).convert("RGB")
-    image.thumbnail((MOST_SIDE, MOST_SIDE))
-    return {"kind": "IMAGE", "reader": f"Pillow {PIL.__version__}", "facts": [], "found": [], "width": image.width,
-            "height": image.height, "pixels": base64.b64encode(image.tobytes()).decode()}
+    image = fitted(flat(open_image(path, kind)), 1)
+    return {"kind": "IMAGE", "reader": f"Pillow {PIL.__version__}", "facts": [],
+            "found": [{"at": "", "text": "", "picture": image}]}
 
 
 # ---- PDF ----
@@ -410,8 +421,7 @@ def read_sound(path, kind, options):
 
 
 def frames(path, kind, start, end, length, fps, notes):
-    """Pictures that differ from the one before, with their times."""
-    from PIL import Image, ImageChops
+    """Files of pictures, with their times."""
     stop = min(x for x in (end, length or None, start + 24 * 3600) if x is not None)
     wanted = max(1, int((stop - start) * fps + 0.999))
     if wanted > MOST_FRAMES:
@@ -421,16 +431,44 @@ def frames(path, kind, start, end, length, fps, notes):
         *source(path, kind, start), "-t", f"{max(stop - start, 0.04):.3f}", "-an", "-sn", "-dn",
         "-vf", f"fps={fps:.6f}:start_time=0:round=near,scale=w='min(1280,iw)':h=-2", "-frames:v", str(MOST_FRAMES),
         "/tmp/frame%04d.bmp", say="the video's pictures are broken or cut short")
-    before = None
-    for i, name in enumerate(sorted(n for n in os.listdir("/tmp") if n.startswith("frame"))):
-        with Image.open(f"/tmp/{name}") as image:
-            image = image.convert("RGB")
-        os.unlink(f"/tmp/{name}")
+    names = sorted(n for n in os.listdir("/tmp") if n.startswith("frame"))
+    if not names:
+        raise Bad("the video has no picture there")
+    return [(start + i / fps, f"/tmp/{name}") for i, name in enumerate(names)]
+
+
+def take(name):
+    """The picture in a file that is not needed any more."""
+    from PIL import Image
+    with Image.open(name) as image:
+        image = image.convert("RGB")
+    os.unlink(name)
+    return image
+
+
+def look_at(frames):
+    """In words, those that differ from the one before."""
+    from PIL import ImageChops
+    found, before, last = [], None, None
+    for at, name in frames:
+        image = take(name)
         small = image.convert("L").resize((64, 64))
         if before is not None and max(ImageChops.difference(small, before).tobytes()) < 12:
             continue
         before = small
-        yield start + i / fps, image
+        text = image_text(image)
+        look = (text, "" if text else colours(image))
+        if look != last:
+            found.append({"at": clock(at), "text": f"text: {text}" if text else f"picture: {look[1]}"})
+        last = look
+    return found
+
+
+def show(frames):
+    """All of them, for a model that sees. Where there are several in a second the marks have tenths."""
+    close = len(frames) > 1 and frames[1][0] - frames[0][0] < 0.99
+    mark = lambda at: clock(at) + (f".{int(at * 10 + 1e-6) % 10}" if close else "")
+    return [{"at": mark(at), "text": "", "picture": fitted(take(name), len(frames))} for at, name in frames]
 
 
 def read_video(path, kind, options):
@@ -438,33 +476,27 @@ def read_video(path, kind, options):
     if not pictures:
         return read_sound(path, kind, options)
     start, end = span(options, length)
-    notes, seen, last = [], [], None
+    notes = []
     facts = [pictures[0].get("codec_name", "video"),
              f"{pictures[0].get('width')} x {pictures[0].get('height')} pixels", f"{length:.1f} seconds"]
-    for at, image in frames(path, kind, start, end, length, options.get("fps") or 1, notes):
-        text = image_text(image)
-        look = (text, "" if text else colours(image))
-        if look != last:
-            shown = f"text: {text}" if text else f"picture: {look[1]}"
-            seen.append((at, {"at": clock(at), "text": shown}))
-        last = look
-    if not seen:
-        raise Bad("the video has no picture there")
-    reader = f"{ffmpeg()}, {tesseract()}"
+    taken = frames(path, kind, start, end, length, options.get("fps") or 1, notes)
+    seen = show(taken) if options.get("pixels") else look_at(taken)
+    reader = "" if options.get("pixels") else f"{tesseract()}, "
     heard = []
     if sounds:
         said, _, language = transcript(path, kind, start, end, notes, needed=False)
         heard = [{"at": s["at"], "text": f"said: {s['text']}"} for s in said]
-        reader = f"{tesseract()}, {listener()}"
+        reader += listener()
         if language:
             facts.append(f"spoken language: {language}")
     else:
+        reader += ffmpeg()
         facts.append("no sound")
-    return {"kind": "VIDEO", "reader": reader, "facts": facts, "found": [s for _, s in seen] + heard, "notes": notes}
+    return {"kind": "VIDEO", "reader": reader, "facts": facts, "found": seen + heard, "notes": notes}
 
 
-READERS = {"text": read_text, "html": read_html, "image": read_image, "pixels": read_pixels, "pdf": read_pdf,
-           "sound": read_sound, "video": read_video}
+READERS = {"text": read_text, "html": read_html, "image": read_image, "pdf": read_pdf, "sound": read_sound,
+           "video": read_video}
 
 
 def bounded(answer):
@@ -483,6 +515,18 @@ def bounded(answer):
     return answer
 
 
+def send_pictures(answer):
+    """Of what was found each has its size, and the pixels go by a descriptor of their own."""
+    pictures = [found for found in answer.get("found", []) if found.get("picture")]
+    if not pictures:
+        return
+    with open(3, "wb") as out:
+        for found in pictures:
+            image = found.pop("picture")
+            found["width"], found["height"] = image.size
+            out.write(image.tobytes())
+
+
 def main():
     what, kind, path, options = sys.argv[1:5]
     try:
@@ -490,6 +534,7 @@ def main():
         if options.get("ocr"):
             OCR.extend(["-l", options["ocr"]])
         answer = bounded(READERS[what](path, kind, options))
+        send_pictures(answer)
     except Bad as e:
         answer = {"error": str(e)}
     except MemoryError:
