@@ -9,7 +9,7 @@ import pytest
 
 import gguf_files
 import projector
-from media_files import blob, film, pdf, picture, png, run, speech
+from media_files import CURRENT, blob, film, pdf, picture, png, run, scan, speech
 from pollux import SCRIPT, SMALL_MODEL, Server
 from test_caches import create, n_cached, usage, use
 from test_files import upload
@@ -244,6 +244,39 @@ def test_a_film_of_sound_alone_is_heard_once(seeing):
     first = look(seeing, blob(sound, "video/webm"), "Tell me.")
     assert set(counts(first)[0]) == {"TEXT", "AUDIO"} and "libmtmd" not in first.headers["x-pollux-media"]
     assert look(seeing, blob(sound, "video/webm"), "Tell me.").said == first.said
+
+
+# ---- documents ----
+
+
+def paper(*pages):
+    return blob(pdf(*pages), "application/pdf")
+
+
+def test_the_pages_of_a_document_are_read_and_seen(seeing):
+    answer = look(seeing, "What is it?", paper("The first verse", "The second verse"), config=ONE_FRAME)
+    assert re.fullmatch(r'contents\[0\]\.parts\[1\]=application/pdf; reader="pdftotext [\d.]+, libmtmd"', answer.headers["x-pollux-media"])
+    found, _ = counts(answer)
+    assert set(found) == {"TEXT", "DOCUMENT"} and answer.json["usageMetadata"]["promptTokenCount"] == sum(found.values())
+    one, _ = counts(look(seeing, "What is it?", paper("The first verse"), config=ONE_FRAME))
+    page = found["DOCUMENT"] - one["DOCUMENT"]
+    assert 64 + FRAME < page < 64 + FRAME + 20, "a picture, its mark, and its words"
+    more, _ = counts(look(seeing, "What is it?", paper("The first verse"), config={"mediaResolution": "MEDIA_RESOLUTION_MEDIUM"}))
+    assert 100 < more["DOCUMENT"] - one["DOCUMENT"] <= 256 - 64 + FRAME, "mediaResolution is of each page"
+
+
+def test_a_scanned_page_is_seen(seeing):
+    seeded = {**ONE_FRAME, "seed": 4, "temperature": 1}
+    said = {look(seeing, "What is it?", blob(scan(words), "application/pdf"), config=seeded).said
+            for words in ("SCANNED WORDS", "SCANNED WORDS", "OTHER WORDS")}
+    assert len(said) == 2
+
+
+def test_pages_that_are_not_shown_are_told(seeing):
+    """Ten pages and no more are pictures; the text is of all. The few tokens more are the note that says so."""
+    count = lambda n: counts(look(seeing, paper(*(["Verse"] * n)), config=ONE_FRAME))[0]["DOCUMENT"]
+    nine, ten, eleven, twelve = map(count, (9, 10, 11, 12))
+    assert ten - nine > 64 + FRAME and eleven - ten < 40 and twelve - eleven < 20
 
 
 # ---- caches ----

@@ -27,6 +27,7 @@ MOST_PIXELS = 50_000_000
 MOST_SIDE = 1536  # pixels of a picture for a model that sees
 MOST_SHOWN = 4_000_000  # pixels of all pictures for it: what src/media/media.c takes, and src/engine/sight.c keeps
 MOST_SHOWN_PAGES = 10
+PAGE_SIDE = 1024  # pixels of those: its words come as text as well
 MOST_PAGES = 1000
 MOST_SCANS = 20
 MOST_FRAMES = 120
@@ -262,6 +263,15 @@ def tesseract():
     return version("tesseract", "--version", r"tesseract v?(\S+)")
 
 
+def take(name):
+    """The picture in a file that is not needed any more."""
+    from PIL import Image
+    with Image.open(name) as image:
+        image = image.convert("RGB")
+    os.unlink(name)
+    return image
+
+
 def fitted(image, n):
     """One of n pictures for a model that sees: no larger than such models look at, and they share MOST_SHOWN."""
     width, height = image.size
@@ -298,8 +308,16 @@ def show_image(path, kind):
 
 # ---- PDF ----
 
+def drawn(path, page, side, *how):
+    """A page as a picture; None where it cannot be one."""
+    run("pdftoppm", "-f", str(page), "-l", str(page), "-scale-to", str(side), *how, "-singlefile", path, "/tmp/drawn")
+    try:
+        return take("/tmp/drawn.pgm" if "-gray" in how else "/tmp/drawn.ppm")
+    except OSError:
+        return None
+
+
 def read_pdf(path, kind, options):
-    from PIL import Image
     told = run("pdfinfo", path, say="the PDF is broken, cut short or needs a password").decode(errors="replace")
     info = dict(line.split(":", 1) for line in told.splitlines() if ":" in line)
     n = int(info.get("Pages", "0").strip() or 0)
@@ -315,19 +333,23 @@ def read_pdf(path, kind, options):
     pages = pages.decode(errors="replace").split("\f")[:n]
     pages += [""] * (n - len(pages))
     found, notes, scanned, reader = [], [], 0, version("pdftotext", "-v", r"version (\S+)")
+    shown = min(n, MOST_SHOWN_PAGES) if options.get("pixels") else 0
+    if 0 < shown < n:
+        notes.append(f"Only the first {shown} pages are shown as pictures.")
     for i, text in enumerate(pages, 1):
         text = text.strip()
         if len(re.sub(r"\W", "", text)) < 3 and scanned < MOST_SCANS:
             scanned += 1
-            run("pdftoppm", "-f", str(i), "-l", str(i), "-scale-to", "2200", "-gray", "-singlefile", path, "/tmp/scan")
-            try:
-                with Image.open("/tmp/scan.pgm") as image:
-                    text = image_text(image) or text
-            except OSError:
-                pass
+            image = drawn(path, i, 2200, "-gray")
+            text = image and image_text(image) or text
         elif not text:
             notes.append(f"Page {i} has no text and was not looked at as a picture.")
-        found.append({"at": f"page {i}", "text": text})
+        page = {"at": f"page {i}", "text": text}
+        if i <= shown and (image := drawn(path, i, PAGE_SIDE)):
+            page["picture"] = fitted(image, shown)
+        elif i <= shown:
+            notes.append(f"Page {i} cannot be shown as a picture.")
+        found.append(page)
     if scanned:
         reader += ", " + tesseract()
     return {"kind": "DOCUMENT", "reader": reader, "facts": facts, "found": found, "notes": notes[:5]}
@@ -435,15 +457,6 @@ def frames(path, kind, start, end, length, fps, notes):
     if not names:
         raise Bad("the video has no picture there")
     return [(start + i / fps, f"/tmp/{name}") for i, name in enumerate(names)]
-
-
-def take(name):
-    """The picture in a file that is not needed any more."""
-    from PIL import Image
-    with Image.open(name) as image:
-        image = image.convert("RGB")
-    os.unlink(name)
-    return image
 
 
 def look_at(frames):
