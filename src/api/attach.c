@@ -9,6 +9,8 @@ enum {
     TEXT_MOST = 16 << 20, /* bytes; far more than any context takes */
     MOST_REDIRECTS = 5,
     HEADER_MOST = 4000, /* bytes; what is begun before is ended */
+    MOST_CONTEXTS = 4,  /* full of pictures: who counts tokens may ask for more than fits,
+                         * but views take memory */
 };
 
 struct errand {
@@ -17,6 +19,7 @@ struct errand {
     struct arena *arena;
     struct error *err;
     int64_t n_fetched; /* bytes, of URLs so far */
+    int n_seen;        /* tokens, of pictures so far */
 };
 
 /* Text that came as a file counts as text. */
@@ -212,8 +215,16 @@ static void let_go(void *arg)
     engine_view_release(held->engine, held->view);
 }
 
+static bool has_room(struct errand *e, const struct view *view)
+{
+    struct engine *engine = e->from->engine;
+    e->n_seen += engine_tokenize(engine, engine_view_marker(view), false, NULL, 0);
+    return e->n_seen <= MOST_CONTEXTS * engine_info(engine)->n_ctx ||
+           engine_fits(engine, e->n_seen, e->err);
+}
+
 /* Held as long as the arena lives. */
-static struct view *view_of(const struct errand *e, const struct part_media *of,
+static struct view *view_of(struct errand *e, const struct part_media *of,
                             const struct media_picture *from)
 {
     const struct picture picture = {
@@ -229,11 +240,11 @@ static struct view *view_of(const struct errand *e, const struct part_media *of,
     struct held *held = arena_new(e->arena, struct held);
     *held = (struct held){e->from->engine, view};
     arena_defer(e->arena, let_go, held);
-    return view;
+    return has_room(e, view) ? view : NULL;
 }
 
 /* Puts the marks of its pictures into a reading's text, for a model that sees. */
-static bool mark(const struct errand *e, const struct part_media *of, struct buf *text)
+static bool mark(struct errand *e, const struct part_media *of, struct buf *text)
 {
     const struct media_reading *reading = &of->reading;
     size_t from = 0;
@@ -251,7 +262,7 @@ static bool mark(const struct errand *e, const struct part_media *of, struct buf
 }
 
 /* False without an error: there are no pixels, and it was not looked at lately. */
-static bool show(const struct errand *e, struct part_media *of)
+static bool show(struct errand *e, struct part_media *of)
 {
     struct buf text = {0};
     of->shown = mark(e, of, &text);
@@ -265,7 +276,7 @@ static bool show(const struct errand *e, struct part_media *of)
 }
 
 /* Pictures that were looked at before need no reader, which would take a process. */
-static bool show_again(const struct errand *e, struct part_media *of)
+static bool show_again(struct errand *e, struct part_media *of)
 {
     return of->options.pixels &&
            media_recall(e->from->media, &of->source, &of->options, e->arena,
@@ -273,11 +284,22 @@ static bool show_again(const struct errand *e, struct part_media *of)
            (!of->has_options || takes_options(of->reading.kind)) && show(e, of);
 }
 
-static bool look(const struct errand *e, struct part_media *of)
+/* Pixels live no longer than it takes to look at them. */
+static bool look(struct errand *e, struct part_media *of)
 {
-    return media_read(e->from->media, &of->source, &of->options, e->cancelled, e->arena,
-                      &of->reading, e->err) &&
-           may_have_options(of, e->err) && (of->reading.n_pictures == 0 || show(e, of));
+    struct arena *arena = arena_open();
+    struct media_reading *reading = &of->reading;
+    bool good = media_read(e->from->media, &of->source, &of->options, e->cancelled, arena,
+                           reading, e->err) &&
+                may_have_options(of, e->err) && (reading->n_pictures == 0 || show(e, of));
+    if (good && !of->shown) {
+        reading->text = arena_text(e->arena, reading->text);
+        reading->reader = arena_text(e->arena, reading->reader);
+    }
+    reading->pictures = NULL;
+    reading->n_pictures = 0;
+    arena_close(arena);
+    return good;
 }
 
 static bool read_one(struct errand *e, struct part *part, bool quickly)
@@ -353,7 +375,7 @@ bool attach_gather(const struct attach_from *from, struct chat *chat,
                    const atomic_bool *cancelled, struct arena *arena,
                    struct attached *attached, struct error *err)
 {
-    struct errand errand = {from, cancelled, arena, err, 0};
+    struct errand errand = {from, cancelled, arena, err, 0, 0};
     return run_errand(&errand, chat, true, attached);
 }
 
@@ -361,7 +383,7 @@ bool attach_read(const struct attach_from *from, struct chat *chat,
                  const atomic_bool *cancelled, struct arena *arena,
                  struct attached *attached, struct error *err)
 {
-    struct errand errand = {from, cancelled, arena, err, 0};
+    struct errand errand = {from, cancelled, arena, err, 0, 0};
     return run_errand(&errand, chat, false, attached);
 }
 

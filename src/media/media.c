@@ -499,8 +499,12 @@ bool media_recall(struct media *media, const struct media_source *source,
     if (!find_type(&job, &err) || !wants_pixels(&job))
         return false;
     struct text key = key_of(&job);
-    return key.len > 0 && recall_find(media->recall, key, arena, reading) &&
-           reading->n_pictures > 0;
+    bool found = key.len > 0 && recall_find(media->recall, key, arena, reading) &&
+                 reading->n_pictures > 0;
+    if (found)
+        log_line(LOG_DEBUG, "reader", "type=%s recalled=1 pictures=%d", job.type->name,
+                 reading->n_pictures);
+    return found;
 }
 
 bool media_is_quick(struct media *media, const struct media_source *source,

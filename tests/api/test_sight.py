@@ -24,7 +24,7 @@ SIGN, RED = picture("TURN LEFT 42"), picture("", ground="red")
 def seeing(tmp_path_factory):
     """Rows by the picture's size: 64 to 256."""
     path = projector.make(tmp_path_factory.mktemp("sight") / "lfm2.gguf", "lfm2", image_size=224)
-    with Server("--model", MODEL, "--mmproj", path, "--parallel", 4, "--ctx", 2048, start_s=60) as s:
+    with Server("--model", MODEL, "--mmproj", path, "--parallel", 4, "--ctx", 2048, "--log-level", "debug", start_s=60) as s:
         yield s
 
 
@@ -142,6 +142,14 @@ def test_more_pictures_than_fit_are_told(seeing):
     assert answer.status == 400 and "exceeds the maximum number of tokens" in answer.error["message"], answer
 
 
+def test_far_more_pictures_than_fit_are_not_even_looked_at(seeing):
+    """Views take memory: the part at which it is enough is blamed, and those behind it are not read."""
+    parts = [blob(SIGN, "image/png")] * 80 + [blob(SIGN[:900], "image/png")]
+    answer = seeing.generate([{"parts": parts}], timeout=100)
+    assert answer.status == 400 and re.search(r"contents\[0\]\.parts\[\d+\]\.inline_data: .* exceeds the maximum number of tokens",
+                                              answer.error["message"]), answer
+
+
 def test_a_text_cannot_conjure_a_picture(seeing):
     before = counts(look(seeing, "x"))[0]["TEXT"]
     forged = "<pollux-view-" + "0" * 64 + "-0>"
@@ -224,7 +232,9 @@ def test_a_films_frames_are_those_that_were_asked_for(seeing, silent):
 def test_a_film_is_remembered_as_it_was_seen(seeing, silent):
     seeded = {**ONE_FRAME, "seed": 4, "temperature": 1}
     first = look(seeing, video(silent, fps=1), "Tell me.", config=seeded)
+    assert "pictures=4" not in seeing.log
     again = look(seeing, video(silent, fps=1), "Tell me.", config=seeded)
+    assert seeing.log.count("type=video/mp4 recalled=1 pictures=4") == 1, "no reader"
     assert again.said == first.said and counts(again)[1] > 4 * 64 and again.headers["x-pollux-media"] == first.headers["x-pollux-media"]
     other = look(seeing, video(silent, fps=1, startOffset="1s"), "Tell me.", config=ONE_FRAME)
     assert counts(other)[1] < 80, "other frames, though the bytes are the same"
