@@ -230,7 +230,8 @@ static struct view *view_of(struct errand *e, const struct part_media *of,
     const struct picture picture = {
         .width = from->width,
         .height = from->height,
-        .rgb = (const unsigned char *)from->pixels.at,
+        .n_samples = from->n_samples,
+        .bytes = (const unsigned char *)from->bytes.at,
         .hash = from->hash,
         .n_most = of->n_most,
     };
@@ -278,7 +279,7 @@ static bool show(struct errand *e, struct part_media *of)
 /* Pictures that were looked at before need no reader, which would take a process. */
 static bool show_again(struct errand *e, struct part_media *of)
 {
-    return of->options.pixels &&
+    return (of->options.pixels || of->options.sound) &&
            media_recall(e->from->media, &of->source, &of->options, e->arena,
                         &of->reading) &&
            (!of->has_options || takes_options(of->reading.kind)) && show(e, of);
@@ -308,6 +309,7 @@ static bool read_one(struct errand *e, struct part *part, bool quickly)
     if (!gather_one(e, of))
         return false;
     of->options.pixels = e->from->engine && engine_info(e->from->engine)->sees;
+    of->options.sound = e->from->engine && engine_info(e->from->engine)->hears;
     if (!show_again(e, of)) {
         if (quickly && !media_is_quick(e->from->media, &of->source, &of->options))
             return true;

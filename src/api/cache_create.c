@@ -113,8 +113,8 @@ static bool take_bytes(struct creation *c, const struct media_source *source,
     *bytes = source->bytes;
     if (bytes->at ? bytes->len > most : !file_read(source->path, most, &read, &why))
         return error_at(&c->task->err, "contents",
-                        "The pictures, films and documents of a CachedContent may have "
-                        "at most %d MB together when the model looks at them itself.",
+                        "The media of a CachedContent may have at most %d MB together "
+                        "when the model looks at them itself.",
                         PICTURES_MOST >> 20);
     if (!bytes->at)
         *bytes = arena_take(c->task->arena, &read);

@@ -25,8 +25,9 @@ extern const uint32_t readers_program_size;
 #define PROGRAM "/opt/read.py"
 #define FILE_HERE "/opt/media" /* where it shows a source that is a file */
 
-/* Pixels are a little more than those that readers/read.py may show (MOST_SHOWN). */
-enum { MB = 1 << 20, MOST_RECALLED = 64 * MB, MOST_PIXELS = 12 * MB };
+/* What is shown is a little more than readers/read.py may show (MOST_SHOWN,
+ * MOST_HEARD_S). */
+enum { MB = 1 << 20, MOST_RECALLED = 64 * MB, MOST_SHOWN = 12 * MB };
 
 /* What a reader may need. In the sandbox there is nothing but /usr, so programs that lie
  * elsewhere do not count. */
@@ -54,22 +55,26 @@ static const struct {
     {NEED_SPEECH, "/usr/bin/espeak-ng", "espeak-ng"},
 };
 
+/* What of media may go to the model itself, and not in words. */
+enum { SHOWS_PICTURES = 1, SHOWS_SOUND = 2 };
+
 /* Rows by enum media_reader. Memory is of the whole tree of processes; address space also
  * counts what threads reserve and never touch. */
 static const struct {
     const char *name;
     unsigned needs;
     int memory_mb, address_mb, scratch_mb, seconds;
-    bool shows; /* gives pictures, where they are asked for */
+    unsigned shows; /* where it is asked for */
 } readers[] = {
-    [READ_TEXT] = {"text", NEED_PYTHON, 512, 1024, 16, 20, false},
-    [READ_HTML] = {"html", NEED_PYTHON, 512, 1024, 16, 20, false},
-    [READ_IMAGE] = {"image", NEED_VENV | NEED_OCR, 1024, 2048, 256, 60, true},
-    [READ_PDF] = {"pdf", NEED_VENV | NEED_PDF | NEED_OCR, 1024, 2048, 256, 180, true},
+    [READ_TEXT] = {"text", NEED_PYTHON, 512, 1024, 16, 20, 0},
+    [READ_HTML] = {"html", NEED_PYTHON, 512, 1024, 16, 20, 0},
+    [READ_IMAGE] = {"image", NEED_VENV | NEED_OCR, 1024, 2048, 256, 60, SHOWS_PICTURES},
+    [READ_PDF] = {"pdf", NEED_VENV | NEED_PDF | NEED_OCR, 1024, 2048, 256, 180,
+                  SHOWS_PICTURES},
     [READ_SOUND] = {"sound", NEED_VENV | NEED_WHISPER | NEED_FFMPEG, 1536, 6144, 256, 600,
-                    false},
+                    SHOWS_SOUND},
     [READ_VIDEO] = {"video", NEED_VENV | NEED_WHISPER | NEED_FFMPEG | NEED_OCR, 2048,
-                    6144, 768, 600, true},
+                    6144, 768, 600, SHOWS_PICTURES | SHOWS_SOUND},
 };
 
 struct media {
@@ -288,9 +293,12 @@ static bool has_all(const struct reading_job *job, struct error *err)
 
 /* ---- the child ---- */
 
-static bool wants_pixels(const struct reading_job *job)
+/* SHOWS_... */
+static unsigned wanted(const struct reading_job *job)
 {
-    return job->options->pixels && readers[job->type->reader].shows;
+    return readers[job->type->reader].shows &
+           ((job->options->pixels ? SHOWS_PICTURES : 0) |
+            (job->options->sound ? SHOWS_SOUND : 0));
 }
 
 static struct text write_options(const struct reading_job *job)
@@ -318,7 +326,9 @@ static struct text write_options(const struct reading_job *job)
         json_text(&w, text_slice(charset, 0, 60));
     }
     json_key(&w, "pixels");
-    json_bool(&w, wants_pixels(job));
+    json_bool(&w, wanted(job) & SHOWS_PICTURES);
+    json_key(&w, "sound");
+    json_bool(&w, wanted(job) & SHOWS_SOUND);
     json_end(&w, '}');
     struct text copy = arena_text(job->arena, buf_view(&json));
     buf_free(&json);
@@ -356,12 +366,12 @@ static bool ended_badly(const struct reading_job *job,
     }
 }
 
-/* What the child said; pixels come by a descriptor of their own. */
+/* What the child said; what it shows comes by a descriptor of its own. */
 static bool take_answer(const struct reading_job *job, struct sandbox_result *result,
                         struct media_reading *reading, struct error *err)
 {
-    struct text pixels = arena_take(job->arena, &result->apart);
-    return reading_of(buf_view(&result->out), pixels, job->arena, reading, err);
+    struct text bytes = arena_take(job->arena, &result->apart);
+    return reading_of(buf_view(&result->out), bytes, job->arena, reading, err);
 }
 
 static bool run_reader(const struct reading_job *job, struct media_reading *reading,
@@ -409,7 +419,7 @@ static bool run_reader(const struct reading_job *job, struct media_reading *read
                 .scratch = (int64_t)readers[i].scratch_mb * MB,
                 .output = (size_t)4 * MB,
                 .n_processes = 128,
-                .apart = wants_pixels(job) ? MOST_PIXELS : 0,
+                .apart = wanted(job) ? MOST_SHOWN : 0,
             },
         .cancelled = job->cancelled,
     };
@@ -444,7 +454,7 @@ static struct text key_of(const struct reading_job *job)
     if (hash.len == 0 || job->type->reader == READ_TEXT)
         return (struct text){0};
     struct text rest = arena_printf(job->arena, " %s %d %.17g %.17g %.17g %.*s",
-                                    job->type->name, wants_pixels(job), options->start_s,
+                                    job->type->name, (int)wanted(job), options->start_s,
                                     options->end_s, options->fps, TEXT_ARG(charset));
     char *key = arena_alloc(job->arena, hash.len + rest.len);
     memcpy(key, hash.at, hash.len);
@@ -496,7 +506,7 @@ bool media_recall(struct media *media, const struct media_source *source,
 {
     struct error err;
     struct reading_job job = {media, source, options, NULL, NULL, arena};
-    if (!find_type(&job, &err) || !wants_pixels(&job))
+    if (!find_type(&job, &err) || !wanted(&job))
         return false;
     struct text key = key_of(&job);
     bool found = key.len > 0 && recall_find(media->recall, key, arena, reading) &&

@@ -28,6 +28,7 @@ struct media_options {
     double fps;            /* <= 0: one a second */
     bool pixels;           /* pictures too, for a model that sees: of an image itself, a
                             * film's frames, a document's first pages */
+    bool sound;            /* sound itself, for a model that hears, unless it is long */
 };
 
 struct media_config {

@@ -22,6 +22,7 @@
 struct found {
     struct text at, text;
     struct json_int width, height; /* of the picture behind the text; 0: there is none */
+    struct json_int samples;       /* of a sound there; 0: there is none */
 };
 
 struct answer {
@@ -49,6 +50,7 @@ static const struct json_field found_fields[] = {
     {"text",   JSON_STRING, AT(found, text),   0, 0, 0, NULL, NULL},
     {"width",  JSON_INT,    AT(found, width),  0, 1, READING_SIDE, NULL, NULL},
     {"height", JSON_INT,    AT(found, height), 0, 1, READING_SIDE, NULL, NULL},
+    {"samples", JSON_INT,   AT(found, samples), 0, 1, READING_SAMPLES, NULL, NULL},
     {0},
 };
 static const struct json_type found_type = {"Found", sizeof(struct found), found_fields, false};
@@ -76,6 +78,7 @@ static const char *const leads[] = {
 /* Where it has pictures; NULL: the same. */
 static const char *const leads_seen[MEDIA_DOCUMENT + 1] = {
     [MEDIA_VIDEO] = "Its pictures, and what software heard in it, at these times:",
+    [MEDIA_AUDIO] = "Here it is:",
     [MEDIA_DOCUMENT] = "Its pages as text and as pictures:",
 };
 
@@ -97,9 +100,16 @@ static void put_line(struct buf *out, struct text line)
             buf_char(out, line.at[i]);
 }
 
+/* Bytes of the picture or the sound. */
+static size_t size_of(const struct found *found)
+{
+    int64_t n = found->width.is * found->height.is * 3;
+    return (size_t)(found->samples.is > 0 ? found->samples.is * 2 : n);
+}
+
 static bool has_picture(const struct found *found)
 {
-    return found->width.is > 0 && found->height.is > 0;
+    return size_of(found) > 0;
 }
 
 static bool has_anything(const struct answer *a)
@@ -211,10 +221,10 @@ struct text reading_body(const struct media_reading *reading)
                       reading->body_at + reading->body_len);
 }
 
-/* Each picture has its share of the pixels. False: they are not as many as its sizes say.
+/* Each picture has its share of the bytes. False: they are not as many as its sizes say.
  */
-static bool cut_pixels(struct answer *a, struct text pixels, struct arena *arena,
-                       struct media_reading *reading)
+static bool cut_bytes(struct answer *a, struct text bytes, struct arena *arena,
+                      struct media_reading *reading)
 {
     const struct found *found = a->found.at;
     size_t from = 0;
@@ -224,22 +234,24 @@ static bool cut_pixels(struct answer *a, struct text pixels, struct arena *arena
     reading->pictures =
         arena_array(arena, struct media_picture, (size_t)a->n_pictures + 1);
     for (size_t i = 0; i < a->found.n; i++) {
-        size_t n = (size_t)(found[i].width.is * found[i].height.is) * 3;
+        size_t n = size_of(&found[i]);
+        bool is_sound = found[i].samples.is > 0;
         if (!has_picture(&found[i]))
             continue;
-        if (n > pixels.len - from)
+        if (n > bytes.len - from)
             return false;
         reading->pictures[reading->n_pictures++] = (struct media_picture){
-            .width = (int)found[i].width.is,
-            .height = (int)found[i].height.is,
-            .pixels = text_slice(pixels, from, from + n),
+            .width = is_sound ? 0 : (int)found[i].width.is,
+            .height = is_sound ? 0 : (int)found[i].height.is,
+            .n_samples = (int)found[i].samples.is,
+            .bytes = text_slice(bytes, from, from + n),
         };
         from += n;
     }
-    return from == pixels.len;
+    return from == bytes.len;
 }
 
-bool reading_of(struct text json, struct text pixels, struct arena *arena,
+bool reading_of(struct text json, struct text bytes, struct arena *arena,
                 struct media_reading *reading, struct error *err)
 {
     struct answer answer;
@@ -253,7 +265,7 @@ bool reading_of(struct text json, struct text pixels, struct arena *arena,
         buf_free(&words);
         return false;
     }
-    if (!cut_pixels(&answer, pixels, arena, reading))
+    if (!cut_bytes(&answer, bytes, arena, reading))
         return error_set(err, ERROR_INTERNAL, "A media reader gave no sound answer.");
     fill(&answer, arena, reading);
     return true;

@@ -9,16 +9,17 @@
 #include "base/error.h"
 #include "media/type.h"
 
-/* Something to look at, for a model that sees. */
+/* Something to look at, for a model that sees; or to listen to, for one that hears. */
 struct media_picture {
-    size_t at;          /* where it stands in the reading's text */
-    int width, height;  /* of at most READING_SIDE */
-    struct text pixels; /* width * height * 3 bytes, row by row from the top; absent: they
-                         * were not remembered */
-    struct text hash;   /* of what it shows; media_read() has made it */
+    size_t at;         /* where it stands in the reading's text */
+    int width, height; /* of at most READING_SIDE */
+    int n_samples;     /* of a sound, which has no width: 16000 a second */
+    struct text bytes; /* width * height * 3, row by row from the top, or n_samples * 2,
+                        * the low byte first; absent: they were not remembered */
+    struct text hash;  /* of what it shows; media_read() has made it */
 };
 
-enum { READING_SIDE = 4096 };
+enum { READING_SIDE = 4096, READING_SAMPLES = 300 * 16000 };
 
 struct media_reading {
     enum media_kind kind; /* what it turned out to be */
@@ -31,10 +32,10 @@ struct media_reading {
     int n_pictures;
 };
 
-/* Fills all but `type` and the pictures' hashes. `pixels` are those of all pictures, one
+/* Fills all but `type` and the pictures' hashes. `bytes` are those of all pictures, one
  * behind the other; they are not copied. INVALID_ARGUMENT when the reader could not read
  * the media, in its words; INTERNAL when what it said is no answer. */
-bool reading_of(struct text json, struct text pixels, struct arena *arena,
+bool reading_of(struct text json, struct text bytes, struct arena *arena,
                 struct media_reading *reading, struct error *err);
 
 /* The title that a page has itself, and what was read, without words of ours around it;

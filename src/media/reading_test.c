@@ -106,9 +106,9 @@ static void nonsense_is_our_error(void **state)
     }
 }
 
-static void assert_pixels(int i, const char *pixels)
+static void assert_bytes(int i, const char *bytes)
 {
-    assert_true(text_is(reading.pictures[i].pixels, pixels));
+    assert_true(text_is(reading.pictures[i].bytes, bytes));
 }
 
 static void pictures_stand_among_the_words(void **state)
@@ -126,8 +126,8 @@ static void pictures_stand_among_the_words(void **state)
         "these times:]\n[0:00] \n[0:01] words\n\n[0:00-0:01] said: Hello.\n"
         "[End of the attached video.]\n\n");
     assert_int_equal(reading.n_pictures, 2);
-    assert_pixels(0, "abcdef");
-    assert_pixels(1, "ghi");
+    assert_bytes(0, "abcdef");
+    assert_bytes(1, "ghi");
     assert_true(
         text_ends(text_slice(reading.text, 0, reading.pictures[0].at), "[0:00] "));
     assert_true(
@@ -156,6 +156,20 @@ static void an_image_that_is_seen_needs_no_words(void **state)
     assert_int_equal(reading.pictures->height, 2);
 }
 
+static void a_sound_has_no_width(void **state)
+{
+    (void)state;
+    assert_true(
+        reading_of(TEXT("{\"kind\":\"AUDIO\",\"facts\":[\"mp3\"],\"found\":[{\"at\":\"\","
+                        "\"text\":\"\",\"samples\":2,\"width\":1,\"height\":1}]}"),
+                   TEXT("abcd"), arena, &reading, &err));
+    assert_string_equal(reading.text.at, "\n\n[Attached audio (mp3). Here it is:]\n\n"
+                                         "[End of the attached audio.]\n\n");
+    assert_int_equal(reading.pictures->n_samples, 2);
+    assert_int_equal(reading.pictures->width, 0);
+    assert_bytes(0, "abcd");
+}
+
 #define ONE(size) "{\"kind\":\"IMAGE\",\"found\":[{\"text\":\"\"," size "}]}"
 
 static void pixels_are_as_many_as_the_sizes_say(void **state)
@@ -171,6 +185,8 @@ static void pixels_are_as_many_as_the_sizes_say(void **state)
         {ONE("\"width\":4097,\"height\":1"), "abc"},
         {ONE("\"width\":-1,\"height\":-1"), "abc"},
         {ONE("\"width\":1"), "abc"},
+        {ONE("\"samples\":2"), "abc"},
+        {ONE("\"samples\":4800001"), "abcd"},
         {"{\"kind\":\"IMAGE\"}", "abc"},
         {"{\"kind\":\"IMAGE\",\"found\":[{\"width\":1,\"height\":1},{\"width\":1,"
          "\"height\":1}]}",
@@ -195,6 +211,7 @@ int main(void)
         cmocka_unit_test(pictures_stand_among_the_words),
         cmocka_unit_test(a_film_of_pictures_alone_is_not_empty),
         cmocka_unit_test(an_image_that_is_seen_needs_no_words),
+        cmocka_unit_test(a_sound_has_no_width),
         cmocka_unit_test(pixels_are_as_many_as_the_sizes_say),
     };
     return cmocka_run_group_tests(tests, open_arena, close_arena);

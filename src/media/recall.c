@@ -52,7 +52,7 @@ static void copy(const struct media_reading *from, struct arena *arena,
     to->pictures = arena_array(arena, struct media_picture, (size_t)from->n_pictures + 1);
     for (int i = 0; i < from->n_pictures; i++) {
         to->pictures[i] = from->pictures[i];
-        to->pictures[i].pixels = (struct text){0};
+        to->pictures[i].bytes = (struct text){0};
         to->pictures[i].hash = arena_text(arena, from->pictures[i].hash);
     }
 }

@@ -60,8 +60,8 @@ static void pictures_are_remembered_without_their_pixels(void **state)
 {
     (void)state;
     struct recall *recall = recall_open(1000);
-    struct media_picture pictures[] = {{1, 2, 3, TEXT("pixels"), TEXT("hash one")},
-                                       {4, 5, 6, TEXT("pixels"), TEXT("hash two")}};
+    struct media_picture pictures[] = {{1, 2, 3, 0, TEXT("pixels"), TEXT("hash one")},
+                                       {4, 5, 6, 0, TEXT("pixels"), TEXT("hash two")}};
     struct media_reading reading = {.kind = MEDIA_VIDEO,
                                     .type = "video/mp4",
                                     .reader = TEXT("r"),
@@ -76,7 +76,7 @@ static void pictures_are_remembered_without_their_pixels(void **state)
     assert_true(text_is(reading.pictures[1].hash, "hash two"));
     assert_int_equal(reading.pictures[1].at, 4);
     assert_int_equal(reading.pictures[1].height, 6);
-    assert_null(reading.pictures[0].pixels.at);
+    assert_null(reading.pictures[0].bytes.at);
     recall_close(recall);
 }
 

@@ -1,4 +1,4 @@
-"""A model that sees: its projector is a tiny one with random weights (tests/projector.py), so what it sees means
+"""A model that sees, or hears: its projector is a tiny one with random weights (tests/projector.py), so what it sees means
 nothing, but it is seen: counted, remembered, and different for another picture."""
 
 import re
@@ -254,6 +254,59 @@ def test_a_film_of_sound_alone_is_heard_once(seeing):
     first = look(seeing, blob(sound, "video/webm"), "Tell me.")
     assert set(counts(first)[0]) == {"TEXT", "AUDIO"} and "libmtmd" not in first.headers["x-pollux-media"]
     assert look(seeing, blob(sound, "video/webm"), "Tell me.").said == first.said
+
+
+# ---- sound ----
+
+
+@pytest.fixture(scope="module")
+def hearing(tmp_path_factory):
+    path = projector.make(tmp_path_factory.mktemp("sound") / "qwen2a.gguf", "qwen2a")
+    with Server("--model", MODEL, "--mmproj", path, "--parallel", 2, "--ctx", 2048, start_s=60) as s:
+        yield s
+
+
+def wav(words):
+    return blob(speech(words), "audio/wav")
+
+
+def test_sounds_are_heard_and_not_put_into_words(hearing):
+    seeded = {"seed": 4, "temperature": 1}
+    answer = look(hearing, "What is it?", wav("Good morning."), config=seeded)
+    assert re.fullmatch(r'contents\[0\]\.parts\[1\]=audio/wav; reader="ffmpeg [\d.]+, libmtmd"', answer.headers["x-pollux-media"])
+    found, _ = counts(answer)
+    assert set(found) == {"TEXT", "AUDIO"} and 750 < found["AUDIO"] < 830
+    assert answer.json["usageMetadata"]["promptTokenCount"] == sum(found.values())
+    again = look(hearing, "What is it?", wav("Good morning."), config=seeded)
+    assert again.said == answer.said and counts(again)[1] > 750, "the same sound is the same"
+    other = look(hearing, "What is it?", wav("Two sheep."), config=seeded)
+    assert other.said != answer.said and counts(other)[1] < 100, "another sound is another"
+
+
+def test_a_piece_of_a_sound_is_heard(hearing):
+    long = blob(speech("One two three four five six seven. " * 12), "audio/wav")  # more than half a minute
+    ask = lambda part: counts(look(hearing, "What is it?", part))[0]["AUDIO"]
+    whole, piece = ask(long), ask({**long, "videoMetadata": {"startOffset": "1s", "endOffset": "4s"}})
+    assert 745 < whole - piece < 760
+
+
+def test_a_model_that_only_hears_is_told_of_pictures_in_words(hearing):
+    answer = look(hearing, "What is it?", blob(SIGN, "image/png"))
+    assert "tesseract" in answer.headers["x-pollux-media"] and "libmtmd" not in answer.headers["x-pollux-media"]
+
+
+def test_a_sound_that_is_too_long_to_be_heard_is_put_into_words(hearing):
+    quiet = run("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "anullsrc=r=8000:cl=mono", "-t", "302", "-f", "wav", "-")
+    answer = look(hearing, "What is it?", blob(quiet, "audio/wav"))
+    assert "faster-whisper" in answer.headers["x-pollux-media"] and counts(answer)[0]["AUDIO"] < 100
+
+
+def test_a_sound_in_a_cache_is_heard(hearing):
+    story = [{"role": "user", "parts": [wav("Good morning.")]}]
+    cache = remember(hearing, story)
+    answer = recall(hearing, cache)
+    assert n_cached(answer) == cache["usageMetadata"]["totalTokenCount"] > 750
+    assert {d["modality"] for d in usage(answer)["cacheTokensDetails"]} >= {"AUDIO"}
 
 
 # ---- documents ----

@@ -10,9 +10,10 @@ The answer is one object on standard output (src/media/reading.c takes it):
 or  {"error": "the image is cut short"}
 
 With the option pixels, images, films and PDFs are for a model that sees: then things found may have a width and a
-height, and descriptor 3 gets the pixels of those pictures (RGB), one behind the other.
+height, and descriptor 3 gets the pixels of those pictures (RGB), one behind the other. With the option sound, sound is
+for a model that hears: its number of samples, and they by the same descriptor (16 bits, 16000 a second).
 
-OPTIONS is JSON: start and end in seconds, fps, charset, ocr (tesseract's languages), pixels; absent or null where not
+OPTIONS is JSON: start and end in seconds, fps, charset, ocr (tesseract's languages), pixels, sound; absent or null where not
 asked for. Everything is bounded here as well as by the sandbox; what was left out is said in a note.
 """
 import json
@@ -32,6 +33,7 @@ MOST_PAGES = 1000
 MOST_SCANS = 20
 MOST_FRAMES = 120
 MOST_SOUND_S = 1800
+MOST_HEARD_S = 300  # by a model that hears: what src/media/reading.h takes
 WHISPER = "/opt/readers/whisper"
 OCR = []  # tesseract's options
 COLOURS = {
@@ -395,14 +397,20 @@ def span(options, length):
     return start, end
 
 
+def sound_of(path, kind, start, end, most):
+    """Samples of 16 bits, 16000 a second, of at most so many seconds."""
+    length = min(end - start, most) if end is not None else most
+    sound = run("ffmpeg", "-v", "error", "-nostdin", "-threads", "1", *source(path, kind, start),
+                "-t", f"{length:.3f}", "-vn", "-sn", "-dn", "-ac", "1", "-ar", "16000", "-f", "s16le", "-",
+                most=most * 32000, say="the sound is broken or cut short")
+    return sound[:len(sound) & ~1]
+
+
 def transcript(path, kind, start, end, notes, needed=True):
     """What is said, as marks with times; the languages and sizes are Whisper's."""
     import numpy
-    most = min(end - start, MOST_SOUND_S) if end is not None else MOST_SOUND_S
-    sound = run("ffmpeg", "-v", "error", "-nostdin", "-threads", "1", *source(path, kind, start),
-                "-t", f"{most:.3f}", "-vn", "-sn", "-dn", "-ac", "1", "-ar", "16000", "-f", "s16le", "-",
-                most=MOST_SOUND_S * 32000, say="the sound is broken or cut short")
-    samples = numpy.frombuffer(sound[:len(sound) & ~1], numpy.int16).astype(numpy.float32) / 32768
+    sound = sound_of(path, kind, start, end, MOST_SOUND_S)
+    samples = numpy.frombuffer(sound, numpy.int16).astype(numpy.float32) / 32768
     seconds = len(samples) / 16000
     if seconds < 0.05 and not needed:
         return [], seconds, None
@@ -433,6 +441,12 @@ def read_sound(path, kind, options):
         raise Bad("there is no sound in it")
     start, end = span(options, length)
     notes = []
+    if options.get("sound"):
+        sound = sound_of(path, kind, start, end, MOST_HEARD_S + 1)
+        if 1600 <= len(sound) <= MOST_HEARD_S * 32000:
+            return {"kind": "AUDIO", "reader": ffmpeg(), "found": [{"at": "", "text": "", "sound": sound}],
+                    "facts": [sounds[0].get("codec_name", "sound"), f"{len(sound) / 32000:.1f} seconds"]}
+        notes.append(f"Only what is said in it: it is longer than {MOST_HEARD_S} seconds.")
     found, heard, language = transcript(path, kind, start, end, notes)
     facts = [sounds[0].get("codec_name", "sound"), f"{length or heard:.1f} seconds"]
     if language:
@@ -530,14 +544,18 @@ def bounded(answer):
 
 def send_pictures(answer):
     """Of what was found each has its size, and the pixels go by a descriptor of their own."""
-    pictures = [found for found in answer.get("found", []) if found.get("picture")]
-    if not pictures:
+    shown = [found for found in answer.get("found", []) if found.keys() & {"picture", "sound"}]
+    if not shown:
         return
     with open(3, "wb") as out:
-        for found in pictures:
-            image = found.pop("picture")
-            found["width"], found["height"] = image.size
-            out.write(image.tobytes())
+        for found in shown:
+            if sound := found.pop("sound", None):
+                found["samples"] = len(sound) // 2
+                out.write(sound)
+            else:
+                image = found.pop("picture")
+                found["width"], found["height"] = image.size
+                out.write(image.tobytes())
 
 
 def main():
