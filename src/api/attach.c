@@ -19,7 +19,7 @@ struct errand {
     struct arena *arena;
     struct error *err;
     int64_t n_fetched; /* bytes, of URLs so far */
-    int n_seen;        /* tokens, of pictures so far */
+    struct attached *attached;
 };
 
 /* Text that came as a file counts as text. */
@@ -218,9 +218,10 @@ static void let_go(void *arg)
 static bool has_room(struct errand *e, const struct view *view)
 {
     struct engine *engine = e->from->engine;
-    e->n_seen += engine_tokenize(engine, engine_view_marker(view), false, NULL, 0);
-    return e->n_seen <= MOST_CONTEXTS * engine_info(engine)->n_ctx ||
-           engine_fits(engine, e->n_seen, e->err);
+    int *n_seen = &e->attached->n_seen;
+    *n_seen += engine_tokenize(engine, engine_view_marker(view), false, NULL, 0);
+    return *n_seen <= MOST_CONTEXTS * engine_info(engine)->n_ctx ||
+           engine_fits(engine, *n_seen, e->err);
 }
 
 /* Held as long as the arena lives. */
@@ -363,13 +364,12 @@ static struct text header_of(const struct chat *chat, struct arena *arena)
     return arena_take(arena, &header);
 }
 
-static bool run_errand(struct errand *e, struct chat *chat, bool quickly,
-                       struct attached *attached)
+static bool run_errand(struct errand *e, struct chat *chat, bool quickly)
 {
     if (!read_parts(e, chat, quickly))
         return false;
     if (attach_find(chat) == 0)
-        attached->header = header_of(chat, e->arena);
+        e->attached->header = header_of(chat, e->arena);
     return true;
 }
 
@@ -377,16 +377,16 @@ bool attach_gather(const struct attach_from *from, struct chat *chat,
                    const atomic_bool *cancelled, struct arena *arena,
                    struct attached *attached, struct error *err)
 {
-    struct errand errand = {from, cancelled, arena, err, 0, 0};
-    return run_errand(&errand, chat, true, attached);
+    struct errand errand = {from, cancelled, arena, err, 0, attached};
+    return run_errand(&errand, chat, true);
 }
 
 bool attach_read(const struct attach_from *from, struct chat *chat,
                  const atomic_bool *cancelled, struct arena *arena,
                  struct attached *attached, struct error *err)
 {
-    struct errand errand = {from, cancelled, arena, err, 0, 0};
-    return run_errand(&errand, chat, false, attached);
+    struct errand errand = {from, cancelled, arena, err, 0, attached};
+    return run_errand(&errand, chat, false);
 }
 
 void attach_count(struct engine *engine, const struct chat *chat,

@@ -16,6 +16,7 @@ struct attached {
     struct text header;            /* x-pollux-media: which reader spoke for which part */
     int n_tokens[WIRE_MODALITIES]; /* by enum wire_modality; TEXT is not counted */
     int n_kept[WIRE_MODALITIES];   /* of them, those that a cache brought */
+    int n_seen;                    /* tokens, of pictures while they are looked at */
 };
 
 /* What its tokens are counted as. */

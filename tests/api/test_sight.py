@@ -41,6 +41,14 @@ def counts(answer):
     return {d["modality"]: d["tokenCount"] for d in usage["promptTokensDetails"]}, usage.get("cachedContentTokenCount", 0)
 
 
+def tally(server, part, level="LOW"):
+    """What countTokens says of a part."""
+    part = {**part, "mediaResolution": {"level": f"MEDIA_RESOLUTION_{level}"}}
+    answer = server.post(f"/v1beta/models/{MODEL}:countTokens", {"contents": [{"parts": [{"text": "What is it?"}, part]}]}, timeout=60)
+    assert answer.status == 200, answer
+    return sum(d["tokenCount"] for d in answer.json["promptTokensDetails"] if d["modality"] != "TEXT")
+
+
 def test_pictures_are_seen_and_not_read(seeing):
     """proves: G020"""
     answer = look(seeing, "What is it?", blob(SIGN, "image/png"))
@@ -144,6 +152,7 @@ def test_more_pictures_than_fit_are_told(seeing):
 
 def test_far_more_pictures_than_fit_are_not_even_looked_at(seeing):
     """Views take memory: the part at which it is enough is blamed, and those behind it are not read."""
+    look(seeing, blob(SIGN, "image/png"))  # from now on it is gathered, and not read
     parts = [blob(SIGN, "image/png")] * 80 + [blob(SIGN[:900], "image/png")]
     answer = seeing.generate([{"parts": parts}], timeout=100)
     assert answer.status == 400 and re.search(r"contents\[0\]\.parts\[\d+\]\.inline_data: .* exceeds the maximum number of tokens",
@@ -201,11 +210,6 @@ def video(data, **metadata):
 ONE_FRAME = {"mediaResolution": "MEDIA_RESOLUTION_LOW"}  # 64 tokens and the marks round them
 
 
-def n_frames(answer):
-    """Each takes its rows and marks; the words round them are fewer than one frame has tokens for each two."""
-    return counts(answer)[0]["VIDEO"] // (64 + FRAME)
-
-
 def test_the_frames_of_a_film_are_seen(seeing, movie):
     answer = look(seeing, "What happens?", video(movie), config=ONE_FRAME)
     assert re.fullmatch(r'contents\[0\]\.parts\[1\]=video/mp4; reader="ffmpeg [\d.]+, faster-whisper [\d.]+ \(base\), libmtmd"',
@@ -217,7 +221,7 @@ def test_the_frames_of_a_film_are_seen(seeing, movie):
 
 def test_a_films_frames_are_those_that_were_asked_for(seeing, silent):
     ask = lambda **metadata: look(seeing, "What happens?", video(silent, **metadata), config=ONE_FRAME)
-    count = lambda **metadata: counts(ask(**metadata))[0]["VIDEO"]
+    count = lambda **metadata: tally(seeing, video(silent, **metadata))
     second = count(fps=1, endOffset="1s")
     frame = count(fps=1, endOffset="2s") - second
     assert 64 + FRAME < frame < 64 + FRAME + 12, "a frame and its time"
@@ -225,8 +229,7 @@ def test_a_films_frames_are_those_that_were_asked_for(seeing, silent):
     assert abs(count(fps=0.5) - second - frame) < 10
     late, early = ask(fps=1, startOffset="3s"), ask(fps=1, endOffset="1s")
     assert late.said != early.said, "another sign is seen"
-    low = count(fps=1, endOffset="1s")
-    assert counts(look(seeing, "What happens?", video(silent, fps=1, endOffset="1s")))[0]["VIDEO"] >= low
+    assert tally(seeing, video(silent, fps=1, endOffset="1s"), "MEDIUM") > second + 20, "mediaResolution is of each frame"
 
 
 def test_a_film_is_remembered_as_it_was_seen(seeing, silent):
@@ -285,9 +288,8 @@ def test_sounds_are_heard_and_not_put_into_words(hearing):
 
 def test_a_piece_of_a_sound_is_heard(hearing):
     long = blob(speech("One two three four five six seven. " * 12), "audio/wav")  # more than half a minute
-    ask = lambda part: counts(look(hearing, "What is it?", part))[0]["AUDIO"]
-    whole, piece = ask(long), ask({**long, "videoMetadata": {"startOffset": "1s", "endOffset": "4s"}})
-    assert 745 < whole - piece < 760
+    piece = {**long, "videoMetadata": {"startOffset": "1s", "endOffset": "4s"}}
+    assert 745 < tally(hearing, long) - tally(hearing, piece) < 760
 
 
 def test_a_model_that_only_hears_is_told_of_pictures_in_words(hearing):
@@ -321,11 +323,10 @@ def test_the_pages_of_a_document_are_read_and_seen(seeing):
     assert re.fullmatch(r'contents\[0\]\.parts\[1\]=application/pdf; reader="pdftotext [\d.]+, libmtmd"', answer.headers["x-pollux-media"])
     found, _ = counts(answer)
     assert set(found) == {"TEXT", "DOCUMENT"} and answer.json["usageMetadata"]["promptTokenCount"] == sum(found.values())
-    one, _ = counts(look(seeing, "What is it?", paper("The first verse"), config=ONE_FRAME))
-    page = found["DOCUMENT"] - one["DOCUMENT"]
-    assert 64 + FRAME < page < 64 + FRAME + 20, "a picture, its mark, and its words"
-    more, _ = counts(look(seeing, "What is it?", paper("The first verse"), config={"mediaResolution": "MEDIA_RESOLUTION_MEDIUM"}))
-    assert 100 < more["DOCUMENT"] - one["DOCUMENT"] <= 256 - 64 + FRAME, "mediaResolution is of each page"
+    one = tally(seeing, paper("The first verse"))
+    assert 64 + FRAME < found["DOCUMENT"] - one < 64 + FRAME + 20, "a picture, its mark, and its words"
+    more = tally(seeing, paper("The first verse"), "MEDIUM")
+    assert 100 < more - one <= 256 - 64 + FRAME, "mediaResolution is of each page"
 
 
 def test_a_scanned_page_is_seen(seeing):
@@ -337,8 +338,7 @@ def test_a_scanned_page_is_seen(seeing):
 
 def test_pages_that_are_not_shown_are_told(seeing):
     """Ten pages and no more are pictures; the text is of all. The few tokens more are the note that says so."""
-    count = lambda n: counts(look(seeing, paper(*(["Verse"] * n)), config=ONE_FRAME))[0]["DOCUMENT"]
-    nine, ten, eleven, twelve = map(count, (9, 10, 11, 12))
+    nine, ten, eleven, twelve = (tally(seeing, paper(*(["Verse"] * n))) for n in (9, 10, 11, 12))
     assert ten - nine > 64 + FRAME and eleven - ten < 40 and twelve - eleven < 20
 
 
