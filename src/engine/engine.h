@@ -209,7 +209,7 @@ void engine_close(struct engine *engine); /* cancels what runs, joins the thread
 /* How the two are opened. */
 struct local_options {
     const char *path;      /* GGUF */
-    const char *projector; /* GGUF; NULL: it does not see */
+    const char *projector; /* GGUF; NULL: it neither sees nor hears */
     const char *name;
     int n_threads;      /* 0: one per core */
     bool plain_kernels; /* libllama's products even where ours (kernel/) would do */
