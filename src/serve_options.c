@@ -12,7 +12,7 @@ static const struct option table[] = {
     {"model", 'm', OPTION_STRING, AT(model), NULL, 0, 0, "NAME|FILE",
      "a model of `pollux models`, or a GGUF file; else the default model", NULL},
     {"mmproj", 0, OPTION_STRING, AT(mmproj), NULL, 0, 0, "FILE",
-     "the model's projector, a GGUF: pictures are seen by the model and not put into words", NULL},
+     "the model's projector, a GGUF: it sees pictures, or hears sounds, which are not put into words", NULL},
     {"embedding-model", 0, OPTION_STRING, AT(embedding_model), NULL, 0, 0, "NAME|FILE",
      "the model that makes embeddings, loaded when first asked; else the default one", NULL},
     {"models-dir", 0, OPTION_STRING, AT(models_dir), NULL, 0, 0, "DIR",

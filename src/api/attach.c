@@ -9,6 +9,8 @@ enum {
     TEXT_MOST = 16 << 20, /* bytes; far more than any context takes */
     MOST_REDIRECTS = 5,
     HEADER_MOST = 4000, /* bytes; what is begun before is ended */
+    MOST_CONTEXTS = 4,  /* full of pictures: who counts tokens may ask for more than fits,
+                         * but views take memory */
 };
 
 struct errand {
@@ -17,6 +19,7 @@ struct errand {
     struct arena *arena;
     struct error *err;
     int64_t n_fetched; /* bytes, of URLs so far */
+    struct attached *attached;
 };
 
 /* Text that came as a file counts as text. */
@@ -49,11 +52,20 @@ bool attach_has_urls(const struct chat *chat)
     return false;
 }
 
+enum wire_modality attach_modality(enum media_kind kind)
+{
+    return modalities[kind];
+}
+
 /* The public API lets it stand beside a film only; here sound has times, too. */
+static bool takes_options(enum media_kind kind)
+{
+    return kind == MEDIA_VIDEO || kind == MEDIA_AUDIO;
+}
+
 static bool may_have_options(const struct part_media *media, struct error *err)
 {
-    enum media_kind kind = media->reading.kind;
-    return !media->has_options || kind == MEDIA_VIDEO || kind == MEDIA_AUDIO ||
+    return !media->has_options || takes_options(media->reading.kind) ||
            error_set(err, ERROR_INVALID_ARGUMENT,
                      "Video metadata goes with film and sound; this is %s.",
                      media->reading.type);
@@ -203,44 +215,93 @@ static void let_go(void *arg)
     engine_view_release(held->engine, held->view);
 }
 
-/* For a model that sees, the part's text is the mark of what it is to look at. False
- * without an error: there are no pixels, and it was not looked at lately. */
-static bool show(const struct errand *e, struct part_media *of)
+static bool has_room(struct errand *e, const struct view *view)
 {
-    struct media_reading *reading = &of->reading;
+    struct engine *engine = e->from->engine;
+    int *n_seen = &e->attached->n_seen;
+    *n_seen += engine_tokenize(engine, engine_view_marker(view), false, NULL, 0);
+    return *n_seen <= MOST_CONTEXTS * engine_info(engine)->n_ctx ||
+           engine_fits(engine, *n_seen, e->err);
+}
+
+/* Held as long as the arena lives. */
+static struct view *view_of(struct errand *e, const struct part_media *of,
+                            const struct media_picture *from)
+{
     const struct picture picture = {
-        .width = reading->width,
-        .height = reading->height,
-        .rgb = (const unsigned char *)reading->pixels.at,
-        .hash = of->source.hash,
+        .width = from->width,
+        .height = from->height,
+        .n_samples = from->n_samples,
+        .bytes = (const unsigned char *)from->bytes.at,
+        .hash = from->hash,
         .n_most = of->n_most,
     };
     struct view *view = engine_view(e->from->engine, &picture, e->err);
     if (!view)
-        return false;
+        return NULL;
     struct held *held = arena_new(e->arena, struct held);
     *held = (struct held){e->from->engine, view};
     arena_defer(e->arena, let_go, held);
-    reading->text = arena_text(e->arena, engine_view_marker(view));
-    reading->reader = arena_printf(e->arena, "%.*s, libmtmd", TEXT_ARG(reading->reader));
-    of->shown = true;
+    return has_room(e, view) ? view : NULL;
+}
+
+/* Puts the marks of its pictures into a reading's text, for a model that sees. */
+static bool mark(struct errand *e, const struct part_media *of, struct buf *text)
+{
+    const struct media_reading *reading = &of->reading;
+    size_t from = 0;
+    for (int i = 0; i < reading->n_pictures; i++) {
+        const struct media_picture *picture = &reading->pictures[i];
+        const struct view *view = view_of(e, of, picture);
+        if (!view)
+            return false;
+        buf_text(text, text_slice(reading->text, from, picture->at));
+        buf_text(text, engine_view_marker(view));
+        from = picture->at;
+    }
+    buf_text(text, text_slice(reading->text, from, reading->text.len));
     return true;
 }
 
-/* A picture that was looked at before needs no reader, which would take a process. */
-static bool show_again(const struct errand *e, struct part_media *of)
+/* False without an error: there are no pixels, and it was not looked at lately. */
+static bool show(struct errand *e, struct part_media *of)
 {
-    return of->options.pixels && !of->has_options &&
-           media_recall(e->from->media, &of->source, &of->options, e->arena,
-                        &of->reading) &&
-           show(e, of);
+    struct buf text = {0};
+    of->shown = mark(e, of, &text);
+    if (of->shown) {
+        of->reading.text = arena_text(e->arena, buf_view(&text));
+        of->reading.reader =
+            arena_printf(e->arena, "%.*s, libmtmd", TEXT_ARG(of->reading.reader));
+    }
+    buf_free(&text);
+    return of->shown;
 }
 
-static bool look(const struct errand *e, struct part_media *of)
+/* Pictures that were looked at before need no reader, which would take a process. */
+static bool show_again(struct errand *e, struct part_media *of)
 {
-    return media_read(e->from->media, &of->source, &of->options, e->cancelled, e->arena,
-                      &of->reading, e->err) &&
-           may_have_options(of, e->err) && (of->reading.pixels.len == 0 || show(e, of));
+    return (of->options.pixels || of->options.sound) &&
+           media_recall(e->from->media, &of->source, &of->options, e->arena,
+                        &of->reading) &&
+           (!of->has_options || takes_options(of->reading.kind)) && show(e, of);
+}
+
+/* Pixels live no longer than it takes to look at them. */
+static bool look(struct errand *e, struct part_media *of)
+{
+    struct arena *arena = arena_open();
+    struct media_reading *reading = &of->reading;
+    bool good = media_read(e->from->media, &of->source, &of->options, e->cancelled, arena,
+                           reading, e->err) &&
+                may_have_options(of, e->err) && (reading->n_pictures == 0 || show(e, of));
+    if (good && !of->shown) {
+        reading->text = arena_text(e->arena, reading->text);
+        reading->reader = arena_text(e->arena, reading->reader);
+    }
+    reading->pictures = NULL;
+    reading->n_pictures = 0;
+    arena_close(arena);
+    return good;
 }
 
 static bool read_one(struct errand *e, struct part *part, bool quickly)
@@ -249,6 +310,7 @@ static bool read_one(struct errand *e, struct part *part, bool quickly)
     if (!gather_one(e, of))
         return false;
     of->options.pixels = e->from->engine && engine_info(e->from->engine)->sees;
+    of->options.sound = e->from->engine && engine_info(e->from->engine)->hears;
     if (!show_again(e, of)) {
         if (quickly && !media_is_quick(e->from->media, &of->source, &of->options))
             return true;
@@ -302,13 +364,12 @@ static struct text header_of(const struct chat *chat, struct arena *arena)
     return arena_take(arena, &header);
 }
 
-static bool run_errand(struct errand *e, struct chat *chat, bool quickly,
-                       struct attached *attached)
+static bool run_errand(struct errand *e, struct chat *chat, bool quickly)
 {
     if (!read_parts(e, chat, quickly))
         return false;
     if (attach_find(chat) == 0)
-        attached->header = header_of(chat, e->arena);
+        e->attached->header = header_of(chat, e->arena);
     return true;
 }
 
@@ -316,16 +377,16 @@ bool attach_gather(const struct attach_from *from, struct chat *chat,
                    const atomic_bool *cancelled, struct arena *arena,
                    struct attached *attached, struct error *err)
 {
-    struct errand errand = {from, cancelled, arena, err, 0};
-    return run_errand(&errand, chat, true, attached);
+    struct errand errand = {from, cancelled, arena, err, 0, attached};
+    return run_errand(&errand, chat, true);
 }
 
 bool attach_read(const struct attach_from *from, struct chat *chat,
                  const atomic_bool *cancelled, struct arena *arena,
                  struct attached *attached, struct error *err)
 {
-    struct errand errand = {from, cancelled, arena, err, 0};
-    return run_errand(&errand, chat, false, attached);
+    struct errand errand = {from, cancelled, arena, err, 0, attached};
+    return run_errand(&errand, chat, false);
 }
 
 void attach_count(struct engine *engine, const struct chat *chat,

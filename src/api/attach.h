@@ -1,7 +1,8 @@
 /* attach.h - the media of a chat: finding, reading, counting them.
  *
  * Between decoding and the prompt each part of media becomes text: what a reader found
- * (media/media.h). Everything lives in the generation's arena. */
+ * (media/media.h), and for a model that sees the marks of pictures in it. Everything
+ * lives in the generation's arena. */
 #ifndef POLLUX_API_ATTACH_H
 #define POLLUX_API_ATTACH_H
 
@@ -15,7 +16,11 @@ struct attached {
     struct text header;            /* x-pollux-media: which reader spoke for which part */
     int n_tokens[WIRE_MODALITIES]; /* by enum wire_modality; TEXT is not counted */
     int n_kept[WIRE_MODALITIES];   /* of them, those that a cache brought */
+    int n_seen;                    /* tokens, of pictures while they are looked at */
 };
+
+/* What its tokens are counted as. */
+enum wire_modality attach_modality(enum media_kind kind);
 
 int attach_find(const struct chat *chat); /* how many are not read yet */
 

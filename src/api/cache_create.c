@@ -113,8 +113,8 @@ static bool take_bytes(struct creation *c, const struct media_source *source,
     *bytes = source->bytes;
     if (bytes->at ? bytes->len > most : !file_read(source->path, most, &read, &why))
         return error_at(&c->task->err, "contents",
-                        "The pictures of a CachedContent may have at most %d MB "
-                        "together when the model looks at them itself.",
+                        "The media of a CachedContent may have at most %d MB together "
+                        "when the model looks at them itself.",
                         PICTURES_MOST >> 20);
     if (!bytes->at)
         *bytes = arena_take(c->task->arena, &read);
@@ -135,7 +135,8 @@ static bool keep_picture(struct creation *c, const struct part_media *of,
         resolution->n_tokens = (struct json_int){true, of->n_most};
     else
         resolution->level = WIRE_RESOLUTION_HIGH;
-    *part = (struct wire_part){.blob = blob, .resolution = resolution};
+    *part =
+        (struct wire_part){.blob = blob, .resolution = resolution, .video = part->video};
     return take_bytes(c, &of->source, &blob->data);
 }
 
@@ -151,7 +152,7 @@ static bool keep_readings(struct creation *c)
         for (int k = 0; k < c->chat.turns[i].n_parts; k++) {
             const struct part *part = &c->chat.turns[i].parts[k];
             if (part->media && part->media->shown) {
-                n[WIRE_MODALITY_IMAGE] -= part->media->n_tokens;
+                n[attach_modality(part->media->reading.kind)] -= part->media->n_tokens;
                 if (!keep_picture(c, part->media, &parts[k]))
                     return false;
             } else if (part->media) {

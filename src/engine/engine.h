@@ -39,7 +39,7 @@ struct engine_info {
                            * the model, what computes, and in which shapes */
     const char *kernels;  /* whose products: "panels", "libllama"; NULL: no model */
     bool add_bos;         /* a prompt begins with bos (prompt.c puts it there) */
-    bool sees;            /* engine_view() */
+    bool sees, hears;     /* engine_view(): pictures, sounds */
     bool scripted; /* replays a file: takes tools, thoughts, faults as they are written */
 };
 
@@ -54,16 +54,18 @@ struct sampling {
     int n_top; /* logprobs: -1 none, 0 chosen only, n: the n likeliest too (<= 20) */
 };
 
-/* A picture for a model that sees. */
+/* A picture for a model that sees, or a sound for one that hears. */
 struct picture {
     int width, height;
-    const unsigned char *rgb; /* width * height * 3, row by row from the top; NULL: they
-                               * are not at hand */
-    struct text hash;         /* of what it was made of */
-    int n_most;               /* tokens, where the model allows it; 0: the model's own */
+    int n_samples;              /* of a sound: 16000 a second; 0: it is a picture */
+    const unsigned char *bytes; /* width * height * 3 (RGB), row by row from the top, or
+                                 * n_samples * 2, the low byte first; NULL: they are not
+                                 * at hand */
+    struct text hash;           /* of what it was made of */
+    int n_most; /* tokens, where the model allows it; 0: the model's own */
 };
 
-struct view; /* a picture in a prompt (sight.h) */
+struct view; /* a picture or a sound in a prompt (sight.h) */
 
 struct job_spec {
     const int32_t *tokens; /* the prompt; at least one, fewer than n_ctx */
@@ -151,10 +153,11 @@ void engine_release(struct job *job);
 int engine_tokenize(struct engine *engine, struct text text, bool special,
                     int32_t *tokens, int room);
 
-/* Looks at a picture; any thread; only where info says that the engine sees. Its marker,
- * in a text that is tokenised while the view is held, becomes the picture. A job holds
+/* Looks at a picture, or listens; any thread; only where info says that the engine sees
+ * or hears. Its marker, in a text that is tokenised while the view is held, becomes the
+ * picture. A job holds
  * the views of its tokens itself. NULL and err: INVALID_ARGUMENT; NULL without an error
- * where the pixels are missing and it was not looked at before, or not lately. */
+ * where the bytes are missing and it was not looked at before, or not lately. */
 struct view *engine_view(struct engine *engine, const struct picture *picture,
                          struct error *err);
 struct text engine_view_marker(const struct view *view);
@@ -206,7 +209,7 @@ void engine_close(struct engine *engine); /* cancels what runs, joins the thread
 /* How the two are opened. */
 struct local_options {
     const char *path;      /* GGUF */
-    const char *projector; /* GGUF; NULL: it does not see */
+    const char *projector; /* GGUF; NULL: it neither sees nor hears */
     const char *name;
     int n_threads;      /* 0: one per core */
     bool plain_kernels; /* libllama's products even where ours (kernel/) would do */

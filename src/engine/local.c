@@ -623,7 +623,8 @@ static void fill_info(struct local *local, const struct local_options *options)
         .rows_key = llm->rows_key,
         .n_vocab = llm->n_vocab,
         .add_bos = llm->add_bos,
-        .sees = llm_sight(local->llm) != NULL,
+        .sees = llm_sight(local->llm) && sight_sees(llm_sight(local->llm)),
+        .hears = llm_sight(local->llm) && sight_hears(llm_sight(local->llm)),
     };
 }
 

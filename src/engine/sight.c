@@ -1,4 +1,4 @@
-/* sight.c - libmtmd: pictures to runs of vectors.
+/* sight.c - libmtmd: pictures and sounds to runs of vectors.
  *
  * libmtmd cuts and scales pictures as the model was trained to see them, and says how
  * many rows that takes. Where that depends on the picture's size, a picture that may take
@@ -26,6 +26,7 @@ enum {
     MOST_RUNS = 64,
     MOST_IDLE = 4 << 20, /* pixels of views that nobody holds: libmtmd keeps floats */
     SMALLEST = 28,       /* pixels of a side */
+    RATE = 16000,        /* samples a second */
     HASH = 32,           /* bytes of a picture's hash that count */
     MARKER = (int)sizeof MARK + 2 * HASH + 16,
 };
@@ -65,6 +66,17 @@ static void on_log(enum ggml_log_level level, const char *text, void *arg)
         log_line(LOG_WARN, "libmtmd", "%.*s", (int)strcspn(text, "\n"), text);
 }
 
+bool sight_sees(const struct sight *sight)
+{
+    return mtmd_support_vision(sight->mtmd);
+}
+
+bool sight_hears(const struct sight *sight)
+{
+    return mtmd_support_audio(sight->mtmd) &&
+           mtmd_get_audio_sample_rate(sight->mtmd) == RATE;
+}
+
 struct sight *sight_open(const struct sight_options *options, struct error *err)
 {
     struct mtmd_context_params params = mtmd_context_params_default();
@@ -86,8 +98,10 @@ struct sight *sight_open(const struct sight_options *options, struct error *err)
                   "%s is no projector of this model (not a GGUF file, cut short, of an "
                   "unknown kind, or made for another model)",
                   options->path);
-    else if (!mtmd_support_vision(sight->mtmd))
-        error_set(err, ERROR_FAILED_PRECONDITION, "%s sees no pictures", options->path);
+    else if (!sight_sees(sight) && !sight_hears(sight))
+        error_set(err, ERROR_FAILED_PRECONDITION,
+                  "%s sees no pictures, nor does it hear sounds of %d samples a second",
+                  options->path, RATE);
     else
         return sight;
     sight_close(sight);
@@ -125,12 +139,11 @@ struct pixels {
     unsigned char *rgb; /* malloc'ed; NULL: only the size */
 };
 
-static mtmd_input_chunks *chunks_of(struct sight *sight, const struct pixels *pixels)
+/* Frees the bitmap. */
+static mtmd_input_chunks *chunks_of(struct sight *sight, mtmd_bitmap *bitmap)
 {
     const char *marker = mtmd_get_marker(sight->mtmd);
     const struct mtmd_input_text text = {marker, strlen(marker), false, true};
-    mtmd_bitmap *bitmap =
-        mtmd_bitmap_init((uint32_t)pixels->width, (uint32_t)pixels->height, pixels->rgb);
     const mtmd_bitmap *const bitmaps[] = {bitmap};
     mtmd_input_chunks *chunks = mtmd_input_chunks_init();
     int result = mtmd_tokenize(sight->mtmd, chunks, &text, bitmaps, 1);
@@ -141,11 +154,18 @@ static mtmd_input_chunks *chunks_of(struct sight *sight, const struct pixels *pi
     return NULL;
 }
 
+static mtmd_input_chunks *chunks_of_pixels(struct sight *sight,
+                                           const struct pixels *pixels)
+{
+    return chunks_of(sight, mtmd_bitmap_init((uint32_t)pixels->width,
+                                             (uint32_t)pixels->height, pixels->rgb));
+}
+
 static int count_rows(struct sight *sight, int width, int height)
 {
     int n = 0;
     const struct pixels size = {width, height, NULL};
-    mtmd_input_chunks *chunks = chunks_of(sight, &size);
+    mtmd_input_chunks *chunks = chunks_of_pixels(sight, &size);
     for (size_t i = 0; chunks && i < mtmd_input_chunks_size(chunks); i++) {
         const mtmd_input_chunk *chunk = mtmd_input_chunks_get(chunks, i);
         if (mtmd_input_chunk_get_type(chunk) != MTMD_INPUT_CHUNK_TYPE_TEXT)
@@ -195,7 +215,7 @@ static void mean(const struct picture *from, struct range xs, struct range ys,
     unsigned sums[3] = {0}, n = 0;
     for (int y = ys.from; y < ys.to; y++) {
         for (int x = xs.from; x < xs.to; x++, n++) {
-            const unsigned char *at = from->rgb + place_in(from->width, x, y);
+            const unsigned char *at = from->bytes + place_in(from->width, x, y);
             for (int k = 0; k < 3; k++)
                 sums[k] += at[k];
         }
@@ -221,8 +241,23 @@ static void look(struct sight *sight, const struct picture *picture, struct view
     view->n_pixels = pixels.width * pixels.height;
     pixels.rgb = mem_alloc((size_t)view->n_pixels * 3);
     shrink(picture, &pixels);
-    view->chunks = chunks_of(sight, &pixels);
+    view->chunks = chunks_of_pixels(sight, &pixels);
     free(pixels.rgb);
+}
+
+/* Its spectrum, 128 numbers for each 160 samples, is kept like a picture's pixels, which
+ * are three each. */
+static void listen(struct sight *sight, const struct picture *sound, struct view *view)
+{
+    size_t n = (size_t)sound->n_samples;
+    float *samples = mem_alloc(n * sizeof *samples);
+    for (size_t i = 0; i < n; i++) {
+        const unsigned char *at = sound->bytes + 2 * i;
+        samples[i] = (float)(int16_t)(at[0] | at[1] << 8) / 32768;
+    }
+    view->n_pixels = sound->n_samples / 4;
+    view->chunks = chunks_of(sight, mtmd_bitmap_init_from_audio(n, samples));
+    free(samples);
 }
 
 /* ---- tokens ---- */
@@ -353,20 +388,30 @@ static struct view *enlist(struct sight *sight, struct view *view)
 struct view *sight_view(struct sight *sight, const struct picture *picture,
                         struct error *err)
 {
+    bool is_sound = picture->n_samples > 0;
+    if (is_sound ? !sight_hears(sight) : !sight_sees(sight)) {
+        error_set(err, ERROR_INVALID_ARGUMENT, "The model %s.",
+                  is_sound ? "does not hear" : "does not see");
+        return NULL;
+    }
     struct view *view = mem_alloc(sizeof *view);
     write_marker(picture, view->marker);
     pthread_mutex_lock(&sight->lock);
     struct view *other = find_marker(sight, view->marker);
     pthread_mutex_unlock(&sight->lock);
-    if (other || !picture->rgb) {
+    if (other || !picture->bytes) {
         free(view);
         return other;
     }
-    look(sight, picture, view);
+    if (is_sound)
+        listen(sight, picture, view);
+    else
+        look(sight, picture, view);
     if (view->chunks && fill_tokens(view, print_of(picture)) && fits(sight, view))
         return enlist(sight, view);
     free_view(view);
-    error_set(err, ERROR_INVALID_ARGUMENT, "The model cannot look at this picture.");
+    error_set(err, ERROR_INVALID_ARGUMENT, "The model cannot %s.",
+              is_sound ? "listen to this sound" : "look at this picture");
     return NULL;
 }
 
@@ -442,8 +487,10 @@ static const struct llm_place *places_of(struct sight *sight, const struct run *
     const mtmd_image_tokens *image = mtmd_input_chunk_get_tokens_image(run->chunk);
     sight->places = mem_grow(sight->places, sizeof *sight->places * (size_t)run->n);
     for (int i = 0; i < run->n; i++) {
-        struct mtmd_decoder_pos at =
-            mtmd_image_tokens_get_decoder_pos(image, pos, (size_t)i);
+        llama_pos behind = pos + i; /* a sound's rows stand as words do */
+        struct mtmd_decoder_pos at = {behind, behind, behind, 0};
+        if (image)
+            at = mtmd_image_tokens_get_decoder_pos(image, pos, (size_t)i);
         sight->places[i] = (struct llm_place){(int32_t)at.t, (int32_t)at.y, (int32_t)at.x,
                                               (int32_t)at.z};
     }

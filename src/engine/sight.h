@@ -12,6 +12,9 @@
  * picture stand at one time, in lines and columns, and what comes behind it goes on as
  * many positions later as its longer side has rows: fewer than its rows are.
  *
+ * A model that hears takes sounds in the same way: what is said of pictures here goes for
+ * them, but that their rows always stand one behind the other.
+ *
  * The views that were released last are kept for a while: a conversation shows its
  * pictures again with each turn.
  *
@@ -33,6 +36,10 @@ struct sight_options {
 
 struct sight *sight_open(const struct sight_options *options, struct error *err);
 void sight_close(struct sight *sight); /* no view may be left; NULL is fine */
+
+/* What it can take; at least one of them. */
+bool sight_sees(const struct sight *sight);
+bool sight_hears(const struct sight *sight);
 
 /* See engine_view(). */
 struct view *sight_view(struct sight *sight, const struct picture *picture,

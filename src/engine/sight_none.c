@@ -15,6 +15,18 @@ void sight_close(struct sight *sight)
     (void)sight;
 }
 
+bool sight_sees(const struct sight *sight)
+{
+    (void)sight;
+    return false;
+}
+
+bool sight_hears(const struct sight *sight)
+{
+    (void)sight;
+    return false;
+}
+
 struct view *sight_view(struct sight *sight, const struct picture *picture,
                         struct error *err)
 {

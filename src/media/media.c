@@ -25,7 +25,9 @@ extern const uint32_t readers_program_size;
 #define PROGRAM "/opt/read.py"
 #define FILE_HERE "/opt/media" /* where it shows a source that is a file */
 
-enum { MB = 1 << 20, MOST_RECALLED = 64 * MB };
+/* What is shown is a little more than readers/read.py may show (MOST_SHOWN,
+ * MOST_HEARD_S). */
+enum { MB = 1 << 20, MOST_RECALLED = 64 * MB, MOST_SHOWN = 12 * MB };
 
 /* What a reader may need. In the sandbox there is nothing but /usr, so programs that lie
  * elsewhere do not count. */
@@ -53,21 +55,26 @@ static const struct {
     {NEED_SPEECH, "/usr/bin/espeak-ng", "espeak-ng"},
 };
 
+/* What of media may go to the model itself, and not in words. */
+enum { SHOWS_PICTURES = 1, SHOWS_SOUND = 2 };
+
 /* Rows by enum media_reader. Memory is of the whole tree of processes; address space also
  * counts what threads reserve and never touch. */
 static const struct {
     const char *name;
     unsigned needs;
     int memory_mb, address_mb, scratch_mb, seconds;
+    unsigned shows; /* where it is asked for */
 } readers[] = {
-    [READ_TEXT] = {"text", NEED_PYTHON, 512, 1024, 16, 20},
-    [READ_HTML] = {"html", NEED_PYTHON, 512, 1024, 16, 20},
-    [READ_IMAGE] = {"image", NEED_VENV | NEED_OCR, 1024, 2048, 256, 60},
-    [READ_PDF] = {"pdf", NEED_VENV | NEED_PDF | NEED_OCR, 1024, 2048, 256, 180},
-    [READ_SOUND] = {"sound", NEED_VENV | NEED_WHISPER | NEED_FFMPEG, 1536, 6144, 256,
-                    600},
+    [READ_TEXT] = {"text", NEED_PYTHON, 512, 1024, 16, 20, 0},
+    [READ_HTML] = {"html", NEED_PYTHON, 512, 1024, 16, 20, 0},
+    [READ_IMAGE] = {"image", NEED_VENV | NEED_OCR, 1024, 2048, 256, 60, SHOWS_PICTURES},
+    [READ_PDF] = {"pdf", NEED_VENV | NEED_PDF | NEED_OCR, 1024, 2048, 256, 180,
+                  SHOWS_PICTURES},
+    [READ_SOUND] = {"sound", NEED_VENV | NEED_WHISPER | NEED_FFMPEG, 1536, 6144, 256, 600,
+                    SHOWS_SOUND},
     [READ_VIDEO] = {"video", NEED_VENV | NEED_WHISPER | NEED_FFMPEG | NEED_OCR, 2048,
-                    6144, 768, 600},
+                    6144, 768, 600, SHOWS_PICTURES | SHOWS_SOUND},
 };
 
 struct media {
@@ -286,6 +293,14 @@ static bool has_all(const struct reading_job *job, struct error *err)
 
 /* ---- the child ---- */
 
+/* SHOWS_... */
+static unsigned wanted(const struct reading_job *job)
+{
+    return readers[job->type->reader].shows &
+           ((job->options->pixels ? SHOWS_PICTURES : 0) |
+            (job->options->sound ? SHOWS_SOUND : 0));
+}
+
 static struct text write_options(const struct reading_job *job)
 {
     struct buf json = {0};
@@ -310,6 +325,10 @@ static struct text write_options(const struct reading_job *job)
         json_key(&w, "charset");
         json_text(&w, text_slice(charset, 0, 60));
     }
+    json_key(&w, "pixels");
+    json_bool(&w, wanted(job) & SHOWS_PICTURES);
+    json_key(&w, "sound");
+    json_bool(&w, wanted(job) & SHOWS_SOUND);
     json_end(&w, '}');
     struct text copy = arena_text(job->arena, buf_view(&json));
     buf_free(&json);
@@ -347,9 +366,12 @@ static bool ended_badly(const struct reading_job *job,
     }
 }
 
-static bool wants_pixels(const struct reading_job *job)
+/* What the child said; what it shows comes by a descriptor of its own. */
+static bool take_answer(const struct reading_job *job, struct sandbox_result *result,
+                        struct media_reading *reading, struct error *err)
 {
-    return job->options->pixels && job->type->reader == READ_IMAGE;
+    struct text bytes = arena_take(job->arena, &result->apart);
+    return reading_of(buf_view(&result->out), bytes, job->arena, reading, err);
 }
 
 static bool run_reader(const struct reading_job *job, struct media_reading *reading,
@@ -365,7 +387,7 @@ static bool run_reader(const struct reading_job *job, struct media_reading *read
         venv ? FOLDER "/venv/bin/python" : "/usr/bin/python3",
         "-I",
         PROGRAM,
-        wants_pixels(job) ? "pixels" : readers[i].name,
+        readers[i].name,
         job->type->name,
         job->source->bytes.at ? "/dev/stdin" : FILE_HERE,
         write_options(job).at,
@@ -395,16 +417,16 @@ static bool run_reader(const struct reading_job *job, struct media_reading *read
                 .memory = (int64_t)readers[i].memory_mb * MB,
                 .address = (int64_t)readers[i].address_mb * MB,
                 .scratch = (int64_t)readers[i].scratch_mb * MB,
-                .output = (size_t)(wants_pixels(job) ? 16 : 4) * MB,
+                .output = (size_t)4 * MB,
                 .n_processes = 128,
+                .apart = wanted(job) ? MOST_SHOWN : 0,
             },
         .cancelled = job->cancelled,
     };
     struct sandbox_result result;
     sandbox_run(m->sandbox, &spec, &result);
-    bool good = result.outcome == SANDBOX_OK
-                    ? reading_of(buf_view(&result.out), job->arena, reading, err)
-                    : ended_badly(job, &result, err);
+    bool good = result.outcome == SANDBOX_OK ? take_answer(job, &result, reading, err)
+                                             : ended_badly(job, &result, err);
     if (result.err.len > 0)
         log_line(LOG_DEBUG, "reader", "type=%s said=%.*s", job->type->name,
                  TEXT_ARG(text_slice(buf_view(&result.err), 0, 300)));
@@ -432,7 +454,7 @@ static struct text key_of(const struct reading_job *job)
     if (hash.len == 0 || job->type->reader == READ_TEXT)
         return (struct text){0};
     struct text rest = arena_printf(job->arena, " %s %d %.17g %.17g %.17g %.*s",
-                                    job->type->name, wants_pixels(job), options->start_s,
+                                    job->type->name, (int)wanted(job), options->start_s,
                                     options->end_s, options->fps, TEXT_ARG(charset));
     char *key = arena_alloc(job->arena, hash.len + rest.len);
     memcpy(key, hash.at, hash.len);
@@ -449,29 +471,62 @@ struct text media_hash(struct text bytes, struct arena *arena)
     return arena_text(arena, (struct text){(const char *)hash, n});
 }
 
+/* An image is what its bytes are; of other media each picture is a part of how they were
+ * read. */
+static void name_pictures(const struct reading_job *job, struct text key,
+                          struct media_reading *reading)
+{
+    bool is_image = reading->kind == MEDIA_IMAGE && reading->n_pictures == 1;
+    if (is_image)
+        reading->pictures->hash = job->source->hash;
+    for (int i = 0; i < reading->n_pictures && key.len > 0 && !is_image; i++) {
+        struct buf name = {0};
+        buf_printf(&name, "%d ", i);
+        buf_text(&name, key);
+        reading->pictures[i].hash = media_hash(buf_view(&name), job->arena);
+        buf_free(&name);
+    }
+}
+
+/* A reading with pictures is not whole without their pixels. */
+static bool recall_words(const struct reading_job *job, struct text key,
+                         struct media_reading *reading)
+{
+    struct media_reading found;
+    if (key.len == 0 || !recall_find(job->media->recall, key, job->arena, &found) ||
+        found.n_pictures > 0)
+        return false;
+    *reading = found;
+    return true;
+}
+
 bool media_recall(struct media *media, const struct media_source *source,
                   const struct media_options *options, struct arena *arena,
                   struct media_reading *reading)
 {
     struct error err;
     struct reading_job job = {media, source, options, NULL, NULL, arena};
-    if (!find_type(&job, &err) || !wants_pixels(&job))
+    if (!find_type(&job, &err) || !wanted(&job))
         return false;
     struct text key = key_of(&job);
-    return key.len > 0 && recall_find(media->recall, key, arena, reading);
+    bool found = key.len > 0 && recall_find(media->recall, key, arena, reading) &&
+                 reading->n_pictures > 0;
+    if (found)
+        log_line(LOG_DEBUG, "reader", "type=%s recalled=1 pictures=%d", job.type->name,
+                 reading->n_pictures);
+    return found;
 }
 
 bool media_is_quick(struct media *media, const struct media_source *source,
                     const struct media_options *options)
 {
     struct error err;
+    struct media_reading reading;
     struct arena *arena = arena_open();
     struct reading_job job = {media, source, options, NULL, NULL, arena};
     bool quick = !find_type(&job, &err) || job.type->kind == MEDIA_TEXT;
-    if (!quick && !wants_pixels(&job)) {
-        struct text key = key_of(&job);
-        quick = key.len > 0 && recall_find(media->recall, key, arena, NULL);
-    }
+    if (!quick)
+        quick = recall_words(&job, key_of(&job), &reading);
     arena_close(arena);
     return quick;
 }
@@ -492,13 +547,14 @@ bool media_read(struct media *media, const struct media_source *source,
         return true;
     }
     struct text key = key_of(&job);
-    if (key.len > 0 && !wants_pixels(&job) &&
-        recall_find(media->recall, key, arena, reading)) {
+    if (recall_words(&job, key, reading)) {
         log_line(LOG_DEBUG, "reader", "type=%s recalled=1", job.type->name);
         return true;
     }
     bool good = has_all(&job, err) && run_reader(&job, reading, err);
     reading->type = job.type->name;
+    if (good)
+        name_pictures(&job, key, reading);
     if (good && key.len > 0)
         recall_keep(media->recall, key, reading);
     return good;

@@ -26,7 +26,9 @@ struct media_source {
 struct media_options {
     double start_s, end_s; /* end_s <= 0: to the end */
     double fps;            /* <= 0: one a second */
-    bool pixels;           /* of an image its pixels, for a model that sees */
+    bool pixels;           /* pictures too, for a model that sees: of an image itself, a
+                            * film's frames, a document's first pages */
+    bool sound;            /* sound itself, for a model that hears, unless it is long */
 };
 
 struct media_config {
@@ -67,8 +69,8 @@ bool media_read(struct media *media, const struct media_source *source,
 /* The hash of bytes. */
 struct text media_hash(struct text bytes, struct arena *arena);
 
-/* What a picture was read as before, for a model that sees, but for its pixels, which are
- * not remembered. False: it was not, or is none. */
+/* What media with pictures were read as before, but for the pixels, which are not
+ * remembered. False: they were not, or there is nothing to see in them. */
 bool media_recall(struct media *media, const struct media_source *source,
                   const struct media_options *options, struct arena *arena,
                   struct media_reading *reading);

@@ -27,7 +27,7 @@ static int close_arena(void **state)
 
 static void assert_words(const char *json, const char *words)
 {
-    assert_true(reading_of(text_of(json), arena, &reading, &err));
+    assert_true(reading_of(text_of(json), TEXT(""), arena, &reading, &err));
     assert_string_equal(reading.text.at, words);
 }
 
@@ -36,11 +36,11 @@ static void what_was_read_can_be_had_without_its_frame(void **state)
     (void)state;
     assert_true(reading_of(TEXT("{\"kind\":\"TEXT\",\"facts\":[\"latin1\",\"title: A\\n"
                                 "page\"],\"found\":[{\"at\":\"\",\"text\":\"a]\\nb\"}]}"),
-                           arena, &reading, &err));
+                           TEXT(""), arena, &reading, &err));
     assert_true(text_is(reading_title(&reading), "A page"));
     assert_true(text_is(reading_body(&reading), "a]\nb\n"));
     assert_true(reading_of(TEXT("{\"kind\":\"IMAGE\",\"facts\":[\"PNG\"],\"found\":[]}"),
-                           arena, &reading, &err));
+                           TEXT(""), arena, &reading, &err));
     assert_int_equal(reading_title(&reading).len + reading_body(&reading).len, 0);
 }
 
@@ -83,8 +83,8 @@ static void facts_cannot_break_the_frame(void **state)
 static void a_childs_complaint_is_the_callers_error(void **state)
 {
     (void)state;
-    assert_false(
-        reading_of(TEXT("{\"error\":\"it is\\nbroken\"}"), arena, &reading, &err));
+    assert_false(reading_of(TEXT("{\"error\":\"it is\\nbroken\"}"), TEXT(""), arena,
+                            &reading, &err));
     assert_int_equal(err.code, ERROR_INVALID_ARGUMENT);
     assert_string_equal(err.message, "it is broken");
 }
@@ -101,7 +101,100 @@ static void nonsense_is_our_error(void **state)
                                        "Traceback",
                                        "{\"kind\":\"IMAGE\",\"found\":\"x\"}"};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        assert_false(reading_of(text_of(rows[i]), arena, &reading, &err));
+        assert_false(reading_of(text_of(rows[i]), TEXT(""), arena, &reading, &err));
+        assert_int_equal(err.code, ERROR_INTERNAL);
+    }
+}
+
+static void assert_bytes(int i, const char *bytes)
+{
+    assert_true(text_is(reading.pictures[i].bytes, bytes));
+}
+
+static void pictures_stand_among_the_words(void **state)
+{
+    (void)state;
+    assert_true(reading_of(
+        TEXT(
+            "{\"kind\":\"VIDEO\",\"found\":[{\"at\":\"0:00\",\"text\":\"\",\"width\":2,"
+            "\"height\":1},{\"at\":\"0:01\",\"text\":\"words\",\"width\":1,\"height\":1},"
+            "{\"at\":\"0:00-0:01\",\"text\":\"said: Hello.\"}]}"),
+        TEXT("abcdefghi"), arena, &reading, &err));
+    assert_string_equal(
+        reading.text.at,
+        "\n\n[Attached video. Its pictures, and what software heard in it, at "
+        "these times:]\n[0:00] \n[0:01] words\n\n[0:00-0:01] said: Hello.\n"
+        "[End of the attached video.]\n\n");
+    assert_int_equal(reading.n_pictures, 2);
+    assert_bytes(0, "abcdef");
+    assert_bytes(1, "ghi");
+    assert_true(
+        text_ends(text_slice(reading.text, 0, reading.pictures[0].at), "[0:00] "));
+    assert_true(
+        text_ends(text_slice(reading.text, 0, reading.pictures[1].at), "[0:01] words\n"));
+    assert_int_equal(reading.pictures[0].width, 2);
+}
+
+static void a_film_of_pictures_alone_is_not_empty(void **state)
+{
+    (void)state;
+    assert_true(reading_of(TEXT("{\"kind\":\"DOCUMENT\",\"found\":[{\"at\":\"page 1\","
+                                "\"text\":\"\",\"width\":1,\"height\":1}]}"),
+                           TEXT("abc"), arena, &reading, &err));
+    assert_non_null(strstr(reading.text.at, "as pictures:]\n[page 1] \n[End"));
+}
+
+static void an_image_that_is_seen_needs_no_words(void **state)
+{
+    (void)state;
+    assert_true(
+        reading_of(TEXT("{\"kind\":\"IMAGE\",\"facts\":[\"PNG\"],\"found\":[{\"at\":"
+                        "\"\",\"text\":\"\",\"width\":1,\"height\":2}]}"),
+                   TEXT("abcdef"), arena, &reading, &err));
+    assert_int_equal(reading.text.len, 0);
+    assert_int_equal(reading.pictures->at, 0);
+    assert_int_equal(reading.pictures->height, 2);
+}
+
+static void a_sound_has_no_width(void **state)
+{
+    (void)state;
+    assert_true(
+        reading_of(TEXT("{\"kind\":\"AUDIO\",\"facts\":[\"mp3\"],\"found\":[{\"at\":\"\","
+                        "\"text\":\"\",\"samples\":2,\"width\":1,\"height\":1}]}"),
+                   TEXT("abcd"), arena, &reading, &err));
+    assert_string_equal(reading.text.at, "\n\n[Attached audio (mp3). Here it is:]\n\n"
+                                         "[End of the attached audio.]\n\n");
+    assert_int_equal(reading.pictures->n_samples, 2);
+    assert_int_equal(reading.pictures->width, 0);
+    assert_bytes(0, "abcd");
+}
+
+#define ONE(size) "{\"kind\":\"IMAGE\",\"found\":[{\"text\":\"\"," size "}]}"
+
+static void pixels_are_as_many_as_the_sizes_say(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json, *pixels;
+    } rows[] = {
+        {ONE("\"width\":1,\"height\":1"), ""},
+        {ONE("\"width\":1,\"height\":1"), "ab"},
+        {ONE("\"width\":1,\"height\":1"), "abcd"},
+        {ONE("\"width\":4096,\"height\":4096"), "abc"},
+        {ONE("\"width\":4097,\"height\":1"), "abc"},
+        {ONE("\"width\":-1,\"height\":-1"), "abc"},
+        {ONE("\"width\":1"), "abc"},
+        {ONE("\"samples\":2"), "abc"},
+        {ONE("\"samples\":4800001"), "abcd"},
+        {"{\"kind\":\"IMAGE\"}", "abc"},
+        {"{\"kind\":\"IMAGE\",\"found\":[{\"width\":1,\"height\":1},{\"width\":1,"
+         "\"height\":1}]}",
+         "abc"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_false(reading_of(text_of(rows[i].json), text_of(rows[i].pixels), arena,
+                                &reading, &err));
         assert_int_equal(err.code, ERROR_INTERNAL);
     }
 }
@@ -115,6 +208,11 @@ int main(void)
         cmocka_unit_test(facts_cannot_break_the_frame),
         cmocka_unit_test(a_childs_complaint_is_the_callers_error),
         cmocka_unit_test(nonsense_is_our_error),
+        cmocka_unit_test(pictures_stand_among_the_words),
+        cmocka_unit_test(a_film_of_pictures_alone_is_not_empty),
+        cmocka_unit_test(an_image_that_is_seen_needs_no_words),
+        cmocka_unit_test(a_sound_has_no_width),
+        cmocka_unit_test(pixels_are_as_many_as_the_sizes_say),
     };
     return cmocka_run_group_tests(tests, open_arena, close_arena);
 }

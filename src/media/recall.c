@@ -49,7 +49,20 @@ static void copy(const struct media_reading *from, struct arena *arena,
     *to = *from; /* `type` is a table's */
     to->reader = arena_text(arena, from->reader);
     to->text = arena_text(arena, from->text);
-    to->pixels = (struct text){0};
+    to->pictures = arena_array(arena, struct media_picture, (size_t)from->n_pictures + 1);
+    for (int i = 0; i < from->n_pictures; i++) {
+        to->pictures[i] = from->pictures[i];
+        to->pictures[i].bytes = (struct text){0};
+        to->pictures[i].hash = arena_text(arena, from->pictures[i].hash);
+    }
+}
+
+static size_t size_of(struct text key, const struct media_reading *reading)
+{
+    size_t size = key.len + reading->text.len + reading->reader.len;
+    for (int i = 0; i < reading->n_pictures; i++)
+        size += sizeof(struct media_picture) + reading->pictures[i].hash.len;
+    return size;
 }
 
 /* Takes it out of the list. */
@@ -105,7 +118,7 @@ static void drop_last(struct recall *r)
 
 void recall_keep(struct recall *r, struct text key, const struct media_reading *reading)
 {
-    size_t size = key.len + reading->text.len + reading->reader.len;
+    size_t size = size_of(key, reading);
     if (size > r->most)
         return;
     struct arena *arena = arena_open();

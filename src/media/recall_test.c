@@ -56,6 +56,30 @@ static void what_was_kept_is_found_whole(void **state)
     recall_close(recall);
 }
 
+static void pictures_are_remembered_without_their_pixels(void **state)
+{
+    (void)state;
+    struct recall *recall = recall_open(1000);
+    struct media_picture pictures[] = {{1, 2, 3, 0, TEXT("pixels"), TEXT("hash one")},
+                                       {4, 5, 6, 0, TEXT("pixels"), TEXT("hash two")}};
+    struct media_reading reading = {.kind = MEDIA_VIDEO,
+                                    .type = "video/mp4",
+                                    .reader = TEXT("r"),
+                                    .text = TEXT("words"),
+                                    .pictures = pictures,
+                                    .n_pictures = 2};
+    recall_keep(recall, TEXT("a"), &reading);
+    pictures[1] = pictures[0];
+    reading = (struct media_reading){0};
+    assert_true(recall_find(recall, TEXT("a"), arena, &reading));
+    assert_int_equal(reading.n_pictures, 2);
+    assert_true(text_is(reading.pictures[1].hash, "hash two"));
+    assert_int_equal(reading.pictures[1].at, 4);
+    assert_int_equal(reading.pictures[1].height, 6);
+    assert_null(reading.pictures[0].bytes.at);
+    recall_close(recall);
+}
+
 static void the_one_not_used_for_longest_goes(void **state)
 {
     (void)state;
@@ -97,6 +121,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_kept_is_found_whole),
+        cmocka_unit_test(pictures_are_remembered_without_their_pixels),
         cmocka_unit_test(the_one_not_used_for_longest_goes),
         cmocka_unit_test(what_is_larger_than_all_room_is_not_kept),
         cmocka_unit_test(there_are_not_more_than_a_thousand),

@@ -1,4 +1,4 @@
-"""A model that sees: its projector is a tiny one with random weights (tests/projector.py), so what it sees means
+"""A model that sees, or hears: its projector is a tiny one with random weights (tests/projector.py), so what it sees means
 nothing, but it is seen: counted, remembered, and different for another picture."""
 
 import re
@@ -9,7 +9,7 @@ import pytest
 
 import gguf_files
 import projector
-from media_files import blob, pdf, picture, png
+from media_files import CURRENT, blob, film, pdf, picture, png, run, scan, speech
 from pollux import SCRIPT, SMALL_MODEL, Server
 from test_caches import create, n_cached, usage, use
 from test_files import upload
@@ -24,7 +24,7 @@ SIGN, RED = picture("TURN LEFT 42"), picture("", ground="red")
 def seeing(tmp_path_factory):
     """Rows by the picture's size: 64 to 256."""
     path = projector.make(tmp_path_factory.mktemp("sight") / "lfm2.gguf", "lfm2", image_size=224)
-    with Server("--model", MODEL, "--mmproj", path, "--parallel", 4, "--ctx", 2048, start_s=60) as s:
+    with Server("--model", MODEL, "--mmproj", path, "--parallel", 4, "--ctx", 2048, "--log-level", "debug", start_s=60) as s:
         yield s
 
 
@@ -39,6 +39,14 @@ def look(server, *parts, config=None, verb="generateContent", **more):
 def counts(answer):
     usage = answer.json["usageMetadata"]
     return {d["modality"]: d["tokenCount"] for d in usage["promptTokensDetails"]}, usage.get("cachedContentTokenCount", 0)
+
+
+def tally(server, part, level="LOW"):
+    """What countTokens says of a part."""
+    part = {**part, "mediaResolution": {"level": f"MEDIA_RESOLUTION_{level}"}}
+    answer = server.post(f"/v1beta/models/{MODEL}:countTokens", {"contents": [{"parts": [{"text": "What is it?"}, part]}]}, timeout=60)
+    assert answer.status == 200, answer
+    return sum(d["tokenCount"] for d in answer.json["promptTokensDetails"] if d["modality"] != "TEXT")
 
 
 def test_pictures_are_seen_and_not_read(seeing):
@@ -126,7 +134,7 @@ def test_streams_candidates_and_schemas_see_as_well(seeing):
 
 
 def test_what_it_does_not_see_is_read(seeing):
-    answer = look(seeing, blob(pdf("The first verse"), "application/pdf"), blob(b"plain words", "text/plain"))
+    answer = look(seeing, blob(speech("Good morning."), "audio/wav"), blob(b"plain words", "text/plain"))
     assert answer.headers["x-pollux-media"].count("libmtmd") == 0
 
 
@@ -140,6 +148,15 @@ def test_more_pictures_than_fit_are_told(seeing):
     parts = [blob(picture(f"NUMBER {i}"), "image/png") for i in range(14)]
     answer = seeing.generate([{"parts": parts}], timeout=100)
     assert answer.status == 400 and "exceeds the maximum number of tokens" in answer.error["message"], answer
+
+
+def test_far_more_pictures_than_fit_are_not_even_looked_at(seeing):
+    """Views take memory: the part at which it is enough is blamed, and those behind it are not read."""
+    look(seeing, blob(SIGN, "image/png"))  # from now on it is gathered, and not read
+    parts = [blob(SIGN, "image/png")] * 80 + [blob(SIGN[:900], "image/png")]
+    answer = seeing.generate([{"parts": parts}], timeout=100)
+    assert answer.status == 400 and re.search(r"contents\[0\]\.parts\[\d+\]\.inline_data: .* exceeds the maximum number of tokens",
+                                              answer.error["message"]), answer
 
 
 def test_a_text_cannot_conjure_a_picture(seeing):
@@ -170,6 +187,159 @@ def test_a_projector_that_does_not_fit(tmp_path, make, words):
 def test_a_script_does_not_see():
     with pytest.raises(RuntimeError, match="ended with 2:(?s:.*)--mmproj"):
         Server("--script", SCRIPT, "--mmproj", "x.gguf")
+
+
+# ---- film ----
+
+
+@pytest.fixture(scope="module")
+def movie(tmp_path_factory):
+    """Four seconds of two signs, with a spoken question."""
+    return film("mp4", str(tmp_path_factory.mktemp("film")))
+
+
+@pytest.fixture(scope="module")
+def silent(tmp_path_factory):
+    return film("mp4", str(tmp_path_factory.mktemp("film")), spoken=False)
+
+
+def video(data, **metadata):
+    return {**blob(data, "video/mp4"), **({"videoMetadata": metadata} if metadata else {})}
+
+
+ONE_FRAME = {"mediaResolution": "MEDIA_RESOLUTION_LOW"}  # 64 tokens and the marks round them
+
+
+def test_the_frames_of_a_film_are_seen(seeing, movie):
+    answer = look(seeing, "What happens?", video(movie), config=ONE_FRAME)
+    assert re.fullmatch(r'contents\[0\]\.parts\[1\]=video/mp4; reader="ffmpeg [\d.]+, faster-whisper [\d.]+ \(base\), libmtmd"',
+                        answer.headers["x-pollux-media"])
+    found, _ = counts(answer)
+    assert set(found) == {"TEXT", "VIDEO"} and answer.json["usageMetadata"]["promptTokenCount"] == sum(found.values())
+    assert 4 * (64 + FRAME) + 40 < found["VIDEO"] < 4 * (64 + FRAME) + 160, "four frames, their times, and what is said"
+
+
+def test_a_films_frames_are_those_that_were_asked_for(seeing, silent):
+    ask = lambda **metadata: look(seeing, "What happens?", video(silent, **metadata), config=ONE_FRAME)
+    count = lambda **metadata: tally(seeing, video(silent, **metadata))
+    second = count(fps=1, endOffset="1s")
+    frame = count(fps=1, endOffset="2s") - second
+    assert 64 + FRAME < frame < 64 + FRAME + 12, "a frame and its time"
+    assert abs(count(fps=2, startOffset="1s", endOffset="3s") - second - 3 * frame) < 30
+    assert abs(count(fps=0.5) - second - frame) < 10
+    late, early = ask(fps=1, startOffset="3s"), ask(fps=1, endOffset="1s")
+    assert late.said != early.said, "another sign is seen"
+    assert tally(seeing, video(silent, fps=1, endOffset="1s"), "MEDIUM") > second + 20, "mediaResolution is of each frame"
+
+
+def test_a_film_is_remembered_as_it_was_seen(seeing, silent):
+    seeded = {**ONE_FRAME, "seed": 4, "temperature": 1}
+    first = look(seeing, video(silent, fps=1), "Tell me.", config=seeded)
+    assert "pictures=4" not in seeing.log
+    again = look(seeing, video(silent, fps=1), "Tell me.", config=seeded)
+    assert seeing.log.count("type=video/mp4 recalled=1 pictures=4") == 1, "no reader"
+    assert again.said == first.said and counts(again)[1] > 4 * 64 and again.headers["x-pollux-media"] == first.headers["x-pollux-media"]
+    other = look(seeing, video(silent, fps=1, startOffset="1s"), "Tell me.", config=ONE_FRAME)
+    assert counts(other)[1] < 80, "other frames, though the bytes are the same"
+
+
+def test_a_film_that_is_too_long_for_the_model_is_refused(seeing):
+    long = run("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc=s=64x64:r=1", "-t", "300", "-c:v", "libvpx", "-f", "webm", "-")
+    answer = seeing.generate([{"parts": [blob(long, "video/webm")]}], timeout=100)
+    assert answer.status == 400 and "exceeds the maximum number of tokens" in answer.error["message"], answer
+    with_photo = {**blob(SIGN, "image/png"), "videoMetadata": {"fps": 2}}
+    answer = seeing.generate([{"parts": [with_photo]}], timeout=100)
+    assert answer.status == 400 and "film and sound" in answer.error["message"], answer
+
+
+def test_a_film_of_sound_alone_is_heard_once(seeing):
+    sound = run("ffmpeg", "-v", "error", "-i", "-", "-c:a", "libvorbis", "-f", "webm", "-", data=speech("Good morning."))
+    first = look(seeing, blob(sound, "video/webm"), "Tell me.")
+    assert set(counts(first)[0]) == {"TEXT", "AUDIO"} and "libmtmd" not in first.headers["x-pollux-media"]
+    assert look(seeing, blob(sound, "video/webm"), "Tell me.").said == first.said
+
+
+# ---- sound ----
+
+
+@pytest.fixture(scope="module")
+def hearing(tmp_path_factory):
+    path = projector.make(tmp_path_factory.mktemp("sound") / "qwen2a.gguf", "qwen2a")
+    with Server("--model", MODEL, "--mmproj", path, "--parallel", 2, "--ctx", 2048, start_s=60) as s:
+        yield s
+
+
+def wav(words):
+    return blob(speech(words), "audio/wav")
+
+
+def test_sounds_are_heard_and_not_put_into_words(hearing):
+    seeded = {"seed": 4, "temperature": 1}
+    answer = look(hearing, "What is it?", wav("Good morning."), config=seeded)
+    assert re.fullmatch(r'contents\[0\]\.parts\[1\]=audio/wav; reader="ffmpeg [\d.]+, libmtmd"', answer.headers["x-pollux-media"])
+    found, _ = counts(answer)
+    assert set(found) == {"TEXT", "AUDIO"} and 750 < found["AUDIO"] < 830
+    assert answer.json["usageMetadata"]["promptTokenCount"] == sum(found.values())
+    again = look(hearing, "What is it?", wav("Good morning."), config=seeded)
+    assert again.said == answer.said and counts(again)[1] > 750, "the same sound is the same"
+    other = look(hearing, "What is it?", wav("Two sheep."), config=seeded)
+    assert other.said != answer.said and counts(other)[1] < 100, "another sound is another"
+
+
+def test_a_piece_of_a_sound_is_heard(hearing):
+    long = blob(speech("One two three four five six seven. " * 12), "audio/wav")  # more than half a minute
+    piece = {**long, "videoMetadata": {"startOffset": "1s", "endOffset": "4s"}}
+    assert 745 < tally(hearing, long) - tally(hearing, piece) < 760
+
+
+def test_a_model_that_only_hears_is_told_of_pictures_in_words(hearing):
+    answer = look(hearing, "What is it?", blob(SIGN, "image/png"))
+    assert "tesseract" in answer.headers["x-pollux-media"] and "libmtmd" not in answer.headers["x-pollux-media"]
+
+
+def test_a_sound_that_is_too_long_to_be_heard_is_put_into_words(hearing):
+    quiet = run("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "anullsrc=r=8000:cl=mono", "-t", "302", "-f", "wav", "-")
+    answer = look(hearing, "What is it?", blob(quiet, "audio/wav"))
+    assert "faster-whisper" in answer.headers["x-pollux-media"] and counts(answer)[0]["AUDIO"] < 100
+
+
+def test_a_sound_in_a_cache_is_heard(hearing):
+    story = [{"role": "user", "parts": [wav("Good morning.")]}]
+    cache = remember(hearing, story)
+    answer = recall(hearing, cache)
+    assert n_cached(answer) == cache["usageMetadata"]["totalTokenCount"] > 750
+    assert {d["modality"] for d in usage(answer)["cacheTokensDetails"]} >= {"AUDIO"}
+
+
+# ---- documents ----
+
+
+def paper(*pages):
+    return blob(pdf(*pages), "application/pdf")
+
+
+def test_the_pages_of_a_document_are_read_and_seen(seeing):
+    answer = look(seeing, "What is it?", paper("The first verse", "The second verse"), config=ONE_FRAME)
+    assert re.fullmatch(r'contents\[0\]\.parts\[1\]=application/pdf; reader="pdftotext [\d.]+, libmtmd"', answer.headers["x-pollux-media"])
+    found, _ = counts(answer)
+    assert set(found) == {"TEXT", "DOCUMENT"} and answer.json["usageMetadata"]["promptTokenCount"] == sum(found.values())
+    one = tally(seeing, paper("The first verse"))
+    assert 64 + FRAME < found["DOCUMENT"] - one < 64 + FRAME + 20, "a picture, its mark, and its words"
+    more = tally(seeing, paper("The first verse"), "MEDIUM")
+    assert 100 < more - one <= 256 - 64 + FRAME, "mediaResolution is of each page"
+
+
+def test_a_scanned_page_is_seen(seeing):
+    seeded = {**ONE_FRAME, "seed": 4, "temperature": 1}
+    said = {look(seeing, "What is it?", blob(scan(words), "application/pdf"), config=seeded).said
+            for words in ("SCANNED WORDS", "SCANNED WORDS", "OTHER WORDS")}
+    assert len(said) == 2
+
+
+def test_pages_that_are_not_shown_are_told(seeing):
+    """Ten pages and no more are pictures; the text is of all. The few tokens more are the note that says so."""
+    nine, ten, eleven, twelve = (tally(seeing, paper(*(["Verse"] * n))) for n in (9, 10, 11, 12))
+    assert ten - nine > 64 + FRAME and eleven - ten < 40 and twelve - eleven < 20
 
 
 # ---- caches ----
@@ -237,6 +407,18 @@ def test_a_cache_keeps_pictures_of_files_that_are_gone(seeing):
     cache = remember(seeing, [{"role": "user", "parts": [{"fileData": {"fileUri": file["uri"]}}]}])
     assert seeing.call("DELETE", f"/v1beta/{file['name']}").status == 200
     assert n_cached(recall(seeing, cache)) == cache["usageMetadata"]["totalTokenCount"] > 64
+
+
+def test_a_film_in_a_cache_is_seen_as_it_was_to_be(seeing, silent):
+    story = [{"role": "user", "parts": [{**video(silent, fps=1, startOffset="1s", endOffset="3s"),
+                                         "mediaResolution": {"level": "MEDIA_RESOLUTION_LOW"}}]}]
+    cache = remember(seeing, story)
+    answer = recall(seeing, cache)
+    plain = seeing.generate(story + [{"role": "user", "parts": [{"text": "What is on the first one?"}]}], SHORT, timeout=60)
+    assert usage(answer)["promptTokensDetails"] == usage(plain)["promptTokensDetails"]
+    assert n_cached(answer) == cache["usageMetadata"]["totalTokenCount"] > 2 * 64
+    cached = {d["modality"]: d["tokenCount"] for d in usage(answer)["cacheTokensDetails"]}
+    assert cached["VIDEO"] > 2 * 64 and "IMAGE" not in cached
 
 
 def test_a_cache_with_resolution_of_its_own(seeing):
@@ -308,6 +490,14 @@ def test_pictures_in_interactions_are_seen(seeing):
     assert bad.status == 400 and "resolution" in bad.error["message"], bad
 
 
+def test_films_in_interactions_are_seen(seeing, silent):
+    part = blob(silent, "video/mp4")["inlineData"]
+    content = {"type": "video", "data": part["data"], "mime_type": "video/mp4", "resolution": "low"}
+    told = interact(seeing, {"type": "text", "text": "What is it?"}, content)
+    found = {d["modality"]: d["tokens"] for d in told["usage"]["input_tokens_by_modality"]}
+    assert found["video"] > 4 * 64 and "image" not in found
+
+
 # ---- positions in lines and columns ----
 
 
@@ -359,3 +549,18 @@ def test_mrope_and_a_cache(mrope):
     answer = use(mrope, cache, "What is it?", SHORT, model=name)
     plain = mrope.generate(STORY + [{"role": "user", "parts": [{"text": "What is it?"}]}], SHORT, timeout=60)
     assert n_cached(answer) == cache["usageMetadata"]["totalTokenCount"] and answer.said == plain.said
+
+
+@pytest.mark.soak
+def test_mrope_is_rope_for_sounds(tmp_path):
+    """Their rows stand one behind the other, as words do."""
+    model = gguf_files.with_mrope(tmp_path / "model.gguf", next(Path.home().glob(f".cache/pollux/models/{SMALL_MODEL}*.gguf")))
+    path = projector.make(tmp_path / "p.gguf", "qwen2a", model_width=896)
+    told = []
+    for name in (model, SMALL_MODEL):
+        with Server("--model", name, "--mmproj", path, "--ctx", 1024, start_s=60) as server:
+            answer = look(server, "What is it?", wav("Good morning."), config={"maxOutputTokens": 5, "responseLogprobs": True})
+            told.append([(c["token"], c["logProbability"]) for c in answer.json["candidates"][0]["logprobsResult"]["chosenCandidates"]])
+    model.unlink()
+    # Other kernels: the last digits differ, for words as well.
+    assert all(a == b and abs(p - q) < 0.05 for (a, p), (b, q) in zip(*told, strict=True)), told

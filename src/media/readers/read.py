@@ -1,6 +1,6 @@
 """Reads one piece of media inside the sandbox and says in JSON what it found.
 
-    read.py WHAT TYPE PATH OPTIONS      WHAT: text, html, pdf, image, pixels, sound, video
+    read.py WHAT TYPE PATH OPTIONS      WHAT: text, html, pdf, image, sound, video
 
 The answer is one object on standard output (src/media/reading.c takes it):
 
@@ -9,9 +9,11 @@ The answer is one object on standard output (src/media/reading.c takes it):
      "notes": ["Only the first 20 scanned pages were read."]}
 or  {"error": "the image is cut short"}
 
-For `pixels` there are width, height and pixels (RGB, base64) as well.
+With the option pixels, images, films and PDFs are for a model that sees: then things found may have a width and a
+height, and descriptor 3 gets the pixels of those pictures (RGB), one behind the other. With the option sound, sound is
+for a model that hears: its number of samples, and they by the same descriptor (16 bits, 16000 a second).
 
-OPTIONS is JSON: start and end in seconds, fps, charset, ocr (tesseract's languages); absent or null where not
+OPTIONS is JSON: start and end in seconds, fps, charset, ocr (tesseract's languages), pixels, sound; absent or null where not
 asked for. Everything is bounded here as well as by the sandbox; what was left out is said in a note.
 """
 import json
@@ -23,11 +25,15 @@ import sys
 MOST_TEXT = 400_000  # characters in all
 MOST_FOUND = 20_000  # pieces of it: what src/media/reading.c takes
 MOST_PIXELS = 50_000_000
-MOST_SIDE = 1536  # of pixels for a model that sees
+MOST_SIDE = 1536  # pixels of a picture for a model that sees
+MOST_SHOWN = 4_000_000  # pixels of all pictures for it: what src/media/media.c takes, and src/engine/sight.c keeps
+MOST_SHOWN_PAGES = 10
+PAGE_SIDE = 1024  # pixels of those: its words come as text as well
 MOST_PAGES = 1000
 MOST_SCANS = 20
 MOST_FRAMES = 120
 MOST_SOUND_S = 1800
+MOST_HEARD_S = 300  # by a model that hears: what src/media/reading.h takes
 WHISPER = "/opt/readers/whisper"
 OCR = []  # tesseract's options
 COLOURS = {
@@ -259,8 +265,28 @@ def tesseract():
     return version("tesseract", "--version", r"tesseract v?(\S+)")
 
 
+def take(name):
+    """The picture in a file that is not needed any more."""
+    from PIL import Image
+    with Image.open(name) as image:
+        image = image.convert("RGB")
+    os.unlink(name)
+    return image
+
+
+def fitted(image, n):
+    """One of n pictures for a model that sees: no larger than such models look at, and they share MOST_SHOWN."""
+    width, height = image.size
+    scale = min(1.0, MOST_SIDE / max(width, height), (MOST_SHOWN / n / (width * height)) ** 0.5)
+    if scale == 1.0:
+        return image
+    return image.resize((max(1, int(width * scale)), max(1, int(height * scale))), reducing_gap=2.0)
+
+
 def read_image(path, kind, options):
     import PIL
+    if options.get("pixels"):
+        return show_image(path, kind)
     image = open_image(path, kind)
     facts = [image.format, f"{image.width} x {image.height} pixels"]
     frames = getattr(image, "n_frames", 1)
@@ -275,20 +301,25 @@ def read_image(path, kind, options):
             "found": [{"at": "", "text": text}] if text else [], "notes": notes}
 
 
-def read_pixels(path, kind, options):
-    """For a model that sees: the picture itself, no larger than such models look at."""
-    import base64
+def show_image(path, kind):
     import PIL
-    image = flat(open_image(path, kind)).convert("RGB")
-    image.thumbnail((MOST_SIDE, MOST_SIDE))
-    return {"kind": "IMAGE", "reader": f"Pillow {PIL.__version__}", "facts": [], "found": [], "width": image.width,
-            "height": image.height, "pixels": base64.b64encode(image.tobytes()).decode()}
+    image = fitted(flat(open_image(path, kind)), 1)
+    return {"kind": "IMAGE", "reader": f"Pillow {PIL.__version__}", "facts": [],
+            "found": [{"at": "", "text": "", "picture": image}]}
 
 
 # ---- PDF ----
 
+def drawn(path, page, side, *how):
+    """A page as a picture; None where it cannot be one."""
+    run("pdftoppm", "-f", str(page), "-l", str(page), "-scale-to", str(side), *how, "-singlefile", path, "/tmp/drawn")
+    try:
+        return take("/tmp/drawn.pgm" if "-gray" in how else "/tmp/drawn.ppm")
+    except OSError:
+        return None
+
+
 def read_pdf(path, kind, options):
-    from PIL import Image
     told = run("pdfinfo", path, say="the PDF is broken, cut short or needs a password").decode(errors="replace")
     info = dict(line.split(":", 1) for line in told.splitlines() if ":" in line)
     n = int(info.get("Pages", "0").strip() or 0)
@@ -304,19 +335,23 @@ def read_pdf(path, kind, options):
     pages = pages.decode(errors="replace").split("\f")[:n]
     pages += [""] * (n - len(pages))
     found, notes, scanned, reader = [], [], 0, version("pdftotext", "-v", r"version (\S+)")
+    shown = min(n, MOST_SHOWN_PAGES) if options.get("pixels") else 0
+    if 0 < shown < n:
+        notes.append(f"Only the first {shown} pages are shown as pictures.")
     for i, text in enumerate(pages, 1):
         text = text.strip()
         if len(re.sub(r"\W", "", text)) < 3 and scanned < MOST_SCANS:
             scanned += 1
-            run("pdftoppm", "-f", str(i), "-l", str(i), "-scale-to", "2200", "-gray", "-singlefile", path, "/tmp/scan")
-            try:
-                with Image.open("/tmp/scan.pgm") as image:
-                    text = image_text(image) or text
-            except OSError:
-                pass
+            image = drawn(path, i, 2200, "-gray")
+            text = image and image_text(image) or text
         elif not text:
             notes.append(f"Page {i} has no text and was not looked at as a picture.")
-        found.append({"at": f"page {i}", "text": text})
+        page = {"at": f"page {i}", "text": text}
+        if i <= shown and (image := drawn(path, i, PAGE_SIDE)):
+            page["picture"] = fitted(image, shown)
+        elif i <= shown:
+            notes.append(f"Page {i} cannot be shown as a picture.")
+        found.append(page)
     if scanned:
         reader += ", " + tesseract()
     return {"kind": "DOCUMENT", "reader": reader, "facts": facts, "found": found, "notes": notes[:5]}
@@ -362,14 +397,20 @@ def span(options, length):
     return start, end
 
 
+def sound_of(path, kind, start, end, most):
+    """Samples of 16 bits, 16000 a second, of at most so many seconds."""
+    length = min(end - start, most) if end is not None else most
+    sound = run("ffmpeg", "-v", "error", "-nostdin", "-threads", "1", *source(path, kind, start),
+                "-t", f"{length:.3f}", "-vn", "-sn", "-dn", "-ac", "1", "-ar", "16000", "-f", "s16le", "-",
+                most=most * 32000, say="the sound is broken or cut short")
+    return sound[:len(sound) & ~1]
+
+
 def transcript(path, kind, start, end, notes, needed=True):
     """What is said, as marks with times; the languages and sizes are Whisper's."""
     import numpy
-    most = min(end - start, MOST_SOUND_S) if end is not None else MOST_SOUND_S
-    sound = run("ffmpeg", "-v", "error", "-nostdin", "-threads", "1", *source(path, kind, start),
-                "-t", f"{most:.3f}", "-vn", "-sn", "-dn", "-ac", "1", "-ar", "16000", "-f", "s16le", "-",
-                most=MOST_SOUND_S * 32000, say="the sound is broken or cut short")
-    samples = numpy.frombuffer(sound[:len(sound) & ~1], numpy.int16).astype(numpy.float32) / 32768
+    sound = sound_of(path, kind, start, end, MOST_SOUND_S)
+    samples = numpy.frombuffer(sound, numpy.int16).astype(numpy.float32) / 32768
     seconds = len(samples) / 16000
     if seconds < 0.05 and not needed:
         return [], seconds, None
@@ -400,6 +441,12 @@ def read_sound(path, kind, options):
         raise Bad("there is no sound in it")
     start, end = span(options, length)
     notes = []
+    if options.get("sound"):
+        sound = sound_of(path, kind, start, end, MOST_HEARD_S + 1)
+        if 1600 <= len(sound) <= MOST_HEARD_S * 32000:
+            return {"kind": "AUDIO", "reader": ffmpeg(), "found": [{"at": "", "text": "", "sound": sound}],
+                    "facts": [sounds[0].get("codec_name", "sound"), f"{len(sound) / 32000:.1f} seconds"]}
+        notes.append(f"Only what is said in it: it is longer than {MOST_HEARD_S} seconds.")
     found, heard, language = transcript(path, kind, start, end, notes)
     facts = [sounds[0].get("codec_name", "sound"), f"{length or heard:.1f} seconds"]
     if language:
@@ -410,8 +457,7 @@ def read_sound(path, kind, options):
 
 
 def frames(path, kind, start, end, length, fps, notes):
-    """Pictures that differ from the one before, with their times."""
-    from PIL import Image, ImageChops
+    """Files of pictures, with their times."""
     stop = min(x for x in (end, length or None, start + 24 * 3600) if x is not None)
     wanted = max(1, int((stop - start) * fps + 0.999))
     if wanted > MOST_FRAMES:
@@ -421,16 +467,35 @@ def frames(path, kind, start, end, length, fps, notes):
         *source(path, kind, start), "-t", f"{max(stop - start, 0.04):.3f}", "-an", "-sn", "-dn",
         "-vf", f"fps={fps:.6f}:start_time=0:round=near,scale=w='min(1280,iw)':h=-2", "-frames:v", str(MOST_FRAMES),
         "/tmp/frame%04d.bmp", say="the video's pictures are broken or cut short")
-    before = None
-    for i, name in enumerate(sorted(n for n in os.listdir("/tmp") if n.startswith("frame"))):
-        with Image.open(f"/tmp/{name}") as image:
-            image = image.convert("RGB")
-        os.unlink(f"/tmp/{name}")
+    names = sorted(n for n in os.listdir("/tmp") if n.startswith("frame"))
+    if not names:
+        raise Bad("the video has no picture there")
+    return [(start + i / fps, f"/tmp/{name}") for i, name in enumerate(names)]
+
+
+def look_at(frames):
+    """In words, those that differ from the one before."""
+    from PIL import ImageChops
+    found, before, last = [], None, None
+    for at, name in frames:
+        image = take(name)
         small = image.convert("L").resize((64, 64))
         if before is not None and max(ImageChops.difference(small, before).tobytes()) < 12:
             continue
         before = small
-        yield start + i / fps, image
+        text = image_text(image)
+        look = (text, "" if text else colours(image))
+        if look != last:
+            found.append({"at": clock(at), "text": f"text: {text}" if text else f"picture: {look[1]}"})
+        last = look
+    return found
+
+
+def show(frames):
+    """All of them, for a model that sees. Where there are several in a second the marks have tenths."""
+    close = len(frames) > 1 and frames[1][0] - frames[0][0] < 0.99
+    mark = lambda at: clock(at) + (f".{int(at * 10 + 1e-6) % 10}" if close else "")
+    return [{"at": mark(at), "text": "", "picture": fitted(take(name), len(frames))} for at, name in frames]
 
 
 def read_video(path, kind, options):
@@ -438,33 +503,27 @@ def read_video(path, kind, options):
     if not pictures:
         return read_sound(path, kind, options)
     start, end = span(options, length)
-    notes, seen, last = [], [], None
+    notes = []
     facts = [pictures[0].get("codec_name", "video"),
              f"{pictures[0].get('width')} x {pictures[0].get('height')} pixels", f"{length:.1f} seconds"]
-    for at, image in frames(path, kind, start, end, length, options.get("fps") or 1, notes):
-        text = image_text(image)
-        look = (text, "" if text else colours(image))
-        if look != last:
-            shown = f"text: {text}" if text else f"picture: {look[1]}"
-            seen.append((at, {"at": clock(at), "text": shown}))
-        last = look
-    if not seen:
-        raise Bad("the video has no picture there")
-    reader = f"{ffmpeg()}, {tesseract()}"
+    taken = frames(path, kind, start, end, length, options.get("fps") or 1, notes)
+    seen = show(taken) if options.get("pixels") else look_at(taken)
+    reader = "" if options.get("pixels") else f"{tesseract()}, "
     heard = []
     if sounds:
         said, _, language = transcript(path, kind, start, end, notes, needed=False)
         heard = [{"at": s["at"], "text": f"said: {s['text']}"} for s in said]
-        reader = f"{tesseract()}, {listener()}"
+        reader += listener()
         if language:
             facts.append(f"spoken language: {language}")
     else:
+        reader += ffmpeg()
         facts.append("no sound")
-    return {"kind": "VIDEO", "reader": reader, "facts": facts, "found": [s for _, s in seen] + heard, "notes": notes}
+    return {"kind": "VIDEO", "reader": reader, "facts": facts, "found": seen + heard, "notes": notes}
 
 
-READERS = {"text": read_text, "html": read_html, "image": read_image, "pixels": read_pixels, "pdf": read_pdf,
-           "sound": read_sound, "video": read_video}
+READERS = {"text": read_text, "html": read_html, "image": read_image, "pdf": read_pdf, "sound": read_sound,
+           "video": read_video}
 
 
 def bounded(answer):
@@ -483,6 +542,22 @@ def bounded(answer):
     return answer
 
 
+def send_pictures(answer):
+    """Of what was found each has its size, and the pixels go by a descriptor of their own."""
+    shown = [found for found in answer.get("found", []) if found.keys() & {"picture", "sound"}]
+    if not shown:
+        return
+    with open(3, "wb") as out:
+        for found in shown:
+            if sound := found.pop("sound", None):
+                found["samples"] = len(sound) // 2
+                out.write(sound)
+            else:
+                image = found.pop("picture")
+                found["width"], found["height"] = image.size
+                out.write(image.tobytes())
+
+
 def main():
     what, kind, path, options = sys.argv[1:5]
     try:
@@ -490,6 +565,7 @@ def main():
         if options.get("ocr"):
             OCR.extend(["-l", options["ocr"]])
         answer = bounded(READERS[what](path, kind, options))
+        send_pictures(answer)
     except Bad as e:
         answer = {"error": str(e)}
     except MemoryError:
