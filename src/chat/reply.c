@@ -395,8 +395,8 @@ static bool walk_call(struct reply *r, bool final)
             return true;
         }
     }
-    tell_pieces(r, block);
     bool ends = call_ends(&r->scan, r->family, block, &to, &behind);
+    tell_pieces(r, text_slice(block, 0, ends ? to : r->scan.at));
     if (!ends && !final)
         return false;
     if (!ends && r->in_array && r->open == 0) { /* not the first of an array */

@@ -370,6 +370,10 @@ static void pieces_that_do_not_add_up_are_no_call(void **state)
     assert_reads_as(
         &how, CALL("{\"name\": \"f\", \"arguments\": {}, \"arguments\": {\"a\": 1}}"),
         false, "[P:f {}");
+    /* Found by fuzzing: pieces went on behind the block's end, when that came at once. */
+    assert_reads_as(&how,
+                    CALL("{\"name\": \"f\", \"arguments\": {\"a\": 1") "; {\"b\": 2}}",
+                    false, "[P:f {\"a\": 1[S]; {\"b\": 2}}");
     how.cut = true;
     assert_reads_as(&how, "<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": ", true,
                     "[P:f {\"a\": ");
