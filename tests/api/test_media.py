@@ -187,7 +187,7 @@ def test_silence_has_no_words(server):
     assert "No speech was heard" in said(server, blob(quiet, "audio/wav"))
 
 
-@pytest.mark.parametrize("kind, mime, spoken", [("mp4", "video/mp4", True), ("webm", "video/webm", True),
+@pytest.mark.parametrize("kind, mime, spoken", [("mp4", "video/mp4", True), pytest.param("webm", "video/webm", True, marks=pytest.mark.soak),
                                                 ("mov", "video/quicktime", False)])
 def test_a_film_is_seen_and_heard_over_time(server, tmp_path_factory, kind, mime, spoken):
     answer = ask(server, blob(film(kind, str(tmp_path_factory.getbasetemp()), spoken), mime))

@@ -481,7 +481,7 @@ def test_the_trainer_is_killed_and_goes_on(tuner):
 
 
 @pytest.mark.parametrize("first,code,words", [
-    ("!die-always 2", 8, "too little memory"), ("!oom", 8, "too little memory"), ("!exit 7", 13, "it would not go"),
+    pytest.param("!die-always 2", 8, "too little memory", marks=pytest.mark.soak), ("!oom", 8, "too little memory"), ("!exit 7", 13, "it would not go"),
     ("!error RESOURCE_EXHAUSTED The disk is full: make room.", 8, "make room"),
     ("!error INVALID_ARGUMENT Example 7 has 5000 tokens.", 3, "Example 7"), ("!error STRANGE", 13, "said nothing")])
 def test_a_training_fails(tuner, tmp_path, first, code, words):
