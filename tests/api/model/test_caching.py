@@ -45,7 +45,7 @@ def test_after_a_restart(on_folder):
     since = time.monotonic()
     fast = use(server, cache, ASK, SHORT, model="models/gemini-2.0-flash")
     fast_ms = (time.monotonic() - since) * 1000
-    assert n_cached(fast) == total and fast_ms < cold_ms / 3, (fast_ms, cold_ms)
+    assert n_cached(fast) == total and fast_ms < cold_ms / 2, (fast_ms, cold_ms)  # what it is, `make bench-caches` measures
     after = use(server, cache, ASK, SEEDED, model="models/gemini-2.0-flash")
     assert plain.said == warm.said == after.said != ""
     assert usage(after)["promptTokenCount"] == usage(plain)["promptTokenCount"]
