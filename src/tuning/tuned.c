@@ -334,7 +334,7 @@ bool tuned_import(struct tuning *tuning, struct text who, const struct tuned_wis
 static uint32_t mark_of(struct text who, const struct tuned_filter *filter)
 {
     static const struct text END = {"\xff", 1}; /* no word's: it is not UTF-8 */
-    uint64_t seed = (uint64_t)(filter->role * 2 + filter->everyone);
+    uint64_t seed = (uint64_t)filter->role * 2 + (uint64_t)filter->everyone;
     uint64_t mark = text_hash(text_hash(TEXT_HASH ^ seed, who), END);
     for (int i = 0; i < filter->n_words; i++)
         mark = text_hash(text_hash(mark, filter->words[i]), END);
