@@ -52,14 +52,15 @@ def sound(kind, text=QUESTION):
 
 
 @cache
-def film(kind, folder, spoken=True):
-    """Two seconds of one word, two of another, the question spoken from the beginning, or no sound."""
+def film(kind, folder, spoken=True, signs=("FIRST SIGN", "SECOND SIGN")):
+    """Two seconds of one sign, two of another, the question spoken from the beginning, or no sound."""
     folder = Path(folder)
-    (folder / "one.png").write_bytes(picture("FIRST SIGN"))
-    (folder / "two.png").write_bytes(picture("SECOND SIGN", ground="yellow"))
+    (folder / "one.png").write_bytes(picture(signs[0]))
+    (folder / "two.png").write_bytes(picture(signs[1], ground="yellow"))
     (folder / "q.wav").write_bytes(speech())
     path = folder / f"film.{kind}"
-    codecs = ["-c:v", "libvpx", "-c:a", "libvorbis"] if kind == "webm" else ["-c:v", "libx264", "-pix_fmt", "yuv420p"]
+    # Each frame is coded for itself: the same picture has the same bits in every film.
+    codecs = ["-c:v", "libvpx", "-c:a", "libvorbis"] if kind == "webm" else ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-g", "1", "-qp", "20"]
     run("ffmpeg", "-v", "error", "-y", "-loop", "1", "-t", "2", "-i", folder / "one.png", "-loop", "1", "-t", "2",
         "-i", folder / "two.png", "-i", folder / "q.wav", "-filter_complex",
         "[0:v]fps=10,setsar=1[a];[1:v]fps=10,setsar=1[b];[a][b]concat=n=2:v=1[v]", "-map", "[v]",

@@ -27,7 +27,7 @@ extern const uint32_t readers_program_size;
 
 /* What is shown is a little more than readers/read.py may show (MOST_SHOWN,
  * MOST_HEARD_S). */
-enum { MB = 1 << 20, MOST_RECALLED = 64 * MB, MOST_SHOWN = 12 * MB };
+enum { MB = 1 << 20, MOST_RECALLED = 64 * MB, MOST_SHOWN = 24 * MB };
 
 /* What a reader may need. In the sandbox there is nothing but /usr, so programs that lie
  * elsewhere do not count. */

@@ -77,7 +77,7 @@ static const char *const leads[] = {
 
 /* Where it has pictures; NULL: the same. */
 static const char *const leads_seen[MEDIA_DOCUMENT + 1] = {
-    [MEDIA_VIDEO] = "Its pictures, and what software heard in it, at these times:",
+    [MEDIA_VIDEO] = "What is seen and heard in it, at these times:",
     [MEDIA_AUDIO] = "Here it is:",
     [MEDIA_DOCUMENT] = "Its pages as text and as pictures:",
 };

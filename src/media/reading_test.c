@@ -122,8 +122,8 @@ static void pictures_stand_among_the_words(void **state)
         TEXT("abcdefghi"), arena, &reading, &err));
     assert_string_equal(
         reading.text.at,
-        "\n\n[Attached video. Its pictures, and what software heard in it, at "
-        "these times:]\n[0:00] \n[0:01] words\n\n[0:00-0:01] said: Hello.\n"
+        "\n\n[Attached video. What is seen and heard in it, at these times:]\n"
+        "[0:00] \n[0:01] words\n\n[0:00-0:01] said: Hello.\n"
         "[End of the attached video.]\n\n");
     assert_int_equal(reading.n_pictures, 2);
     assert_bytes(0, "abcdef");

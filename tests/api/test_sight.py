@@ -220,16 +220,23 @@ def test_the_frames_of_a_film_are_seen(seeing, movie):
 
 
 def test_a_films_frames_are_those_that_were_asked_for(seeing, silent):
-    ask = lambda **metadata: look(seeing, "What happens?", video(silent, **metadata), config=ONE_FRAME)
     count = lambda **metadata: tally(seeing, video(silent, **metadata))
     second = count(fps=1, endOffset="1s")
     frame = count(fps=1, endOffset="2s") - second
     assert 64 + FRAME < frame < 64 + FRAME + 12, "a frame and its time"
     assert abs(count(fps=2, startOffset="1s", endOffset="3s") - second - 3 * frame) < 30
     assert abs(count(fps=0.5) - second - frame) < 10
-    late, early = ask(fps=1, startOffset="3s"), ask(fps=1, endOffset="1s")
-    assert late.said != early.said, "another sign is seen"
     assert tally(seeing, video(silent, fps=1, endOffset="1s"), "MEDIUM") > second + 20, "mediaResolution is of each frame"
+
+
+def test_it_is_the_frames_there_that_are_seen(seeing, silent, tmp_path):
+    """Two films with the same beginning: all that differs in the prompts of their ends is what is to be seen."""
+    other = film("mp4", tmp_path, spoken=False, signs=("FIRST SIGN", "NO MORE SIGNS"))
+    config = {**ONE_FRAME, "seed": 4, "responseLogprobs": True}
+    ask = lambda data, **span: look(seeing, "What happens?", video(data, fps=1, **span), config=config).json["candidates"][0]["logprobsResult"]
+    late, early = {"startOffset": "3s"}, {"endOffset": "1s"}
+    assert ask(silent, **late) == ask(silent, **late) != ask(other, **late)
+    assert ask(silent, **early) == ask(other, **early)
 
 
 def test_a_film_is_remembered_as_it_was_seen(seeing, silent):
@@ -301,6 +308,16 @@ def test_a_sound_that_is_too_long_to_be_heard_is_put_into_words(hearing):
     quiet = run("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "anullsrc=r=8000:cl=mono", "-t", "302", "-f", "wav", "-")
     answer = look(hearing, "What is it?", blob(quiet, "audio/wav"))
     assert "faster-whisper" in answer.headers["x-pollux-media"] and counts(answer)[0]["AUDIO"] < 100
+
+
+def test_the_sound_of_a_film_is_heard(hearing, movie):
+    """What is to be seen comes in words, for this model hears only; what is said in it comes as it is."""
+    answer = look(hearing, "What is it?", blob(movie, "video/mp4"))
+    reader = answer.headers["x-pollux-media"]
+    assert "tesseract" in reader and "libmtmd" in reader and "faster-whisper" not in reader
+    found, _ = counts(answer)
+    assert set(found) == {"TEXT", "VIDEO"} and 750 < found["VIDEO"] < 900
+    assert answer.json["usageMetadata"]["promptTokenCount"] == sum(found.values())
 
 
 def test_a_sound_in_a_cache_is_heard(hearing):

@@ -406,6 +406,15 @@ def sound_of(path, kind, start, end, most):
     return sound[:len(sound) & ~1]
 
 
+def sound_itself(path, kind, start, end, notes):
+    """For a model that hears; None where there is too much of it, or next to nothing."""
+    sound = sound_of(path, kind, start, end, MOST_HEARD_S + 1)
+    if len(sound) > MOST_HEARD_S * 32000:
+        notes.append(f"Of the sound only what is said: it is longer than {MOST_HEARD_S} seconds.")
+        return None
+    return sound if len(sound) >= 1600 else None
+
+
 def transcript(path, kind, start, end, notes, needed=True):
     """What is said, as marks with times; the languages and sizes are Whisper's."""
     import numpy
@@ -441,12 +450,9 @@ def read_sound(path, kind, options):
         raise Bad("there is no sound in it")
     start, end = span(options, length)
     notes = []
-    if options.get("sound"):
-        sound = sound_of(path, kind, start, end, MOST_HEARD_S + 1)
-        if 1600 <= len(sound) <= MOST_HEARD_S * 32000:
-            return {"kind": "AUDIO", "reader": ffmpeg(), "found": [{"at": "", "text": "", "sound": sound}],
-                    "facts": [sounds[0].get("codec_name", "sound"), f"{len(sound) / 32000:.1f} seconds"]}
-        notes.append(f"Only what is said in it: it is longer than {MOST_HEARD_S} seconds.")
+    if options.get("sound") and (sound := sound_itself(path, kind, start, end, notes)):
+        return {"kind": "AUDIO", "reader": ffmpeg(), "found": [{"at": "", "text": "", "sound": sound}],
+                "facts": [sounds[0].get("codec_name", "sound"), f"{len(sound) / 32000:.1f} seconds"]}
     found, heard, language = transcript(path, kind, start, end, notes)
     facts = [sounds[0].get("codec_name", "sound"), f"{length or heard:.1f} seconds"]
     if language:
@@ -510,7 +516,10 @@ def read_video(path, kind, options):
     seen = show(taken) if options.get("pixels") else look_at(taken)
     reader = "" if options.get("pixels") else f"{tesseract()}, "
     heard = []
-    if sounds:
+    if sounds and options.get("sound") and (sound := sound_itself(path, kind, start, end, notes)):
+        heard = [{"at": "sound", "text": "", "sound": sound}]
+        reader += ffmpeg()
+    elif sounds:
         said, _, language = transcript(path, kind, start, end, notes, needed=False)
         heard = [{"at": s["at"], "text": f"said: {s['text']}"} for s in said]
         reader += listener()

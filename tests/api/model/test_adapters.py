@@ -115,7 +115,8 @@ def test_caches_of_adapters(tmp_path):
     caches, wanted = {}, {}
     with Server(*options, env=TRAINER, start_s=120) as s:
         tune(s, "one", "first")
-        for who in ("tunedModels/one", "models/default"):
+        tune(s, "two", "second")
+        for who in ("tunedModels/one", "tunedModels/two"):  # the base's caches: test_caching.py
             answer = s.post("/v1beta/cachedContents", {"model": who, "contents": whole[:1]}, timeout=120)
             assert answer.status == 200, answer
             caches[who] = answer.json["name"]

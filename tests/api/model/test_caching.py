@@ -1,6 +1,5 @@
 """cachedContents on a real model: what is spared, and that nothing else changes."""
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -22,14 +21,6 @@ def on_folder(on_folder):
     return lambda *args: on_folder(*args, source=("--model", SMALLEST_MODEL, "--ctx", 2048))
 
 
-def first_ms(server, cache=None, prompt=ASK):
-    """A plain request when there is no cache: a book that nobody has read yet."""
-    since = time.monotonic()
-    answer = use(server, cache, prompt, SHORT) if cache else server.generate([user(prompt)], SHORT)
-    assert answer.status == 200, answer
-    return (time.monotonic() - since) * 1000, answer
-
-
 def test_after_a_restart(on_folder):
     """The seed's bytes are those without a cache; little is computed; with other settings rows are made anew."""
     server = on_folder()
@@ -41,11 +32,8 @@ def test_after_a_restart(on_folder):
     server.stop()
 
     server = on_folder()
-    cold_ms, _ = first_ms(server, prompt="Another book. " + BOOK)
-    since = time.monotonic()
     fast = use(server, cache, ASK, SHORT, model="models/gemini-2.0-flash")
-    fast_ms = (time.monotonic() - since) * 1000
-    assert n_cached(fast) == total and fast_ms < cold_ms / 2, (fast_ms, cold_ms)  # what it is, `make bench-caches` measures
+    assert n_cached(fast) == total  # what that is by the clock `make bench-caches` says, and fails above a tenth
     after = use(server, cache, ASK, SEEDED, model="models/gemini-2.0-flash")
     assert plain.said == warm.said == after.said != ""
     assert usage(after)["promptTokenCount"] == usage(plain)["promptTokenCount"]
