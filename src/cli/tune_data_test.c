@@ -70,21 +70,6 @@ static void what_is_wrong_is_said(void **state)
     }
 }
 
-static int open_arena(void **state)
-{
-    (void)state;
-    arena = arena_open();
-    return 0;
-}
-
-static int close_arena(void **state)
-{
-    (void)state;
-    arena_close(arena);
-    buf_free(&lines);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -92,5 +77,9 @@ int main(void)
         cmocka_unit_test(nothing_is_no_examples),
         cmocka_unit_test(what_is_wrong_is_said),
     };
-    return cmocka_run_group_tests(tests, open_arena, close_arena);
+    arena = arena_open();
+    int n_failed = cmocka_run_group_tests(tests, NULL, NULL);
+    arena_close(arena);
+    buf_free(&lines);
+    return n_failed;
 }

@@ -155,9 +155,9 @@ int engine_tokenize(struct engine *engine, struct text text, bool special,
 
 /* Looks at a picture, or listens; any thread; only where info says that the engine sees
  * or hears. Its marker, in a text that is tokenised while the view is held, becomes the
- * picture. A job holds
- * the views of its tokens itself. NULL and err: INVALID_ARGUMENT; NULL without an error
- * where the bytes are missing and it was not looked at before, or not lately. */
+ * picture. A job holds the views of its tokens itself. NULL and err: INVALID_ARGUMENT;
+ * NULL without an error where the bytes are missing and it was not looked at before, or
+ * not lately. */
 struct view *engine_view(struct engine *engine, const struct picture *picture,
                          struct error *err);
 struct text engine_view_marker(const struct view *view);
