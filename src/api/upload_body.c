@@ -135,7 +135,23 @@ bool upload_is_full(const struct upload_call *u)
 
 static size_t room(const struct upload_call *u)
 {
-    return upload_is_full(u) ? 0 : BUFFER - SPARE - u->n_filling;
+    return BUFFER - SPARE - u->n_filling; /* of one that is not full */
+}
+
+/* Until there is no room: a rest is left only to a full buffer, which will be written.
+ * Multipart may hold back the end of what it was given, and then there is still some. */
+static size_t fill_up(struct upload_call *u, struct text bytes)
+{
+    size_t n = 0;
+    while (n < bytes.len && u->good && !upload_is_full(u)) {
+        struct text some = text_slice(bytes, n, n + room(u));
+        if (u->multipart)
+            u->good = multipart_add(u->multipart, some, &u->err);
+        else
+            fill(u, some);
+        n += some.len;
+    }
+    return n;
 }
 
 size_t upload_take_bytes(struct upload_call *u, struct text bytes)
@@ -153,12 +169,7 @@ size_t upload_take_bytes(struct upload_call *u, struct text bytes)
     }
     size_t skipped = u->skip > 0 ? (size_t)u->skip : 0;
     u->skip -= (int64_t)skipped;
-    bytes = text_slice(bytes, skipped, skipped + room(u));
-    if (u->multipart)
-        u->good = multipart_add(u->multipart, bytes, &u->err);
-    else
-        fill(u, bytes);
-    return skipped + bytes.len;
+    return skipped + fill_up(u, text_slice(bytes, skipped, bytes.len));
 }
 
 bool upload_begin_body(struct upload_call *u, struct text content_type)

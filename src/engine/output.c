@@ -65,25 +65,39 @@ static size_t stop_begun(const struct output *output)
     return longest;
 }
 
+/* Bytes that are no UTF-8 come out as U+FFFD each, as they would in the end in JSON. */
+static void show(struct text text, struct buf *out)
+{
+    if (text_is_utf8(text)) {
+        buf_text(out, text);
+        return;
+    }
+    for (size_t i = 0, n; i < text.len; i += n ? n : 1) {
+        struct text rest = text_slice(text, i, text.len);
+        n = text_utf8_char(rest);
+        buf_text(out, n ? text_slice(rest, 0, n) : TEXT("\xef\xbf\xbd"));
+    }
+}
+
 bool output_feed(struct output *output, struct text piece, struct buf *out)
 {
     buf_text(&output->held, piece);
     size_t stop = find_stop(output);
     if (stop != SIZE_MAX) {
-        buf_add(out, output->held.at, stop);
+        show(text_slice(buf_view(&output->held), 0, stop), out);
         buf_clear(&output->held);
         return true;
     }
     size_t hold = stop_begun(output);
     struct text rest = text_slice(buf_view(&output->held), 0, output->held.len - hold);
     rest.len -= text_utf8_pending(rest);
-    buf_text(out, rest);
+    show(rest, out);
     buf_drop(&output->held, rest.len);
     return false;
 }
 
 void output_end(struct output *output, struct buf *out)
 {
-    buf_text(out, buf_view(&output->held));
+    show(buf_view(&output->held), out);
     buf_clear(&output->held);
 }

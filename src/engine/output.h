@@ -1,6 +1,6 @@
 /* output.h - tokens' bytes to text that is safe to show.
  *
- * A token may end in the middle of a character, or begin a stop sequence. What could
+ * A token may end in the middle of a character, be none at all, or begin a stop sequence. What could
  * still turn out to be either is held back; the rest comes out at once. Where the bytes
  * are cut into pieces makes no difference to what comes out in the end.
  *

@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -74,6 +75,23 @@ static void characters_come_out_whole(void **state)
     output_close(output);
 }
 
+/* As of an answer that max_tokens cut within a character. */
+static void what_is_no_character_does_not_come_out(void **state)
+{
+    (void)state;
+    static const char BAD[] = "\xef\xbf\xbd";
+    struct text stop = TEXT("STOP");
+    struct text text = TEXT("a\xff b\x80\xc3\xafve \xe2\x82");
+    char wanted[40];
+    snprintf(wanted, sizeof wanted, "a%s b%s\xc3\xafve %s%s", BAD, BAD, BAD, BAD);
+    for (size_t piece = 1; piece <= text.len; piece++) {
+        struct buf out = {0};
+        assert_false(feed_in_pieces(text, piece, &stop, 1, &out));
+        assert_true(text_is(buf_view(&out), wanted));
+        buf_free(&out);
+    }
+}
+
 static void random_cuts_give_the_same_text(void **state)
 {
     (void)state;
@@ -102,6 +120,7 @@ int main(void)
         cmocka_unit_test(of_two_stops_the_one_complete_first_ends_the_answer),
         cmocka_unit_test(what_looked_like_a_stop_comes_out_at_the_end),
         cmocka_unit_test(characters_come_out_whole),
+        cmocka_unit_test(what_is_no_character_does_not_come_out),
         cmocka_unit_test(random_cuts_give_the_same_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

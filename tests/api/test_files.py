@@ -247,8 +247,9 @@ def multipart(json, data, boundary="993715", end="\r\n", part=""):
     return (end.join(lines) + end).encode() + data + f"{end}--{boundary}--".encode()
 
 
-@pytest.mark.parametrize("data", [b"hello world", b"", b"\n--99371", b"x--993715\r\n\r\n--9937156", os.urandom(700_000)],
-                         ids=["plain", "empty", "nearly", "looks-like", "large"])
+@pytest.mark.parametrize("data", [b"hello world", b"", b"\n--99371", b"x--993715\r\n\r\n--9937156", os.urandom(700_000),
+                                  bytes(random.Random(1).choices(b"\rx", k=3_000_000)) + b"."],  # a return may begin a boundary
+                         ids=["plain", "empty", "nearly", "looks-like", "large", "returns"])
 @pytest.mark.parametrize("end", ["\r\n", "\n"])
 def test_multipart(server, data, end):
     """proves: F013"""
