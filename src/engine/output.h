@@ -1,8 +1,8 @@
 /* output.h - tokens' bytes to text that is safe to show.
  *
- * A token may end in the middle of a character, be none at all, or begin a stop sequence. What could
- * still turn out to be either is held back; the rest comes out at once. Where the bytes
- * are cut into pieces makes no difference to what comes out in the end.
+ * A token may end in the middle of a character, be none at all, or begin a stop sequence.
+ * What could still turn out to be either is held back; the rest comes out at once. Where
+ * the bytes are cut into pieces makes no difference to what comes out in the end.
  *
  * Of several stop sequences the one that is complete first ends the answer. */
 #ifndef POLLUX_ENGINE_OUTPUT_H
