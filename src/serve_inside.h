@@ -27,7 +27,7 @@ struct settings {
     const char *host, *model, *models_dir, *data_dir, *script;
     const char *embedding_model, *guard_model, *guard_script, *blocklist, *readers_dir;
     const char *mmproj, *ocr_languages, *speech_command, *speech_dir;
-    const char *tools_dir, *search_url, *search_key;
+    const char *packed_dir, *tools_dir, *search_url, *search_key;
     int64_t code_memory, tool_timeout, tool_rounds;
     int64_t port, media_timeout, threads, ctx, parallel, queue, request_limit,
         idle_timeout;
@@ -105,6 +105,10 @@ void serve_forget(struct settings *settings);
 /* Each of these returns SERVE_OK, or says what is wrong and returns how the process is to
  * end. What an option asks for in vain is SERVE_USAGE. */
 int serve_fail(int status, const struct error *err);
+
+/* A folder that the owner names, or one of the cache's; "" without a home. */
+const char *serve_cache_folder(struct server *s, const char *asked,
+                               const char *otherwise);
 
 int serve_open_guard(struct server *s);
 int serve_open_engine(struct server *s);

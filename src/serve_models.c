@@ -16,6 +16,16 @@ static void show_progress(float done, void *arg)
         fputs("\r\033[K", stderr);
 }
 
+/* Where there is no folder, weights are packed at each start. */
+static const char *packed_folder(struct server *s)
+{
+    const char *asked = s->settings.packed_dir;
+    if (asked && strcmp(asked, "off") == 0)
+        return NULL;
+    const char *folder = serve_cache_folder(s, asked, "/packed");
+    return *folder && command_make_folder(folder) ? folder : NULL;
+}
+
 /* NULL as a name means the default model. */
 static int open_model(struct server *s, const char *name, int n_ctx,
                       const struct model_entry **entry, struct engine **engine)
@@ -44,6 +54,7 @@ static int open_model(struct server *s, const char *name, int n_ctx,
         .name = arena_text(s->arena, file.name).at,
         .n_threads = (int)settings->threads,
         .plain_kernels = settings->kernels != 0,
+        .packed = packed_folder(s),
         .n_ctx = n_ctx,
         .n_slots = (int)settings->parallel,
         .queue_limit = (int)settings->queue,
@@ -65,9 +76,10 @@ static int open_script(const char *path, struct engine **engine)
 static void log_load(const char *what, const struct engine *engine, int64_t since)
 {
     const struct engine_info *info = engine_info(engine);
-    log_line(LOG_INFO, what, "model=%.*s ctx=%d parallel=%d kernels=%s ms=%lld",
+    log_line(LOG_INFO, what, "model=%.*s ctx=%d parallel=%d kernels=%s packed=%s ms=%lld",
              TEXT_ARG(info->model), info->n_ctx, info->n_slots,
-             info->kernels ? info->kernels : "none", (long long)(now_ms() - since));
+             info->kernels ? info->kernels : "none",
+             info->packed ? "kept" : "no", (long long)(now_ms() - since));
 }
 
 int serve_open_engine(struct server *s)

@@ -26,6 +26,9 @@ static const struct option table[] = {
     {"kernels", 0, OPTION_CHOICE, AT(kernels), "auto", 0, 0, "WHOSE",
      "products of weights: ours where this CPU can do them, or always libllama's",
      "auto libllama"},
+    {"packed-dir", 0, OPTION_STRING, AT(packed_dir), NULL, 0, 0, "DIR",
+     "where weights lie as those products take them, as large as the model, so that the next start "
+     "is quick (default ~/.cache/pollux/packed); off: nowhere", NULL},
     {"ctx", 'c', OPTION_INT, AT(ctx), "0", 0, 1 << 24, "TOKENS",
      "context of one conversation, prompt and answer together; 0: the model's own, at "
      "most 8192", NULL},

@@ -126,8 +126,7 @@ static int open_fetcher(struct server *s)
                                      err.message);
 }
 
-/* A folder that the owner names, or one of the cache's. */
-static const char *folder_of(struct server *s, const char *asked, const char *otherwise)
+const char *serve_cache_folder(struct server *s, const char *asked, const char *otherwise)
 {
     struct buf folder = {0};
     if (asked && *asked)
@@ -145,7 +144,7 @@ static int open_media(struct server *s)
     struct error err;
     const struct settings *settings = &s->settings;
     const struct media_config config = {
-        .folder = folder_of(s, settings->readers_dir, "/readers/current"),
+        .folder = serve_cache_folder(s, settings->readers_dir, "/readers/current"),
         .mode = settings->media_sandbox ? SANDBOX_BARE : SANDBOX_REQUIRED,
         .deadline_s = (int)settings->media_timeout,
         .ocr_languages = settings->ocr_languages,
@@ -220,7 +219,7 @@ static int open_tools(struct server *s)
     };
     const struct code_config config = {
         .off = !settings->code_execution,
-        .folder = folder_of(s, settings->tools_dir, "/tools/current"),
+        .folder = serve_cache_folder(s, settings->tools_dir, "/tools/current"),
         .memory_mb = (int)settings->code_memory,
     };
     s->code = code_open(&config);

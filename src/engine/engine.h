@@ -38,6 +38,7 @@ struct engine_info {
     struct text rows_key; /* rows may come back to an engine with the same key only: of
                            * the model, what computes, and in which shapes */
     const char *kernels;  /* whose products: "panels", "libllama"; NULL: no model */
+    bool packed;          /* its weights lay packed on the disk (kernel/kept.h) */
     bool add_bos;         /* a prompt begins with bos (prompt.c puts it there) */
     bool sees, hears;     /* engine_view(): pictures, sounds */
     bool scripted; /* replays a file: takes tools, thoughts, faults as they are written */
@@ -213,6 +214,7 @@ struct local_options {
     const char *name;
     int n_threads;      /* 0: one per core */
     bool plain_kernels; /* libllama's products even where ours (kernel/) would do */
+    const char *packed; /* where packed weights lie for the next start; NULL: nowhere */
     int n_ctx;          /* per sequence; 0: the model's own, at most 8192 */
     int n_slots;        /* sequences at once, 1 to 64 */
     int queue_limit;    /* waiting sequences */

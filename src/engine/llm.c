@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "engine/rows_key.h"
 #include "engine/sight.h"
+#include "kernel/kept.h"
 #include "kernel/plug.h"
 #include <inttypes.h>
 #include <limits.h>
@@ -19,6 +20,7 @@ struct llm {
     struct arena *arena;
     struct llm_info info;
     struct llama_model *model;
+    struct kept *kept; /* NULL: its panels are not kept */
     struct llama_context *ctx;
     const struct llama_vocab *vocab;
     struct llama_batch batch;
@@ -196,6 +198,35 @@ static bool open_model(struct llm *llm, const struct llm_options *options,
     return true;
 }
 
+/* The model's name is for whoever looks at the folder. */
+static struct kept *open_kept(struct llm *llm, const struct llm_options *options)
+{
+    const char *slash = strrchr(options->path, '/');
+    struct text key = rows_key(options->path, TEXT(POLLUX_ENGINE), llm->arena);
+    struct text path = arena_printf(llm->arena, "%s/%s.%.16s" KEPT_END, options->packed,
+                                    slash ? slash + 1 : options->path, key.at);
+    return kept_open(path.at);
+}
+
+/* With our products: what packing leaves is kept, or was. */
+static bool open_packed(struct llm *llm, const struct llm_options *options,
+                        struct error *err)
+{
+    if (options->packed && access(options->path, R_OK) == 0)
+        llm->kept = open_kept(llm, options);
+    plug_keep(llm->kept);
+    bool good = open_model(llm, options, err);
+    plug_keep(NULL);
+    if (!good)
+        return false;
+    let_go_of_file(options->path);
+    if (llm->kept) {
+        llm->info.packed = kept_served(llm->kept);
+        kept_write(llm->kept);
+    }
+    return true;
+}
+
 /* A KV stream per slot (kv_unified = false): in one shared buffer the rows of the
  * neighbours would change the order of the sums. Only a few rows of a batch want logits,
  * so the buffer for them is small. */
@@ -281,9 +312,7 @@ struct llm *llm_open(const struct llm_options *options, struct error *err)
     llm_begin();
     bool panels = !options->plain_kernels && plug_panels();
     llm->info.kernels = panels ? "panels" : "libllama";
-    bool good = open_model(llm, options, err);
-    if (good && panels)
-        let_go_of_file(options->path);
+    bool good = panels ? open_packed(llm, options, err) : open_model(llm, options, err);
     if (!good || (!options->only_vocab && !open_context(llm, options, err))) {
         llm_close(llm);
         return NULL;
@@ -315,6 +344,7 @@ void llm_close(struct llm *llm)
     sight_close(llm->sight);
     if (llm->ctx)
         llama_free(llm->ctx);
+    kept_close(llm->kept); /* it reads the model's memory */
     if (llm->model)
         llama_model_free(llm->model);
     free(llm->state);

@@ -21,6 +21,8 @@ struct llm_options {
     const char *projector; /* NULL: the model does not see */
     int n_threads;         /* 0: one per core */
     bool plain_kernels;    /* never kernel/'s */
+    const char *packed;    /* a folder, where kernel/'s weights lie for the next time
+                              (kernel/kept.h); NULL: each time they are packed anew */
     int n_ctx; /* tokens a slot holds; 0: the model's own, at most LLM_CTX_DEFAULT */
     int n_slots;
     bool only_vocab; /* nothing can be decoded: for tests of what needs words alone */
@@ -39,6 +41,7 @@ struct llm_info {
                    itself */
     int n_ctx, n_vocab;
     const char *kernels;  /* whose products: "panels" (kernel/panel.h) or "libllama" */
+    bool packed;          /* panels that lay in the folder `packed` served */
     struct text rows_key; /* of what decides the bits of KV rows (rows_key.h) */
     bool add_bos;
     bool can_truncate; /* rows can be taken off the end (not so in recurrent models) */

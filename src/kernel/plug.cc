@@ -7,6 +7,7 @@
 extern "C" {
 #include "kernel/panel.h"
 }
+#include "kernel/kept.h"
 #include <algorithm>
 #include <cstring>
 #include <ggml-cpu.h>
@@ -134,22 +135,52 @@ bool advise(const pages &pages, int advice)
     return madvise(pages.begin, size_t(pages.end - pages.begin), advice) == 0;
 }
 
+// What this thread's loads are kept in.
+thread_local kept *keeper;
+
+// A matrix as it comes, and where its panels lie.
+struct matrix {
+    const panel_kind *kind;
+    int64_t n_cols, n_panels;
+    const char *rows;
+    char *panels;
+    size_t from, to; // bytes of a panel's rows, and of a panel
+
+    matrix(const ggml_tensor *tensor, const void *data)
+        : kind(kind_of(tensor)), n_cols(tensor->ne[0]),
+          n_panels(tensor->ne[1] / PANEL_ROWS), rows(static_cast<const char *>(data)),
+          panels(static_cast<char *>(tensor->data)),
+          from(panel_source_size(kind, PANEL_ROWS, n_cols)),
+          to(panel_size(kind, PANEL_ROWS, n_cols))
+    {
+    }
+
+    void pack(int64_t i) const
+    {
+        panel_pack(kind, rows + i * from, n_cols, panels + i * to);
+    }
+
+    // Whether panel i lies there already.
+    bool has(int64_t i) const
+    {
+        std::vector<char> panel(to);
+        panel_pack(kind, rows + i * from, n_cols, panel.data());
+        return memcmp(panel.data(), panels + i * to, to) == 0;
+    }
+};
+
+// Each thread packs a part of the panels, of small matrices one thread all.
 void set_tensor(ggml_backend_buffer_t, ggml_tensor *tensor, const void *data,
                 size_t offset, size_t size)
 {
     GGML_ASSERT(offset == 0 && size == ggml_nbytes(tensor));
-    const panel_kind *kind = kind_of(tensor);
-    const int64_t n_cols = tensor->ne[0], n_panels = tensor->ne[1] / PANEL_ROWS;
-    const size_t from = panel_source_size(kind, PANEL_ROWS, n_cols),
-                 to = panel_size(kind, PANEL_ROWS, n_cols);
-    // Each thread packs a part of the panels, of small matrices one thread all.
+    const matrix m(tensor, data);
     const int64_t n_threads = std::clamp<int64_t>(
         int64_t(size >> 20), 1, std::max(1u, std::thread::hardware_concurrency()));
     auto pack = [&](int64_t part) {
-        for (int64_t p = n_panels * part / n_threads;
-             p < n_panels * (part + 1) / n_threads; p++)
-            panel_pack(kind, static_cast<const char *>(data) + p * from, n_cols,
-                       static_cast<char *>(tensor->data) + p * to);
+        for (int64_t i = m.n_panels * part / n_threads;
+             i < m.n_panels * (part + 1) / n_threads; i++)
+            m.pack(i);
     };
     std::vector<std::thread> others;
     for (int64_t part = 1; part < n_threads; part++)
@@ -159,16 +190,56 @@ void set_tensor(ggml_backend_buffer_t, ggml_tensor *tensor, const void *data,
         other.join();
 }
 
+void set_mapped(ggml_backend_buffer_t buffer, ggml_tensor *tensor, const void *data,
+                size_t offset, size_t size)
+{
+    const matrix m(tensor, data);
+    if (m.has(0) && m.has(m.n_panels - 1))
+        return;
+    if (keeper)
+        kept_doubt(keeper);
+    set_tensor(buffer, tensor, data, offset, size);
+}
+
+void unmap(ggml_backend_buffer_t buffer)
+{
+    munmap(ggml_backend_buffer_get_base(buffer), ggml_backend_buffer_get_size(buffer));
+}
+
+ggml_backend_buffer_t map_buffer(size_t size)
+{
+    void *base = keeper ? kept_map(keeper, size) : nullptr;
+    if (!base)
+        return nullptr;
+    ggml_backend_buffer_t buffer = ggml_backend_cpu_buffer_from_ptr(base, size);
+    buffer->iface.set_tensor = set_mapped;
+    buffer->iface.free_buffer = unmap;
+    return buffer;
+}
+
 // Huge pages: a step reads all of it.
-ggml_backend_buffer_t alloc_buffer(ggml_backend_buffer_type_t type, size_t size)
+ggml_backend_buffer_t new_buffer(size_t size)
 {
     ggml_backend_buffer_t buffer =
         ggml_backend_buft_alloc_buffer(ggml_backend_cpu_buffer_type(), size);
     if (!buffer)
         return nullptr;
-    advise(pages_of(ggml_backend_buffer_get_base(buffer), size), MADV_HUGEPAGE);
-    buffer->buft = type;
+    void *base = ggml_backend_buffer_get_base(buffer);
+    advise(pages_of(base, size), MADV_HUGEPAGE);
+    if (keeper)
+        kept_made(keeper, base, size);
     buffer->iface.set_tensor = set_tensor;
+    return buffer;
+}
+
+ggml_backend_buffer_t alloc_buffer(ggml_backend_buffer_type_t type, size_t size)
+{
+    ggml_backend_buffer_t buffer = map_buffer(size);
+    if (!buffer)
+        buffer = new_buffer(size);
+    if (!buffer)
+        return nullptr;
+    buffer->buft = type;
     buffer->iface.get_tensor = nullptr;
     buffer->iface.cpy_tensor = nullptr;
     return buffer;
@@ -243,6 +314,11 @@ bool plug_panels()
     return true;
 }
 
+void plug_keep(struct kept *kept)
+{
+    keeper = kept;
+}
+
 #else
 
 void plug_clearing()
@@ -252,6 +328,10 @@ void plug_clearing()
 bool plug_panels()
 {
     return false;
+}
+
+void plug_keep(struct kept *)
+{
 }
 
 #endif

@@ -18,6 +18,12 @@ extern "C" {
  * is loaded (ggml reads the list then); once is enough. Not thread-safe. */
 bool plug_panels(void);
 
+/* Where the panels of models that this thread loads from now on are looked for, and what
+ * is told of those that must be packed (kept.h); NULL: nowhere. The caller keeps it until
+ * the next call. */
+struct kept;
+void plug_keep(struct kept *kept);
+
 /* From now on, clearing a buffer of the CPU's gives its pages back instead of writing to
  * them: the KV buffer takes memory as it fills, and a server starts sooner. (libllama
  * clears the KV buffer of every context, all of its slots.) Where that cannot be, it is

@@ -1,5 +1,7 @@
 /* A product through ggml's own CPU backend: with the weights in our buffer, and in its.
  */
+#include "kernel/kept.h"
+#include "kernel/panel.h"
 #include "kernel/plug.h"
 #include <ggml-alloc.h>
 #include <ggml-backend.h>
@@ -9,9 +11,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -172,6 +176,75 @@ static void test_cleared_is_cleared(void **state)
     check_clearing(20000, true);
 }
 
+/* A load of the one matrix, and a product with it; whether the file served. */
+static bool product_is_the_same(const char *path, const void *rows, const float *values,
+                                float **first)
+{
+    static const struct product p = {GGML_TYPE_Q6_K, 512, 320, 3, 1};
+    struct kept *kept = kept_open(path);
+    plug_keep(kept);
+    float *now = compute(&p, panels, rows, values, 2);
+    plug_keep(NULL);
+    bool served = kept_served(kept);
+    if (*first)
+        assert_memory_equal(now, *first, sizeof(float) * (size_t)(p.n_rows * p.n));
+    free(*first);
+    *first = now;
+    kept_close(kept);
+    return served;
+}
+
+static void write_panels(const char *path, const void *bytes, size_t size)
+{
+    struct kept *kept = kept_open(path);
+    kept_made(kept, bytes, size);
+    kept_write(kept);
+    for (int i = 0; i < 6000 && access(path, F_OK) != 0; i++)
+        usleep(10000);
+    kept_close(kept);
+}
+
+/* The same results from a file, and from one that is another layout's, or was hit at the
+ * first panel of a matrix or its last: that one is mended and deleted. */
+static void test_panels_from_a_file(void **state)
+{
+    (void)state;
+    enum { N_COLS = 512, N_ROWS = 320, N = 3 };
+    char folder[] = "/tmp/plug-test-XXXXXX", path[64];
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/m" KEPT_END, folder);
+    float *weights = random_floats((size_t)N_COLS * N_ROWS),
+          *values = random_floats((size_t)N_COLS * N), *first = NULL;
+    void *rows = malloc(ggml_row_size(GGML_TYPE_Q6_K, N_COLS) * N_ROWS);
+    ggml_quantize_chunk(GGML_TYPE_Q6_K, weights, rows, 0, N_ROWS, N_COLS, NULL);
+    const struct panel_kind *kind = panel_kind_for(GGML_TYPE_Q6_K, N_ROWS, N_COLS);
+    size_t from = panel_source_size(kind, PANEL_ROWS, N_COLS),
+           to = panel_size(kind, PANEL_ROWS, N_COLS),
+           size = panel_size(kind, N_ROWS, N_COLS);
+    char *bytes = malloc(size);
+    for (size_t i = 0; i < N_ROWS / PANEL_ROWS; i++)
+        panel_pack(kind, (char *)rows + i * from, N_COLS, bytes + i * to);
+    assert_false(product_is_the_same(path, rows, values, &first));
+    write_panels(path, bytes, size);
+    assert_true(product_is_the_same(path, rows, values, &first));
+    const size_t hit[] = {5, size - 5};
+    for (int i = 0; i < 2; i++) {
+        size_t at = hit[i];
+        unlink(path);
+        bytes[at] ^= 1;
+        write_panels(path, bytes, size);
+        bytes[at] ^= 1;
+        assert_false(product_is_the_same(path, rows, values, &first));
+        assert_int_not_equal(access(path, F_OK), 0);
+    }
+    assert_int_equal(rmdir(folder), 0);
+    free(bytes);
+    free(first);
+    free(rows);
+    free(values);
+    free(weights);
+}
+
 static void test_plugging_twice_is_once(void **state)
 {
     (void)state;
@@ -185,6 +258,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_products),
         cmocka_unit_test(test_what_is_refused),
+        cmocka_unit_test(test_panels_from_a_file),
     };
     plug_panels();
     find_panels();
