@@ -29,7 +29,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SUITES = ("unit", "api", "cli", "sdk", "schemas", "soak")
-ALONE = ("engine/local", "kernel/panel", "kernel/plug", "train/net", "train/trainer")
+ALONE = ("kernel/panel", "kernel/plug", "train/trainer")
 CORES = os.cpu_count() or 1
 UNIT_SECONDS = 300
 COLOUR = sys.stdout.isatty()
@@ -77,6 +77,7 @@ def run_binary(path, options):
     """Returns (rc, output); its whole process group is ended if it takes too long."""
     env = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP")
     env.setdefault("GOMP_SPINCOUNT", "10000")  # as `pollux serve` does for itself (src/main.c)
+    env.setdefault("TEST_THREADS", "1")  # of models, for others compute beside
     if options.no_model:
         env["POLLUX_TEST_NO_MODEL"] = "1"  # such tests skip() themselves
     with subprocess.Popen([path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env,

@@ -78,8 +78,8 @@ static void log_load(const char *what, const struct engine *engine, int64_t sinc
     const struct engine_info *info = engine_info(engine);
     log_line(LOG_INFO, what, "model=%.*s ctx=%d parallel=%d kernels=%s packed=%s ms=%lld",
              TEXT_ARG(info->model), info->n_ctx, info->n_slots,
-             info->kernels ? info->kernels : "none",
-             info->packed ? "kept" : "no", (long long)(now_ms() - since));
+             info->kernels ? info->kernels : "none", info->packed ? "kept" : "no",
+             (long long)(now_ms() - since));
 }
 
 int serve_open_engine(struct server *s)

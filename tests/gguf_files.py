@@ -89,7 +89,8 @@ def matrices(tensors):
 
 
 def floats(rng, n, size):
-    return struct.pack(f"<{n}f", *(rng.uniform(-size, size) for _ in range(n)))
+    values = [struct.pack("<f", size * (i - 127.5) / 127.5) for i in range(256)]
+    return b"".join(map(values.__getitem__, rng.randbytes(n)))
 
 
 def write_lora(path, base, seed, rank=2, size=0.06, only=lambda name: True):

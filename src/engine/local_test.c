@@ -558,11 +558,13 @@ static int open_engine(void **state)
 {
     (void)state;
     char path[1024];
-    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME"),
+               *threads = getenv("TEST_THREADS");
     snprintf(path, sizeof(path), "%s%s/pollux/models/smollm2-135m-instruct-q4_1.gguf",
              cache ? cache : home, cache ? "" : "/.cache");
     struct local_options options = {.path = path,
                                     .name = "smollm2",
+                                    .n_threads = threads ? atoi(threads) : 0,
                                     .n_ctx = N_CTX,
                                     .n_slots = N_SLOTS,
                                     .queue_limit = 40};

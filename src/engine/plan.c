@@ -12,6 +12,9 @@
 /* Places whose costs differ by less are as good as each other. */
 #define ALIKE 0.95
 
+/* A step that takes less than this of the least so far says that the machine was busy. */
+#define STEADY 0.95
+
 /* Costs in units of one row, measured with Q4_K_M on 2 cores: what is assumed until all
  * sizes were timed. Above 16 a row adds what it adds on average up to there. */
 static const double assumed[] = {0,   1,   1.35, 1.6, 1.75, 2.6, 2.65, 2.8, 2.73,
@@ -32,17 +35,21 @@ static int n_sizes(const struct plan *plan)
 
 int plan_untimed(const struct plan *plan)
 {
-    if (plan->n_timed >= n_sizes(plan) * PLAN_PASSES)
-        return 0;
-    return 1 + plan->n_timed % n_sizes(plan);
+    return plan->timed ? 0 : 1 + plan->n_timed % n_sizes(plan);
 }
 
 void plan_time(struct plan *plan, int64_t us)
 {
     double *least = &plan->least_us[plan_untimed(plan)];
+    if (*least == 0 || (double)us < *least * STEADY)
+        plan->moved = true;
     if (*least == 0 || (double)us < *least)
         *least = (double)us;
     plan->n_timed++;
+    if (plan->n_timed % n_sizes(plan) == 0) {
+        plan->timed = !plan->moved || plan->n_timed == n_sizes(plan) * PLAN_PASSES;
+        plan->moved = false;
+    }
 }
 
 double plan_cost(const struct plan *plan, int n_rows)

@@ -17,12 +17,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { PLAN_SLOTS_MAX = 64, PLAN_PASSES = 5 };
+enum { PLAN_SLOTS_MAX = 64, PLAN_PASSES = 5 /* over all sizes, at most */ };
 
 struct plan {
     int n_slots;
     bool can_pad;
     int n_timed;                         /* steps so far */
+    bool moved;                          /* a cost fell in this pass over the sizes */
+    bool timed;                          /* all are known */
     double least_us[PLAN_SLOTS_MAX + 1]; /* by rows */
 };
 
@@ -33,7 +35,8 @@ struct run {
 void plan_init(struct plan *plan, int n_slots, bool can_pad);
 
 /* The batch size to time next, or 0: all are timed. Sizes take turns, so that a busy
- * spell of the machine does not make some look dear and others cheap. */
+ * spell of the machine does not make some look dear and others cheap; it is over when a
+ * pass over all of them finds none clearly cheaper than before. */
 int plan_untimed(const struct plan *plan);
 
 /* A step of that size took this long. */

@@ -36,6 +36,35 @@ static struct plan even_plan(void)
     return plan_by(even, sizeof even / sizeof *even, 16, true);
 }
 
+/* Steps until all sizes are known, when those before `quiet` take twice as long. */
+static int n_steps(struct plan *plan, int n_slots, int quiet)
+{
+    int n = 0;
+    plan_init(plan, n_slots, true);
+    for (int rows; (rows = plan_untimed(plan)) > 0; n++)
+        plan_time(plan,
+                  (int64_t)measured[rows] * (n < quiet ? 2000 : 1000) + rand() % 300);
+    return n;
+}
+
+static void timing_ends_when_nothing_gets_cheaper(void **state)
+{
+    (void)state;
+    struct plan plan;
+    assert_int_equal(n_steps(&plan, 8, 0), 16);
+    assert_int_equal(n_steps(&plan, 8, 3), 24); /* the second pass mends the first */
+    assert_true(plan_cost(&plan, 5) < 70000);
+    assert_int_equal(n_steps(&plan, 8, 13), 32);
+    assert_true(plan_cost(&plan, 5) < 70000);
+    assert_int_equal(n_steps(&plan, 8, 16), 16); /* all of it equally busy */
+    plan_init(&plan, 4, true);
+    for (int i = 0; i < 4 * PLAN_PASSES; i++) { /* ever quicker: it ends all the same */
+        assert_int_equal(plan_untimed(&plan), 1 + i % 4);
+        plan_time(&plan, 1000000 >> (i / 4));
+    }
+    assert_int_equal(plan_untimed(&plan), 0);
+}
+
 static int runs_for(const struct plan *plan, const char *slots, struct run *runs)
 {
     bool speaks[PLAN_SLOTS_MAX] = {0}, alone[PLAN_SLOTS_MAX] = {0};
@@ -175,6 +204,7 @@ static void who_comes_next_sits_beside_the_others(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(timing_ends_when_nothing_gets_cheaper),
         cmocka_unit_test(two_go_one_after_the_other),
         cmocka_unit_test(six_are_padded_to_eight),
         cmocka_unit_test(without_padding_a_gap_ends_a_run),

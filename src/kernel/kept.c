@@ -58,7 +58,8 @@ static void *map_file(struct kept *kept, int fd, size_t size)
     void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
     if (base == MAP_FAILED)
         return NULL;
-    /* In one go, for a step reads all of it; for reading, or each page would be copied. */
+    /* In one go, for a step reads all of it; for reading, or each page would be copied.
+     */
     madvise(base, size, MADV_POPULATE_READ);
     return base;
 }
@@ -153,8 +154,8 @@ static void *write_aside(void *arg)
     struct kept *kept = arg;
     char name[64];
     setpriority(PRIO_PROCESS, (id_t)gettid(), LAZY);
-    int fd = has_room(kept) ? open(kept->folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)
-                            : -1;
+    int fd =
+        has_room(kept) ? open(kept->folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600) : -1;
     if (fd < 0)
         return NULL;
     snprintf(name, sizeof name, "/proc/self/fd/%d", fd);

@@ -66,7 +66,9 @@ struct scene {
 static struct scene scene_of(const char *path, size_t keep_most)
 {
     struct error err = {0};
-    int n_threads = strstr(path, "tiny") ? 1 : 2; /* waiting would be most of it */
+    /* Of tiny ones waiting would be most of it. */
+    const char *threads = getenv("TEST_THREADS");
+    int n_threads = strstr(path, "tiny") ? 1 : threads ? atoi(threads) : 2;
     struct scene s = {.base = base_open(path, n_threads, &err)};
     if (!s.base)
         fail_msg("%s", err.message);

@@ -97,7 +97,7 @@ def test_company_without_seeds(server):
     assert same >= len(got) - 2, f"{same} of {len(got)}"
 
 
-TALE = "Here is a tale of the sea. " + "The ship sailed on, and the wind blew, and the gulls cried. " * 12
+TALE = "Here is a tale of the sea. " + "The ship sailed on, and the wind blew, and the gulls cried. " * 10
 
 
 def ask_cached(server, who, cache, prompt="How does it end?"):
@@ -124,14 +124,14 @@ def test_caches_of_adapters(tmp_path):
             plain = s.post(f"/v1beta/{who}:generateContent", {"contents": whole, "generationConfig": {
                 "maxOutputTokens": 16, "seed": 7, "temperature": 0.7}}, timeout=120)
             wanted[who], n = ask_cached(s, who, cache)
-            assert wanted[who] == text_of(plain.json) and n > 150
+            assert wanted[who] == text_of(plain.json) and n > 100
         assert len(set(wanted.values())) == 2
         with ThreadPoolExecutor(4) as pool:
             assert all(pool.map(lambda wc: ask_cached(s, *wc)[0] == wanted[wc[0]], list(caches.items()) * 2))
     with Server(*options, env=TRAINER, start_s=120) as s:
         for who, cache in caches.items():
             said, n = ask_cached(s, who, cache)
-            assert said == wanted[who] and n > 150, who
+            assert said == wanted[who] and n > 100, who
         assert "rows=missing" not in s.log and "rows=made" not in s.log
 
 

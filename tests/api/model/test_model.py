@@ -68,15 +68,17 @@ def test_streamed_or_not_with_or_without_logprobs(smallest):
             assert said(smallest, STORY, config, verb) == wanted, (config, verb)
 
 
-@pytest.mark.alone
-def test_alone_or_with_seven_others(real):
+@pytest.mark.model
+@pytest.mark.parametrize("name", ["smallest", pytest.param("real", marks=pytest.mark.soak)])
+def test_alone_or_with_seven_others(name, request):
     """proves: G075"""
+    server = request.getfixturevalue(name)
     prompts = [STORY, "Name the planets.", "def fib(n):", "Write a haiku.", "What is rust?",
                "Count from ten to one.", "Translate 'good morning' to French.", "Why is the sky blue?"]
     short = {**SEEDED, "maxOutputTokens": 12}
-    alone = [said(real, p, short) for p in prompts]
+    alone = [said(server, p, short) for p in prompts]
     with ThreadPoolExecutor(8) as pool:
-        together = list(pool.map(lambda p: said(real, p, short, "streamGenerateContent?alt=sse"), prompts))
+        together = list(pool.map(lambda p: said(server, p, short, "streamGenerateContent?alt=sse"), prompts))
     assert together == alone
 
 

@@ -25,6 +25,7 @@ def test_code_runs(real):
     assert chunks[-1]["usageMetadata"]["toolUsePromptTokenCount"] > 3
 
 
+@pytest.mark.soak
 def test_code_runs_as_steps(real):
     answer = real.post("/v1beta/interactions", {
         "model": "gemini-3-flash-preview", "input": ASKED, "tools": [{"type": "code_execution"}], "store": False,

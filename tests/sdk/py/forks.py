@@ -5,18 +5,26 @@ On standard input comes a line of JSON for each, {"argv", "env", "cwd", "out", "
 with, the files of its standard output and error, and when it is ended. On standard output goes its exit status.
 """
 
+import atexit
 import gc
 import json
 import os
 import runpy
 import signal
 import sys
+import threading
+import traceback
 import warnings
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    import google.genai  # noqa: F401
+    import google.genai
     import google.generativeai  # noqa: F401
+
+# What it only gets ready when it is first used.
+google.genai.Client(api_key="k").interactions  # noqa: B018
+for message in ("GenerateContentConfig", "GenerateContentResponse", "Content"):
+    getattr(google.genai.types, message).model_rebuild()
 
 
 def become(job):
@@ -44,6 +52,25 @@ def serve():
     return None
 
 
+def run_whole(program):
+    """As the interpreter does, but for taking itself apart in the end: that would copy all that is shared."""
+    status = 0
+    try:
+        runpy.run_path(program, run_name="__main__")
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if status and not isinstance(end.code, int):
+            print(end.code, file=sys.stderr)
+    except BaseException:  # as it would end the program
+        traceback.print_exc()
+        status = 1
+    threading._shutdown()  # waits for its threads
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
 gc.freeze()  # what was imported stays shared memory
 if program := serve():
-    runpy.run_path(program, run_name="__main__")
+    run_whole(program)
