@@ -502,7 +502,7 @@ def test_the_type_of_a_file_is_its_own(server):
 @pytest.mark.parametrize("make, mime, words", [
     (lambda: picture("TURN LEFT 42"), "image/png", "TURN LEFT 42"),
     (lambda: pdf("It was a dark night.", "The end."), "application/pdf", "dark night"),
-    (lambda: sound("mp3"), "audio/mpeg", "What is the capital"),
+    pytest.param(lambda: sound("mp3"), "audio/mpeg", "What is the capital", marks=pytest.mark.soak),
 ])
 def test_media_in_files(server, make, mime, words):
     """proves: F027 F029; read like inline media, wherever the file lies."""

@@ -171,7 +171,7 @@ def test_a_scanned_page_is_read_as_a_picture(server):
 
 # ---- sound and film ----
 
-@pytest.mark.parametrize("kind, mime", [("adts", "audio/aac"), ("ogg", "audio/ogg")])
+@pytest.mark.parametrize("kind, mime", [pytest.param("adts", "audio/aac", marks=pytest.mark.soak), ("ogg", "audio/ogg")])
 def test_a_spoken_question_is_heard(server, kind, mime):
     """More kinds in test_text_and_what_was_read_before_do_not_wait_for_sounds."""
     answer = ask(server, "Answer the question.", blob(sound(kind), mime))

@@ -58,7 +58,7 @@ def test_scripted(server, client, case):
 
 
 @pytest.mark.parametrize("case", cases.REAL, ids=lambda c: c.__name__)
-@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize("client", [pytest.param(c, marks=pytest.mark.soak) if "legacy" in c else c for c in CLIENTS])
 def test_real_model(real, client, case):
     """proves: H023 G015 G075"""
     case(result(client, real.base, SMALL_MODEL, tuple(c.__name__ for c in cases.REAL), case.__name__))

@@ -75,7 +75,7 @@ def test_alone_or_with_seven_others(name, request):
     server = request.getfixturevalue(name)
     prompts = [STORY, "Name the planets.", "def fib(n):", "Write a haiku.", "What is rust?",
                "Count from ten to one.", "Translate 'good morning' to French.", "Why is the sky blue?"]
-    short = {**SEEDED, "maxOutputTokens": 12}
+    short = {**SEEDED, "maxOutputTokens": 8}
     alone = [said(server, p, short) for p in prompts]
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(lambda p: said(server, p, short, "streamGenerateContent?alt=sse"), prompts))

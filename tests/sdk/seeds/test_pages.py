@@ -248,7 +248,7 @@ def narrow():
 
 
 # One of each kind in `make test`: with no limit set, a small model talks to the end of its context.
-FEW = ("000_config.go", "001_chat_stream.py", "001_stateless.sh", "004_functions.sh")
+FEW = ("000_config.go", "001_chat_stream.py", "001_stateless.sh")
 
 
 @pytest.mark.parametrize("name", [n if n in FEW else pytest.param(n, marks=pytest.mark.soak) for n in REAL])
