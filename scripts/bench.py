@@ -240,12 +240,18 @@ class Nothing(Pollux):
 
     name, title = "nothing", "a server that does nothing"
 
-    def __init__(self, options, folder, looks):
+    numbers = ("totalTokens",)
+
+    def __init__(self, options, folder, *words):
         super().__init__(options, folder)
-        self.looks = looks
+        self.words = words
 
     def command(self):
-        return [str(ROOT / "build/bench/nothing"), *["--look"] * self.looks, str(self.port)]
+        return [str(ROOT / "build/bench/nothing"), *self.words, str(self.port)]
+
+    def model_ms(self, replies):
+        """With --compute its answers say so."""
+        return [r["totalTokens"] / 1000 for r in replies], True
 
 
 class PolluxEmbedder(Pollux):
@@ -563,7 +569,7 @@ class Bench:
     def count_nothing(self, text, seconds):
         """How much of a call on one connection is the client's and the system's."""
         for looks, how in ((False, "sleeps"), (True, "never sleeps")):
-            server = self.open(Nothing(self.options, self.folder, looks))[1]
+            server = self.open(Nothing(self.options, self.folder, *["--look"] * looks))[1]
             rates = []
             for _ in range(self.options.rounds):
                 if not looks:  # one that looks is never idle
@@ -595,7 +601,21 @@ class Bench:
                                "ms", rest)
 
         self.turns(lambda: f"Say hello {self.random_word()}.", measure)
+        self.wire_of_nothing(n)
         self.scripted(n)
+
+    def wire_of_nothing(self, n):
+        """How much of that is the client's and the system's, when who answers has slept while two threads computed."""
+        server = self.open(Nothing(self.options, self.folder, "--compute", "20"))[1]
+        rests = []
+        for _ in range(self.options.rounds):
+            self.settle()
+            replies = server.ask(["Say hello."] * n, 1, False, connections=1)
+            model, _ = server.model_ms(replies)
+            rests.append(statistics.median((r["end"] - r["sent"]) / 1000 - m for r, m in zip(replies, model)))
+        server.stop()
+        self.table.note("one token less the model's time, of a server that reads nothing and has two threads read "
+                        f"memory for 20 ms: {Table.spread(rests, figure)} ms")
 
     def scripted(self, n):
         """No model at all: a whole call against the scripted engine."""
