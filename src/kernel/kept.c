@@ -104,7 +104,7 @@ static void sweep(const char *folder)
 {
     DIR *dir = opendir(folder);
     time_t now = time(NULL);
-    for (struct dirent *entry; dir && (entry = readdir(dir));) {
+    for (struct dirent *entry; dir && (entry = readdir(dir));) { // NOLINT: our own dir
         struct stat is;
         size_t len = strlen(entry->d_name), end = sizeof KEPT_END - 1;
         if (len > end && strcmp(entry->d_name + len - end, KEPT_END) == 0 &&
