@@ -33,7 +33,7 @@ int serve_fail(int status, const struct error *err)
 /* ---- signals ---- */
 
 /* The handler's half; -1: still opening, and a signal simply ends the process. */
-static volatile sig_atomic_t signal_fd = -1;
+static _Atomic int signal_fd = -1; /* a handler may run on any thread */
 
 static void on_signal(int number)
 {

@@ -38,7 +38,6 @@ struct generation {
     struct error err;
     int deadline_s;
     enum form form;
-    bool good;             /* so far; else err says why not. A worker's while it has it */
     bool at_work, running; /* a worker has it; its turn is not over */
     bool silent;
 
@@ -55,6 +54,8 @@ struct generation {
     struct cached cached;    /* once READ */
     struct cached_wait wait; /* for its rows */
     enum caching caching;
+    /* A worker's while it has them, so not beside what the loop looks at meanwhile. */
+    bool good;    /* so far; else err says why not */
     bool decoded; /* the chat is there, or a cache is to be read for it */
     bool recites; /* the prompt's own words are spoken, not the model's */
 

@@ -136,7 +136,8 @@ static void finish_task(struct work *work)
         task_fail(task, &task->err);
     else if (task->done)
         task->done(task);
-    if (task->good && task->n_holds == 1 && !task->at_work && !task->later)
+    /* done() may have started it anew: then all else is the worker's. */
+    if (!task->at_work && !task->later && task->good && task->n_holds == 1)
         send_answer(task);
     task_let_go(task);
 }

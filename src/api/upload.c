@@ -186,7 +186,8 @@ static size_t take(struct http_request *rq, struct text bytes)
         return bytes.len;
     if (!bytes.at) {
         u->complete = true;
-        u->good = u->good && upload_end_body(u);
+        if (u->good) /* else it may be closing, and the worker's */
+            u->good = upload_end_body(u);
         advance(u);
         return 0;
     }
