@@ -48,8 +48,8 @@ struct kept *kept_open(const char *path)
 static void *map_file(struct kept *kept, int fd, size_t size)
 {
     struct stat is;
-    if (fstat(fd, &is) != 0 || !S_ISREG(is.st_mode))
-        return NULL;
+    if (fstat(fd, &is) != 0 || !S_ISREG(is.st_mode) || is.st_uid != geteuid())
+        return NULL; /* weights that others could have written are not taken */
     if (is.st_size != (off_t)size) {
         unlink(kept->path);
         return NULL;
