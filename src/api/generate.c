@@ -25,7 +25,7 @@ void generation_release(struct generation *g)
     arena_close(g->arena);
 }
 
-static void log_turn(const struct generation *g, const char *end)
+static void log_turn(const struct generation *g)
 {
     struct answer_facts facts = answer_facts(g->answer);
     int64_t since = g->since_us;
@@ -34,22 +34,26 @@ static void log_turn(const struct generation *g, const char *end)
              "id=%.*s model=%.*s in=%d reused=%d out=%d ms=%.3f first_ms=%.3f "
              "queue_ms=%.3f prefill_ms=%.3f decode_ms=%.3f end=%s",
              TEXT_ARG(facts.id), TEXT_ARG(g->name), facts.n_prompt, facts.n_cached,
-             facts.n_output, (double)(now_us() - since) / 1000, first_ms,
+             facts.n_output, (double)(g->over_us - since) / 1000, first_ms,
              (double)facts.queued_us / 1000, (double)facts.prefill_us / 1000,
-             (double)facts.decode_us / 1000, end ? end : facts.end);
+             (double)facts.decode_us / 1000, g->end ? g->end : facts.end);
 }
 
+/* A line for the log takes longer to write than an answer does: where somebody is
+ * answered, it comes after that (on_closed). */
 void generation_conclude(struct generation *g, const char *end)
 {
     if (g->silent)
         return;
     g->silent = true;
+    g->end = end;
+    g->over_us = now_us();
     atomic_store(&g->prepare.cancelled, true);
     loop_cancel(g->api->loop, g->deadline);
     loop_cancel(g->api->loop, g->hold);
     g->deadline = g->hold = NULL;
-    if (g->answer)
-        log_turn(g, end);
+    if (g->answer && !g->call)
+        log_turn(g);
     if (g->turn)
         rounds_cancel(g->turn);
     if (g->aloud)
@@ -67,6 +71,8 @@ static void on_closed(struct call *call)
 {
     struct generation *g = call->generation;
     generation_conclude(g, "GONE");
+    if (g->answer)
+        log_turn(g);
     g->call = NULL;
     generation_release(g);
 }
