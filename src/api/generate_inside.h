@@ -33,8 +33,8 @@ struct generation {
     struct aside aside;            /* told: whoever asked without a call still waits */
     struct text body, name;        /* the latter of a tuned model: "tunedModels/x" */
     struct generation *next, **at; /* in api->generations */
-    int64_t since_us, over_us; /* the latter once it is silent */
-    const char *end;           /* for the log; NULL: as the answer ended */
+    int64_t since_us, over_us;     /* the latter once it is silent */
+    const char *end;               /* for the log; NULL: as the answer ended */
     struct timer *deadline;
     struct error err;
     int deadline_s;

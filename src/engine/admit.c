@@ -128,9 +128,8 @@ static void take_slot(struct local *local, struct slot *slot, struct sequence *s
     slot->sequence = sequence;
     sequence->slot = slot;
     sequence->n_cached = n_rows;
-    /* Not before: it is as large as the vocabulary, and hundreds may wait. */
-    sequence->sampler = sampler_open(&job->spec.sampling, sequence->candidate,
-                                     local->engine.info.n_vocab);
+    sequence->sampler =
+        sampler_open(&job->spec.sampling, sequence->candidate, local->room);
     if (job->spec.grammar)
         sequence->matcher = matcher_open(job->spec.grammar);
     sequence->admitted_us = now_us();

@@ -160,12 +160,12 @@ void sequence_end(struct sequence *sequence, struct llm *llm, enum finish finish
         event->error = *error;
     event->rows = sequence->rows;
     sequence->over = true;
+    queue_push(job->to, &event->message); /* first: somebody waits for it */
     sampler_close(sequence->sampler);
     matcher_close(sequence->matcher);
     output_close(sequence->output);
     buf_free(&sequence->text);
     buf_free(&sequence->steps);
-    queue_push(job->to, &event->message);
     if (--job->n_left == 0)
         job_unhold(job);
 }

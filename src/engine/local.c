@@ -573,6 +573,7 @@ static void local_free(struct local *local)
         free(local->slots[i].pos);
     }
     free(local->mask);
+    sampler_room_close(local->room);
     arena_close(local->arena);
 }
 
@@ -664,6 +665,7 @@ struct engine *local_open(const struct local_options *options, struct error *err
     local->constrain = constrain_open(local->llm);
     local->cache = cache_open();
     local->inbox = queue_open();
+    local->room = sampler_room_open(local->engine.info.n_vocab);
     local->mask =
         mem_alloc(sizeof(uint32_t) * ((size_t)local->engine.info.n_vocab / 32 + 1));
     for (int i = 0; i < options->n_slots; i++) {

@@ -51,6 +51,7 @@ struct local {
     struct sequence *waiting, **waiting_end;
     int64_t round;
     uint32_t *mask; /* of the vocabulary */
+    struct sampler_room *room;
     struct local_adapter *adapters;
     uint64_t turn; /* the adapter whose sequences are computed now; 0: none */
     int64_t turn_us, turn_round; /* since then */

@@ -23,16 +23,20 @@ struct choice {
     float logit;
 };
 
+struct sampler_room {
+    int n_vocab;
+    struct choice *choices; /* n_vocab of them */
+    float *block_max;
+};
+
 struct sampler {
     struct sampling sampling;
     uint64_t key; /* of the seed and the candidate */
     uint64_t n_drawn;
-    int n_vocab;
+    struct sampler_room *room;
     uint16_t *uses; /* per token; NULL without penalties */
     int32_t *used;  /* the tokens with uses > 0 */
     int n_used, room_used;
-    struct choice *choices; /* n_vocab of them */
-    float *block_max;
 };
 
 /* The finaliser of splitmix64: every bit of the input reaches every bit of the output. */
@@ -50,7 +54,26 @@ static double draw(struct sampler *sampler)
     return (double)(mix(sampler->key ^ mix(sampler->n_drawn++)) >> 11) * 0x1p-53;
 }
 
-struct sampler *sampler_open(const struct sampling *sampling, int candidate, int n_vocab)
+struct sampler_room *sampler_room_open(int n_vocab)
+{
+    struct sampler_room *room = mem_alloc(sizeof(*room));
+    room->n_vocab = n_vocab;
+    room->choices = mem_alloc(sizeof(struct choice) * (size_t)n_vocab);
+    room->block_max = mem_alloc(sizeof(float) * (size_t)(n_vocab / BLOCK + 1));
+    return room;
+}
+
+void sampler_room_close(struct sampler_room *room)
+{
+    if (!room)
+        return;
+    free(room->choices);
+    free(room->block_max);
+    free(room);
+}
+
+struct sampler *sampler_open(const struct sampling *sampling, int candidate,
+                             struct sampler_room *room)
 {
     struct sampler *sampler = mem_alloc(sizeof(*sampler));
     uint64_t seed = sampling->seed;
@@ -58,11 +81,9 @@ struct sampler *sampler_open(const struct sampling *sampling, int candidate, int
         seed = (uint64_t)(uintptr_t)sampler; /* cannot happen after boot */
     sampler->sampling = *sampling;
     sampler->key = mix(seed) ^ mix(~(uint64_t)candidate);
-    sampler->n_vocab = n_vocab;
-    sampler->choices = mem_alloc(sizeof(struct choice) * (size_t)n_vocab);
-    sampler->block_max = mem_alloc(sizeof(float) * (size_t)(n_vocab / BLOCK + 1));
+    sampler->room = room;
     if (sampling->presence != 0 || sampling->frequency != 0)
-        sampler->uses = mem_alloc(sizeof(uint16_t) * (size_t)n_vocab);
+        sampler->uses = mem_alloc(sizeof(uint16_t) * (size_t)room->n_vocab);
     return sampler;
 }
 
@@ -72,8 +93,6 @@ void sampler_close(struct sampler *sampler)
         return;
     free(sampler->uses);
     free(sampler->used);
-    free(sampler->choices);
-    free(sampler->block_max);
     free(sampler);
 }
 
@@ -139,12 +158,12 @@ static double exp_sum(const float *x, int n, float max, float scale)
 /* Fills block_max and returns the maximum of all. */
 static float scan_blocks(struct sampler *sampler, const float *logits)
 {
-    int n = sampler->n_vocab, n_blocks = (n + BLOCK - 1) / BLOCK;
+    int n = sampler->room->n_vocab, n_blocks = (n + BLOCK - 1) / BLOCK;
     for (int b = 0; b < n_blocks; b++) {
         int size = n - b * BLOCK < BLOCK ? n - b * BLOCK : BLOCK;
-        sampler->block_max[b] = max_of(logits + (size_t)b * BLOCK, size);
+        sampler->room->block_max[b] = max_of(logits + (size_t)b * BLOCK, size);
     }
-    return max_of(sampler->block_max, n_blocks);
+    return max_of(sampler->room->block_max, n_blocks);
 }
 
 /* Likelier first; equal logits by token, so that the order never depends on the search.
@@ -183,15 +202,17 @@ static int compare_choices(const void *a, const void *b)
     return before(*x, *y) ? -1 : before(*y, *x) ? 1 : 0;
 }
 
-/* The k likeliest tokens, likeliest first, in sampler->choices. Needs scan_blocks. */
+/* The k likeliest tokens, likeliest first, in sampler->room->choices. Needs scan_blocks.
+ */
 static int select_top(struct sampler *sampler, const float *logits, int k)
 {
-    struct choice *heap = sampler->choices;
-    int n = 0, n_blocks = (sampler->n_vocab + BLOCK - 1) / BLOCK;
+    struct choice *heap = sampler->room->choices;
+    int n = 0, n_blocks = (sampler->room->n_vocab + BLOCK - 1) / BLOCK;
     for (int b = 0; b < n_blocks; b++) {
-        if (n == k && sampler->block_max[b] <= heap[0].logit)
+        if (n == k && sampler->room->block_max[b] <= heap[0].logit)
             continue;
-        int end = (b + 1) * BLOCK < sampler->n_vocab ? (b + 1) * BLOCK : sampler->n_vocab;
+        int end = (b + 1) * BLOCK < sampler->room->n_vocab ? (b + 1) * BLOCK
+                                                           : sampler->room->n_vocab;
         for (int i = b * BLOCK; i < end; i++) {
             struct choice choice = {i, logits[i]};
             if (n < k) {
@@ -209,10 +230,10 @@ static int select_top(struct sampler *sampler, const float *logits, int k)
 
 static int32_t argmax(const struct sampler *sampler, const float *logits, float max)
 {
-    for (int b = 0; b * BLOCK < sampler->n_vocab; b++) {
-        if (sampler->block_max[b] != max)
+    for (int b = 0; b * BLOCK < sampler->room->n_vocab; b++) {
+        if (sampler->room->block_max[b] != max)
             continue;
-        for (int i = b * BLOCK; i < sampler->n_vocab; i++)
+        for (int i = b * BLOCK; i < sampler->room->n_vocab; i++)
             if (logits[i] == max)
                 return i;
     }
@@ -232,23 +253,23 @@ static int nucleus(const struct choice *choices, int n, double top_p, double tot
     return n + 1;
 }
 
-/* What remains after top_k and top_p, in sampler->choices. */
+/* What remains after top_k and top_p, in sampler->room->choices. */
 static int narrow(struct sampler *sampler, const float *logits, float max)
 {
     const struct sampling *s = &sampler->sampling;
-    int n_vocab = sampler->n_vocab;
+    int n_vocab = sampler->room->n_vocab;
     if (s->top_k > 0) {
         int n = select_top(sampler, logits, s->top_k < n_vocab ? s->top_k : n_vocab);
         double total = 0;
         for (int i = 0; i < n; i++)
-            total += exp((double)(sampler->choices[i].logit - max));
-        int keep = s->top_p < 1 ? nucleus(sampler->choices, n, s->top_p, total) : n;
+            total += exp((double)(sampler->room->choices[i].logit - max));
+        int keep = s->top_p < 1 ? nucleus(sampler->room->choices, n, s->top_p, total) : n;
         return keep < n ? keep : n;
     }
     double total = exp_sum(logits, n_vocab, max, 1);
     for (int k = 256;; k *= 8) { /* few tokens reach top_p; rarely it takes thousands */
         int n = select_top(sampler, logits, k < n_vocab ? k : n_vocab);
-        int keep = nucleus(sampler->choices, n, s->top_p, total);
+        int keep = nucleus(sampler->room->choices, n, s->top_p, total);
         if (keep <= n || n == n_vocab)
             return keep <= n ? keep : n;
     }
@@ -273,12 +294,13 @@ static int32_t choose_any(struct sampler *sampler, const float *logits, float ma
 {
     enum { WIDE = 1024 };
     float scale = (float)(1 / sampler->sampling.temperature);
-    double left = draw(sampler) * exp_sum(logits, sampler->n_vocab, max, scale);
+    double left = draw(sampler) * exp_sum(logits, sampler->room->n_vocab, max, scale);
     int32_t last = 0;
-    for (int from = 0; from < sampler->n_vocab; from += WIDE) {
-        int n = sampler->n_vocab - from < WIDE ? sampler->n_vocab - from : WIDE;
+    for (int from = 0; from < sampler->room->n_vocab; from += WIDE) {
+        int n =
+            sampler->room->n_vocab - from < WIDE ? sampler->room->n_vocab - from : WIDE;
         double sum = exp_sum(logits + from, n, max, scale);
-        if (left >= sum && from + n < sampler->n_vocab) {
+        if (left >= sum && from + n < sampler->room->n_vocab) {
             left -= sum;
             continue;
         }
@@ -330,7 +352,7 @@ static int32_t pick(struct sampler *sampler, const float *logits, float max)
     if (s->top_k <= 0 && s->top_p >= 1)
         return choose_any(sampler, logits, max);
     int n = narrow(sampler, logits, max);
-    return choose(sampler, sampler->choices, n);
+    return choose(sampler, sampler->room->choices, n);
 }
 
 /* Logits of what may not be taken become as small as can be. */
@@ -353,11 +375,12 @@ static double tell_top(struct sampler *sampler, const float *logits, float max,
                        struct sampled *out)
 {
     int n_top = sampler->sampling.n_top;
-    double log_total = (double)max + log(exp_sum(logits, sampler->n_vocab, max, 1));
+    double log_total = (double)max + log(exp_sum(logits, sampler->room->n_vocab, max, 1));
     out->n_top = n_top > 0 ? select_top(sampler, logits, n_top) : 0;
     for (int i = 0; i < out->n_top; i++) {
-        out->top[i].token = sampler->choices[i].token;
-        out->top[i].logprob = (float)((double)sampler->choices[i].logit - log_total);
+        out->top[i].token = sampler->room->choices[i].token;
+        out->top[i].logprob =
+            (float)((double)sampler->room->choices[i].logit - log_total);
     }
     return log_total;
 }
@@ -372,7 +395,7 @@ struct sampled sampler_next(struct sampler *sampler, float *logits, const uint32
     if (sampler->sampling.n_top >= 0)
         log_total = tell_top(sampler, logits, max, &out);
     if (mask)
-        apply_mask(logits, sampler->n_vocab, mask);
+        apply_mask(logits, sampler->room->n_vocab, mask);
     if (sampler->n_used > 0)
         punish(sampler, logits);
     if (mask || sampler->n_used > 0)

@@ -24,9 +24,18 @@ struct sampled {
     } top[SAMPLE_TOP_MAX];
 };
 
+/* What a draw works in; as large as the vocabulary, so all samplers of a thread have the
+ * same one, and it is there before a request is. */
+struct sampler_room;
+
+struct sampler_room *sampler_room_open(int n_vocab);
+void sampler_room_close(struct sampler_room *room);
+
 struct sampler;
 
-struct sampler *sampler_open(const struct sampling *sampling, int candidate, int n_vocab);
+/* The room is not owned. */
+struct sampler *sampler_open(const struct sampling *sampling, int candidate,
+                             struct sampler_room *room);
 void sampler_close(struct sampler *sampler);
 
 /* logits: n_vocab floats, changed in place. mask: bit i of word i / 32 says whether token

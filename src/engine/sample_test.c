@@ -10,6 +10,8 @@
 
 enum { N_VOCAB = 1000 };
 
+static struct sampler_room *room;
+
 static const struct sampling plain = {.temperature = 1, .top_p = 1, .n_top = -1};
 
 static void fill(float *logits, int n)
@@ -22,7 +24,7 @@ static void fill(float *logits, int n)
 static void draw_many(const struct sampling *sampling, const float *logits, int *counts,
                       int n)
 {
-    struct sampler *sampler = sampler_open(sampling, 0, N_VOCAB);
+    struct sampler *sampler = sampler_open(sampling, 0, room);
     for (int i = 0; i < n; i++) {
         float row[N_VOCAB];
         memcpy(row, logits, sizeof(row));
@@ -39,7 +41,7 @@ static void temperature_zero_takes_the_likeliest(void **state)
     logits[123] = 9;
     struct sampling sampling = plain;
     sampling.temperature = 0;
-    struct sampler *sampler = sampler_open(&sampling, 0, N_VOCAB);
+    struct sampler *sampler = sampler_open(&sampling, 0, room);
     assert_int_equal(sampler_next(sampler, logits, NULL).token, 123);
     sampler_close(sampler);
 }
@@ -106,7 +108,7 @@ static void a_seed_repeats_and_another_does_not(void **state)
         sampling.seeded = true;
         sampling.seed = s == 2;
         sampling.n_top = s == 1 ? 5 : -1; /* asking for logprobs changes nothing */
-        struct sampler *sampler = sampler_open(&sampling, 0, N_VOCAB);
+        struct sampler *sampler = sampler_open(&sampling, 0, room);
         for (int i = 0; i < 50; i++)
             drawn[s][i] = sampler_next(sampler, logits, NULL).token;
         sampler_close(sampler);
@@ -122,8 +124,8 @@ static void candidates_of_one_seed_differ(void **state)
     fill(logits, N_VOCAB);
     struct sampling sampling = plain;
     sampling.seeded = true;
-    struct sampler *a = sampler_open(&sampling, 0, N_VOCAB);
-    struct sampler *b = sampler_open(&sampling, 1, N_VOCAB);
+    struct sampler *a = sampler_open(&sampling, 0, room);
+    struct sampler *b = sampler_open(&sampling, 1, room);
     int same = 0;
     for (int i = 0; i < 50; i++)
         same +=
@@ -139,7 +141,7 @@ static void penalties_discourage_what_was_used(void **state)
     struct sampling sampling = plain;
     sampling.temperature = 0;
     sampling.presence = 1, sampling.frequency = 0.5;
-    struct sampler *sampler = sampler_open(&sampling, 0, N_VOCAB);
+    struct sampler *sampler = sampler_open(&sampling, 0, room);
     const int32_t expected[] = {
         5, 6, 5, 5}; /* 3; 2 of {1.5, 2}; 1.5 of {1.5, 0.5}; 1 of {1, 0.5} */
     for (int i = 0; i < 4; i++) {
@@ -157,7 +159,7 @@ static void logprobs_are_the_models_own(void **state)
     struct sampling sampling = {
         .temperature = 0.1, .top_p = 0.1, .top_k = 1, .n_top = 20};
     sampling.frequency = 1.5;
-    struct sampler *sampler = sampler_open(&sampling, 0, N_VOCAB);
+    struct sampler *sampler = sampler_open(&sampling, 0, room);
     for (int step = 0; step < 3; step++) {
         float logits[N_VOCAB], copy[N_VOCAB];
         fill(logits, N_VOCAB);
@@ -184,7 +186,7 @@ static void broken_logits_are_noticed(void **state)
     float logits[N_VOCAB];
     for (int i = 0; i < N_VOCAB; i++)
         logits[i] = NAN;
-    struct sampler *sampler = sampler_open(&plain, 0, N_VOCAB);
+    struct sampler *sampler = sampler_open(&plain, 0, room);
     assert_int_equal(sampler_next(sampler, logits, NULL).token, -1);
     sampler_close(sampler);
 }
@@ -194,6 +196,7 @@ static void what_a_draw_costs(void **state)
     (void)state;
     enum { N = 151936, ROUNDS = 20 };
     float *logits = malloc(sizeof(float) * N);
+    struct sampler_room *large = sampler_room_open(N);
     struct {
         const char *name;
         struct sampling sampling;
@@ -206,7 +209,7 @@ static void what_a_draw_costs(void **state)
          {.temperature = 1, .top_p = 0.95, .top_k = 40, .n_top = 5}},
     };
     for (size_t k = 0; k < sizeof(kinds) / sizeof(*kinds); k++) {
-        struct sampler *sampler = sampler_open(&kinds[k].sampling, 0, N);
+        struct sampler *sampler = sampler_open(&kinds[k].sampling, 0, large);
         srand(5);
         for (int i = 0; i < N; i++)
             logits[i] = 12 * (float)pow(rand() / (double)RAND_MAX, 3);
@@ -217,6 +220,7 @@ static void what_a_draw_costs(void **state)
                       (double)(now_us() - began) / ROUNDS / 1000);
         sampler_close(sampler);
     }
+    sampler_room_close(large);
     free(logits);
 }
 
@@ -231,7 +235,7 @@ static void a_mask_leaves_only_what_it_allows(void **state)
     mask[999 / 32] |= 1u << 999 % 32;
     struct sampling sampling = plain;
     sampling.n_top = 3;
-    struct sampler *sampler = sampler_open(&sampling, 0, N_VOCAB);
+    struct sampler *sampler = sampler_open(&sampling, 0, room);
     for (int i = 0; i < 100; i++) {
         float row[N_VOCAB];
         memcpy(row, logits, sizeof(row));
@@ -256,12 +260,26 @@ static void a_given_token_counts_and_has_its_logprob(void **state)
     sampling.n_top = 1;
     sampling.temperature = 0;
     sampling.frequency = 2;
-    struct sampler *sampler = sampler_open(&sampling, 0, N_VOCAB);
+    struct sampler *sampler = sampler_open(&sampling, 0, room);
     struct sampled given = sampler_given(sampler, logits, 3);
     assert_int_equal(given.token, 3);
     assert_true(fabs((double)given.logprob - log(0.75)) < 1e-4);
     assert_int_equal(sampler_next(sampler, logits, NULL).token, 4); /* 3 was used */
     sampler_close(sampler);
+}
+
+static int open_room(void **state)
+{
+    (void)state;
+    room = sampler_room_open(N_VOCAB);
+    return 0;
+}
+
+static int close_room(void **state)
+{
+    (void)state;
+    sampler_room_close(room);
+    return 0;
 }
 
 int main(void)
@@ -280,5 +298,5 @@ int main(void)
         cmocka_unit_test(a_mask_leaves_only_what_it_allows),
         cmocka_unit_test(a_given_token_counts_and_has_its_logprob),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, open_room, close_room);
 }
