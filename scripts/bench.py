@@ -552,17 +552,17 @@ class Bench:
         seconds = 0.4 if self.options.quick else 2
         text = ("Hi! Could you please tell me in a few short sentences what makes the sky look "
                 "blue at noon and red in the evening? Thank you very much!")
-        for n in (1, 8):
-            say(f"  countTokens, {n} connections")
+        for n, how in ((1, "client sleeps"), (1, "client never sleeps"), (8, "client never idle")):
+            title = f"countTokens, {n} connection{'s' * (n > 1)}, {how}"
+            say(f"  {title}")
 
-            def measure(server, request, n=n):
-                flags = ("--connections", n, "--seconds")
+            def measure(server, request, n=n, how=how, title=title):
+                flags = ["--look"] * (how == "client never sleeps") + ["--connections", n, "--seconds"]
                 server.load([server.count(request)], *flags, seconds / 10)
                 done = server.load([server.count(request)], *flags, seconds)[0]
                 if done["failed"]:
                     self.table.note(f"{server.title}: {done['failed']} countTokens failed")
-                self.table.add(server, f"count_{n}", f"countTokens, {n} connection"
-                               + "s" * (n > 1), "req/s", done["n"] / done["seconds"], True)
+                self.table.add(server, f"count_{n}_{how}", title, "req/s", done["n"] / done["seconds"], True)
             self.turns(lambda: text, measure)
         self.count_nothing(text, seconds)
 

@@ -13,6 +13,8 @@
  *   --number KEY      print the last "KEY": number of each answer (repeatable)
  *   --seconds S       send the requests again and again for so long
  *   --limit S         give up after so long (60)
+ *   --look            never sleep: ask for answers again and again, so that waking this
+ *                     process is no part of what is measured
  *
  * Without --seconds, request i goes over connection i modulo N, the requests of one
  * connection in turn, the first ones all at once; a line of JSON for each says when it
@@ -83,6 +85,7 @@ static struct {
     int port, n_connections, n_numbers;
     const char *event, *numbers[MOST_NUMBERS];
     double seconds, limit;
+    bool look;
 } option = {.n_connections = 1, .limit = 60};
 
 static struct request *requests;
@@ -442,6 +445,8 @@ static void read_options(int argc, char **argv)
             option.seconds = atof(value_of(argc, argv, &i));
         else if (strcmp(argv[i], "--limit") == 0)
             option.limit = atof(value_of(argc, argv, &i));
+        else if (strcmp(argv[i], "--look") == 0)
+            option.look = true;
         else if (strcmp(argv[i], "--number") == 0 && option.n_numbers < MOST_NUMBERS)
             option.numbers[option.n_numbers++] = value_of(argc, argv, &i);
         else
@@ -474,7 +479,7 @@ int main(int argc, char **argv)
         start(&all[i], i);
     while (n_waiting > 0 && now_us() < (int64_t)(option.limit * 1e6)) {
         struct epoll_event ready[64];
-        int n = epoll_wait(poller, ready, 64, 100);
+        int n = epoll_wait(poller, ready, 64, option.look ? 0 : 100);
         for (int i = 0; i < n; i++)
             on_readable(ready[i].data.ptr);
     }
