@@ -160,14 +160,15 @@ static struct message *take_one(struct queue *queue)
     return first;
 }
 
-/* Without the lock meanwhile. */
+/* Without the lock meanwhile. Whoever roused may have been put off the core for this, and
+ * is let on again. */
 static void look(struct queue *queue)
 {
     queue->roused = false;
     pthread_mutex_unlock(&queue->lock);
     int64_t began = now_us();
     while (!atomic_load(&queue->some) && now_us() - began < LOOK_US)
-        continue;
+        sched_yield();
     pthread_mutex_lock(&queue->lock);
 }
 
