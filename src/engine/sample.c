@@ -156,14 +156,14 @@ static double exp_sum(const float *x, int n, float max, float scale)
 }
 
 /* Fills block_max and returns the maximum of all. */
-static float scan_blocks(struct sampler *sampler, const float *logits)
+static float scan_blocks(struct sampler_room *room, const float *logits)
 {
-    int n = sampler->room->n_vocab, n_blocks = (n + BLOCK - 1) / BLOCK;
+    int n = room->n_vocab, n_blocks = (n + BLOCK - 1) / BLOCK;
     for (int b = 0; b < n_blocks; b++) {
         int size = n - b * BLOCK < BLOCK ? n - b * BLOCK : BLOCK;
-        sampler->room->block_max[b] = max_of(logits + (size_t)b * BLOCK, size);
+        room->block_max[b] = max_of(logits + (size_t)b * BLOCK, size);
     }
-    return max_of(sampler->room->block_max, n_blocks);
+    return max_of(room->block_max, n_blocks);
 }
 
 /* Likelier first; equal logits by token, so that the order never depends on the search.
@@ -202,17 +202,15 @@ static int compare_choices(const void *a, const void *b)
     return before(*x, *y) ? -1 : before(*y, *x) ? 1 : 0;
 }
 
-/* The k likeliest tokens, likeliest first, in sampler->room->choices. Needs scan_blocks.
- */
-static int select_top(struct sampler *sampler, const float *logits, int k)
+/* The k likeliest tokens, likeliest first, in room->choices. Needs scan_blocks. */
+static int select_top(struct sampler_room *room, const float *logits, int k)
 {
-    struct choice *heap = sampler->room->choices;
-    int n = 0, n_blocks = (sampler->room->n_vocab + BLOCK - 1) / BLOCK;
-    for (int b = 0; b < n_blocks; b++) {
-        if (n == k && sampler->room->block_max[b] <= heap[0].logit)
+    struct choice *heap = room->choices;
+    int n = 0, n_vocab = room->n_vocab;
+    for (int b = 0; b * BLOCK < n_vocab; b++) {
+        if (n == k && room->block_max[b] <= heap[0].logit)
             continue;
-        int end = (b + 1) * BLOCK < sampler->room->n_vocab ? (b + 1) * BLOCK
-                                                           : sampler->room->n_vocab;
+        int end = (b + 1) * BLOCK < n_vocab ? (b + 1) * BLOCK : n_vocab;
         for (int i = b * BLOCK; i < end; i++) {
             struct choice choice = {i, logits[i]};
             if (n < k) {
@@ -228,12 +226,12 @@ static int select_top(struct sampler *sampler, const float *logits, int k)
     return n;
 }
 
-static int32_t argmax(const struct sampler *sampler, const float *logits, float max)
+static int32_t argmax(const struct sampler_room *room, const float *logits, float max)
 {
-    for (int b = 0; b * BLOCK < sampler->room->n_vocab; b++) {
-        if (sampler->room->block_max[b] != max)
+    for (int b = 0; b * BLOCK < room->n_vocab; b++) {
+        if (room->block_max[b] != max)
             continue;
-        for (int i = b * BLOCK; i < sampler->room->n_vocab; i++)
+        for (int i = b * BLOCK; i < room->n_vocab; i++)
             if (logits[i] == max)
                 return i;
     }
@@ -259,7 +257,8 @@ static int narrow(struct sampler *sampler, const float *logits, float max)
     const struct sampling *s = &sampler->sampling;
     int n_vocab = sampler->room->n_vocab;
     if (s->top_k > 0) {
-        int n = select_top(sampler, logits, s->top_k < n_vocab ? s->top_k : n_vocab);
+        int n =
+            select_top(sampler->room, logits, s->top_k < n_vocab ? s->top_k : n_vocab);
         double total = 0;
         for (int i = 0; i < n; i++)
             total += exp((double)(sampler->room->choices[i].logit - max));
@@ -268,7 +267,7 @@ static int narrow(struct sampler *sampler, const float *logits, float max)
     }
     double total = exp_sum(logits, n_vocab, max, 1);
     for (int k = 256;; k *= 8) { /* few tokens reach top_p; rarely it takes thousands */
-        int n = select_top(sampler, logits, k < n_vocab ? k : n_vocab);
+        int n = select_top(sampler->room, logits, k < n_vocab ? k : n_vocab);
         int keep = nucleus(sampler->room->choices, n, s->top_p, total);
         if (keep <= n || n == n_vocab)
             return keep <= n ? keep : n;
@@ -293,14 +292,14 @@ static int32_t choose(struct sampler *sampler, const struct choice *choices, int
 static int32_t choose_any(struct sampler *sampler, const float *logits, float max)
 {
     enum { WIDE = 1024 };
+    int n_vocab = sampler->room->n_vocab;
     float scale = (float)(1 / sampler->sampling.temperature);
-    double left = draw(sampler) * exp_sum(logits, sampler->room->n_vocab, max, scale);
+    double left = draw(sampler) * exp_sum(logits, n_vocab, max, scale);
     int32_t last = 0;
-    for (int from = 0; from < sampler->room->n_vocab; from += WIDE) {
-        int n =
-            sampler->room->n_vocab - from < WIDE ? sampler->room->n_vocab - from : WIDE;
+    for (int from = 0; from < n_vocab; from += WIDE) {
+        int n = n_vocab - from < WIDE ? n_vocab - from : WIDE;
         double sum = exp_sum(logits + from, n, max, scale);
-        if (left >= sum && from + n < sampler->room->n_vocab) {
+        if (left >= sum && from + n < n_vocab) {
             left -= sum;
             continue;
         }
@@ -348,7 +347,7 @@ static int32_t pick(struct sampler *sampler, const float *logits, float max)
 {
     const struct sampling *s = &sampler->sampling;
     if (s->temperature <= 0)
-        return argmax(sampler, logits, max);
+        return argmax(sampler->room, logits, max);
     if (s->top_k <= 0 && s->top_p >= 1)
         return choose_any(sampler, logits, max);
     int n = narrow(sampler, logits, max);
@@ -376,7 +375,7 @@ static double tell_top(struct sampler *sampler, const float *logits, float max,
 {
     int n_top = sampler->sampling.n_top;
     double log_total = (double)max + log(exp_sum(logits, sampler->room->n_vocab, max, 1));
-    out->n_top = n_top > 0 ? select_top(sampler, logits, n_top) : 0;
+    out->n_top = n_top > 0 ? select_top(sampler->room, logits, n_top) : 0;
     for (int i = 0; i < out->n_top; i++) {
         out->top[i].token = sampler->room->choices[i].token;
         out->top[i].logprob =
@@ -388,7 +387,7 @@ static double tell_top(struct sampler *sampler, const float *logits, float max,
 struct sampled sampler_next(struct sampler *sampler, float *logits, const uint32_t *mask)
 {
     struct sampled out = {.token = -1};
-    float max = scan_blocks(sampler, logits);
+    float max = scan_blocks(sampler->room, logits);
     if (!isfinite(max))
         return out;
     double log_total = 0;
@@ -399,7 +398,7 @@ struct sampled sampler_next(struct sampler *sampler, float *logits, const uint32
     if (sampler->n_used > 0)
         punish(sampler, logits);
     if (mask || sampler->n_used > 0)
-        max = scan_blocks(sampler, logits);
+        max = scan_blocks(sampler->room, logits);
     if (!isfinite(max))
         return out;
     out.token = pick(sampler, logits, max);
@@ -415,7 +414,7 @@ struct sampled sampler_given(struct sampler *sampler, const float *logits, int32
 {
     struct sampled out = {.token = token};
     if (sampler->sampling.n_top >= 0) {
-        float max = scan_blocks(sampler, logits);
+        float max = scan_blocks(sampler->room, logits);
         double log_total = tell_top(sampler, logits, max, &out);
         out.logprob = (float)((double)logits[token] - log_total);
     }

@@ -7,7 +7,7 @@ import zlib
 
 import pytest
 
-from pollux import PATIENCE, request_bytes, text_of
+from pollux import PATIENCE, request_bytes, text_of, until
 
 ASK = {"contents": [{"parts": [{"text": "count to five"}]}]}
 SSE = "/v1beta/models/gemini-2.0-flash:streamGenerateContent?alt=sse"
@@ -223,3 +223,19 @@ def test_a_compressed_stream_still_comes_as_it_is_made(server):
             if first is None and b"alpha" in seen:
                 first = time.monotonic() - start
     assert first < 0.7 * PATIENCE and b"delta" in seen
+
+
+@pytest.mark.parametrize("prompt, streamed, end", [
+    ("count to five", False, "STOP"), ("count to five", True, "STOP"), ("block the candidate", False, "SAFETY"),
+    ("fails midway", True, "UNAVAILABLE"), ("drops the line", True, "DROP"), ("for ever", True, "GONE")])
+def test_each_answer_has_one_line_in_the_log(server, prompt, streamed, end):
+    """It is written when the client has the answer, or has gone."""
+    path = "/v1beta/models/gemini-2.0-flash:" + ("streamGenerateContent?alt=sse" if streamed else "generateContent")
+    with server.wire() as wire:
+        wire.send(request_bytes("POST", path, asking(prompt), {"Connection": "close"}))
+        received = wire.until(b"responseId") if end == "GONE" else wire.rest()
+        received += wire.until(b"\n")
+    response = re.search(rb'"responseId": ?"([^"]+)"', received)[1].decode()
+    line = re.compile(rf" turn id={response} .* end=(\w+)")
+    until(lambda: line.search(server.log), "the turn has no line")
+    assert line.findall(server.log) == [end]
