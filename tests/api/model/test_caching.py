@@ -7,7 +7,7 @@ import pytest
 from pollux import SMALLEST_MODEL, text_of
 from test_caches import CACHES, TOOL, create, n_cached, usage, use, user
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = [pytest.mark.model, pytest.mark.timeout(400)]
 
 BOOK = " ".join(f"On day {i} the keeper of lighthouse number {i % 17} saw {i * 7 % 23} ships go by." for i in range(26))
 ASK = "What did the keeper see? Answer in a few words."

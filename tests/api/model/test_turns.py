@@ -71,6 +71,7 @@ def test_a_model_writes_arguments_piece_by_piece(real):
     assert made(real, "What is the tide in Bergen?", tools=[TIDE], generation_config=config)["steps"] == [call]
 
 
+@pytest.mark.model
 def test_a_run_goes_on_after_kill_9(on_folder):
     """proves: I030"""
     fields = {"background": True, "generation_config": {"seed": 5, "max_output_tokens": 60}}
