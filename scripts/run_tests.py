@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SUITES = ("unit", "api", "cli", "sdk", "schemas", "soak")
 ALONE = ("kernel/panel", "kernel/plug", "train/trainer")
 CORES = os.cpu_count() or 1
-UNIT_SECONDS = 600  # kernel/plug takes 267 under the thread sanitizer
+UNIT_SECONDS = 300
 COLOUR = sys.stdout.isatty()
 
 
