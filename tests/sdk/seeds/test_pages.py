@@ -231,11 +231,12 @@ def test_the_samples_are_the_pages(path):
 
 
 # What must be in a real model's output, as a regular expression. No chats: a first answer that fills
-# the context leaves no room for it to come back.
+# the context leaves no room for it to come back. Not 004_functions.mjs: it reads a call that a model so
+# small may not make.
 REAL = {
     "000_config.go": r"^\s*[\[{\"\d]", "004_config.go": r"^\s*[\[{\"\d]", "000_system.py": r"\w",
     "004_json.mjs": r"^\s*\[\s*\{\s*\"recipeName\"", "004_json.sh": r"recipe_name",
-    "004_functions.mjs": r"\w", "004_functions.sh": r'"text"', "003_text.py": r"\w",
+    "004_functions.sh": r'"text"', "003_text.py": r"\w",
     "003_functions.py": r"get_current_temperature with args|^$",
 }
 
