@@ -63,6 +63,8 @@ CFLAGS_kernel/panel = -O3 -march=native
 # Loops that are unrolled by force cost clang minutes and gigabytes to instrument; gcc does it (make asan).
 CFLAGS_kernel/avx2 = $(if $(filter clang%,$(CC)),-fno-sanitize=all)
 CFLAGS_kernel/avx512 = $(CFLAGS_kernel/avx2)
+CFLAGS_kernel/attend_avx2 = $(CFLAGS_kernel/avx2)
+CFLAGS_kernel/attend_avx512 = $(CFLAGS_kernel/avx2)
 CFLAGS_index/vectors = -O3 -march=native
 CFLAGS_train/wide = -O3 -march=native -Wno-psabi
 
@@ -157,7 +159,7 @@ bench-mind: build $(B)/hold ## the same for schemas; calls that are right, by ca
 	@$(PYTHON) scripts/bench_mind.py --pollux build/pollux --peer "$$(scripts/engine.sh --peer)" $(ARGS)
 
 bench-step: build $(B)/step ## what a step costs by its rows, with either kernels (MODEL=name)
-	@echo "| $(MODEL) | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 512 |"
+	@echo "| $(MODEL) | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 512 | 1 after 1920 | 12 after 1920 |"
 	@for kernels in libllama panels; do \
 	    GOMP_SPINCOUNT=10000 $(B)/step $(CACHE)/models/$(MODEL)-q4_k_m.gguf $$kernels; done
 

@@ -287,6 +287,8 @@ void llm_begin(void)
     pthread_once(&once, begin_once);
 }
 
+enum { ROUNDING = 2 }; /* of kernel/, counted up when its results change */
+
 /* Whatever may round differently, or lie differently in memory. */
 static void make_key(struct llm *llm, const struct llm_options *options)
 {
@@ -295,10 +297,10 @@ static void make_key(struct llm *llm, const struct llm_options *options)
                             : TEXT("none");
     struct text how = arena_printf(
         llm->arena,
-        "%s %s kernels=%s cpu=%s threads=%d ctx=%d slots=%d batch=%d sight=%.*s",
-        POLLUX_VERSION, POLLUX_ENGINE, llm->info.kernels, llama_print_system_info(),
-        llama_n_threads_batch(llm->ctx), llm->info.n_ctx, options->n_slots, LLM_BATCH_MAX,
-        TEXT_ARG(sight));
+        "%s %s kernels=%s.%d cpu=%s threads=%d ctx=%d slots=%d batch=%d sight=%.*s",
+        POLLUX_VERSION, POLLUX_ENGINE, llm->info.kernels, ROUNDING,
+        llama_print_system_info(), llama_n_threads_batch(llm->ctx), llm->info.n_ctx,
+        options->n_slots, LLM_BATCH_MAX, TEXT_ARG(sight));
     llm->info.rows_key = rows_key(options->path, how, llm->arena);
 }
 

@@ -5,11 +5,13 @@
 #include "kernel/plug.h"
 #if __has_include(<ggml-cpu/traits.h>)
 extern "C" {
+#include "kernel/attend.h"
 #include "kernel/panel.h"
 }
 #include "kernel/kept.h"
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <ggml-cpu.h>
 #include <ggml-cpu/traits.h>
 #include <sys/mman.h>
@@ -96,6 +98,156 @@ class product final : public ggml::cpu::tensor_traits
     }
 };
 
+// ---- attention ----
+
+// What attend.h knows: no biases by position (ALiBi), capped scores or sinks, and halves
+// of floats for keys and values.
+bool is_attention(const ggml_tensor *op)
+{
+    if (op->op != GGML_OP_FLASH_ATTN_EXT || !attend_usable())
+        return false;
+    const ggml_tensor *q = op->src[0], *k = op->src[1], *v = op->src[2],
+                      *mask = op->src[3], *sinks = op->src[4];
+    float bias, cap;
+    memcpy(&bias, op->op_params + 1, sizeof(bias));
+    memcpy(&cap, op->op_params + 2, sizeof(cap));
+    auto halves = [](const ggml_tensor *t) {
+        return t->type == GGML_TYPE_F16 && t->nb[0] == sizeof(ggml_fp16_t);
+    };
+    return q->type == GGML_TYPE_F32 && q->nb[0] == sizeof(float) && halves(k) &&
+           halves(v) && (!mask || (halves(mask) && mask->ne[2] == 1)) && !sinks &&
+           std::equal_to<float>()(bias, 0) && std::equal_to<float>()(cap, 0) &&
+           k->ne[0] % ATTEND_LANES == 0 && v->ne[0] % ATTEND_LANES == 0 &&
+           k->ne[2] == v->ne[2] && k->ne[3] == v->ne[3] && q->ne[2] % k->ne[2] == 0 &&
+           q->ne[3] % k->ne[3] == 0;
+}
+
+// One operation: for each sequence (`stream`) and head of keys, blocks of rows.
+struct attention {
+    const ggml_tensor *op, *q = op->src[0], *k = op->src[1], *v = op->src[2];
+    const int64_t n_rows = q->ne[1] * (q->ne[2] / k->ne[2]),
+                  n_blocks = (n_rows + ATTEND_ROWS - 1) / ATTEND_ROWS,
+                  n_parts = (k->ne[1] + ATTEND_PART - 1) / ATTEND_PART,
+                  n_units = q->ne[3] * k->ne[2] * n_blocks;
+    const size_t room = attend_room_size(int(k->ne[0])),
+                 sums = attend_sums_size(int(v->ne[0])), own = room + 2 * sums;
+
+    explicit attention(const ggml_tensor *attends) : op(attends)
+    {
+    }
+
+    // Whether each thread takes parts of a block's keys, for there are few blocks. The
+    // results are the same.
+    bool is_split(int n_threads) const
+    {
+        return n_threads > 1 && n_parts > 1 && n_units < 2 * n_threads;
+    }
+
+    // A room and sums for each thread; the sums of all parts if they are split.
+    size_t size(int n_threads) const
+    {
+        return 64 + size_t(n_threads) * own +
+               (is_split(n_threads) ? size_t(n_units * n_parts) * sums : 0);
+    }
+
+    struct attend head(int64_t unit) const
+    {
+        const int64_t i2 = unit / n_blocks % k->ne[2], i3 = unit / n_blocks / k->ne[2],
+                      n_heads = q->ne[2] / k->ne[2], k3 = i3 / (q->ne[3] / k->ne[3]);
+        const ggml_tensor *mask = op->src[3];
+        auto at = [](const ggml_tensor *t, int64_t head, int64_t stream) {
+            return static_cast<char *>(t->data) + head * t->nb[2] + stream * t->nb[3];
+        };
+        struct attend a = {};
+        a.n_tokens = int(q->ne[1]);
+        a.n_heads = int(n_heads);
+        a.n_keys = int(k->ne[1]);
+        a.k_width = int(k->ne[0]);
+        a.v_width = int(v->ne[0]);
+        memcpy(&a.scale, op->op_params, sizeof(a.scale));
+        a.q = at(q, i2 * n_heads, i3), a.q_token = q->nb[1], a.q_head = q->nb[2];
+        a.k = at(k, i2, k3), a.k_key = k->nb[1];
+        a.v = at(v, i2, k3), a.v_key = v->nb[1];
+        if (mask)
+            a.mask = at(mask, 0, i3 % mask->ne[3]), a.mask_token = mask->nb[1];
+        a.out = at(op, 0, i3) + i2 * n_heads * op->nb[1];
+        a.out_token = op->nb[2], a.out_head = op->nb[1];
+        return a;
+    }
+
+    int row(int64_t unit) const
+    {
+        return int(unit % n_blocks) * ATTEND_ROWS;
+    }
+
+    int rows(int64_t unit) const
+    {
+        return std::min(int(n_rows) - row(unit), int(ATTEND_ROWS));
+    }
+
+    void whole(int64_t unit, char *work) const
+    {
+        const struct attend a = head(unit);
+        char *total = work + room, *more = total + sums;
+        attend_clear(total, a.v_width);
+        for (int part = 0; part < n_parts; part++)
+            if (attend_part(&a, row(unit), rows(unit), part, work, more))
+                attend_add(total, more, rows(unit), a.v_width);
+        attend_put(&a, row(unit), rows(unit), total);
+    }
+
+    void part(int64_t i, char *work, char *parts) const
+    {
+        const int64_t unit = i / n_parts;
+        const struct attend a = head(unit);
+        char *mine = parts + i * sums;
+        if (!attend_part(&a, row(unit), rows(unit), int(i % n_parts), work, mine))
+            attend_clear(mine, a.v_width);
+    }
+
+    void together(int64_t unit, char *work, const char *parts) const
+    {
+        const struct attend a = head(unit);
+        char *total = work + room;
+        attend_clear(total, a.v_width);
+        for (int64_t part = 0; part < n_parts; part++)
+            attend_add(total, parts + (unit * n_parts + part) * sums, rows(unit),
+                       a.v_width);
+        attend_put(&a, row(unit), rows(unit), total);
+    }
+};
+
+class attending final : public ggml::cpu::tensor_traits
+{
+    bool work_size(int n_threads, const ggml_tensor *op, size_t &size) override
+    {
+        size = attention(op).size(n_threads);
+        return true;
+    }
+
+    bool compute_forward(ggml_compute_params *params, ggml_tensor *op) override
+    {
+        const attention a(op);
+        const bool split = a.is_split(params->nth);
+        const int64_t n = split ? a.n_units * a.n_parts : a.n_units;
+        char *begin = reinterpret_cast<char *>(
+                 (reinterpret_cast<uintptr_t>(params->wdata) + 63) & ~uintptr_t(63)),
+             *work = begin + params->ith * a.own, *parts = begin + params->nth * a.own;
+        if (params->ith == 0)
+            ggml_threadpool_chunk_set(params->threadpool, 0);
+        ggml_barrier(params->threadpool);
+        // One by one: with a causal mask the last rows cost most.
+        for (int64_t i; (i = ggml_threadpool_chunk_add(params->threadpool, 1)) < n;)
+            split ? a.part(i, work, parts) : a.whole(i, work);
+        if (!split)
+            return true;
+        ggml_barrier(params->threadpool);
+        for (int64_t unit = params->ith; unit < a.n_units; unit += params->nth)
+            a.together(unit, work, parts);
+        return true;
+    }
+};
+
 class interface final : public ggml::cpu::extra_buffer_type
 {
     bool supports_op(ggml_backend_dev_t, const ggml_tensor *op) override
@@ -108,8 +260,11 @@ class interface final : public ggml::cpu::extra_buffer_type
 
     ggml::cpu::tensor_traits *get_tensor_traits(const ggml_tensor *op) override
     {
-        static product ours;
-        return is_ours(op) ? &ours : nullptr;
+        static product products;
+        static attending attends;
+        return is_ours(op)        ? static_cast<ggml::cpu::tensor_traits *>(&products)
+               : is_attention(op) ? &attends
+                                  : nullptr;
     }
 };
 

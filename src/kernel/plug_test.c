@@ -1,5 +1,5 @@
-/* A product through ggml's own CPU backend: with the weights in our buffer, and in its.
- */
+/* Products through ggml's own CPU backend: with the weights in our buffer, and in its.
+ * Attention: in one operation, which is ours, and in steps, which are its. */
 #include "kernel/kept.h"
 #include "kernel/panel.h"
 #include "kernel/plug.h"
@@ -118,6 +118,134 @@ static void test_products(void **state)
     };
     for (size_t i = 0; i < sizeof(products) / sizeof(*products); i++)
         check(&products[i]);
+}
+
+/* ---- attention ---- */
+
+struct attention {
+    int64_t width, v_width, n_tokens, n_heads, n_kv_heads, n_keys, n_streams;
+    float cap; /* of scores: not ours, but ggml's must still be right */
+};
+
+struct inputs {
+    struct ggml_tensor *q, *k, *v, *mask;
+};
+
+static struct inputs inputs_of(struct ggml_context *ctx, const struct attention *a)
+{
+    struct inputs in = {
+        ggml_new_tensor_4d(ctx, GGML_TYPE_F32, a->width, a->n_heads, a->n_tokens,
+                           a->n_streams),
+        ggml_new_tensor_4d(ctx, GGML_TYPE_F16, a->width, a->n_kv_heads, a->n_keys,
+                           a->n_streams),
+        ggml_new_tensor_4d(ctx, GGML_TYPE_F16, a->v_width, a->n_kv_heads, a->n_keys,
+                           a->n_streams),
+        ggml_new_tensor_4d(ctx, GGML_TYPE_F16, a->n_keys, a->n_tokens, 1, a->n_streams),
+    };
+    return in;
+}
+
+static void fill(struct ggml_tensor *t, bool causal)
+{
+    size_t n = (size_t)ggml_nelements(t);
+    float *values = random_floats(n);
+    ggml_fp16_t *halves = malloc(n * sizeof(*halves));
+    for (size_t i = 0; i < n; i++) {
+        int64_t key = (int64_t)i % t->ne[0], token = (int64_t)i / t->ne[0] % t->ne[1];
+        values[i] = !causal                                  ? values[i] * 4
+                    : key > t->ne[0] - 40 - t->ne[1] + token ? -INFINITY
+                                                             : 0;
+        halves[i] = ggml_fp32_to_fp16(values[i]);
+    }
+    ggml_backend_tensor_set(t, t->type == GGML_TYPE_F16 ? (void *)halves : values, 0,
+                            ggml_nbytes(t));
+    free(halves);
+    free(values);
+}
+
+/* In one operation, and by products and a softmax that are ggml's. */
+static struct ggml_tensor *at_once(struct ggml_context *ctx, const struct attention *a,
+                                   struct inputs in)
+{
+    return ggml_flash_attn_ext(ctx, ggml_permute(ctx, in.q, 0, 2, 1, 3),
+                               ggml_permute(ctx, in.k, 0, 2, 1, 3),
+                               ggml_permute(ctx, in.v, 0, 2, 1, 3), in.mask,
+                               1 / sqrtf((float)a->width), 0, a->cap);
+}
+
+static struct ggml_tensor *in_steps(struct ggml_context *ctx, const struct attention *a,
+                                    struct inputs in)
+{
+    float scale = 1 / sqrtf((float)a->width);
+    struct ggml_tensor *scores = ggml_mul_mat(ctx, ggml_permute(ctx, in.k, 0, 2, 1, 3),
+                                              ggml_permute(ctx, in.q, 0, 2, 1, 3));
+    if (a->cap > 0) {
+        scores = ggml_tanh(ctx, ggml_scale(ctx, scores, scale / a->cap));
+        scores = ggml_scale(ctx, scores, a->cap / scale);
+    }
+    struct ggml_tensor *weights = ggml_soft_max_ext(ctx, scores, in.mask, scale, 0);
+    struct ggml_tensor *sums =
+        ggml_mul_mat(ctx, ggml_cont(ctx, ggml_permute(ctx, in.v, 1, 2, 0, 3)), weights);
+    return ggml_cont(ctx, ggml_permute(ctx, sums, 0, 2, 1, 3));
+}
+
+static float *result_of(ggml_backend_t cpu, struct ggml_context *ctx,
+                        struct ggml_tensor *out)
+{
+    struct ggml_cgraph *graph = ggml_new_graph(ctx);
+    ggml_build_forward_expand(graph, out);
+    assert_int_equal(ggml_backend_graph_compute(cpu, graph), GGML_STATUS_SUCCESS);
+    float *result = malloc(ggml_nbytes(out));
+    ggml_backend_tensor_get(out, result, 0, ggml_nbytes(out));
+    return result;
+}
+
+static void check_attention(const struct attention *a)
+{
+    struct ggml_init_params params = {.mem_size = 1 << 21, .no_alloc = true};
+    struct ggml_context *ctx = ggml_init(params);
+    struct inputs in = inputs_of(ctx, a);
+    struct ggml_tensor *steps = in_steps(ctx, a, in), *once = at_once(ctx, a, in);
+    ggml_backend_t cpu = ggml_backend_cpu_init();
+    ggml_backend_buffer_t buffer = ggml_backend_alloc_ctx_tensors(ctx, cpu);
+    fill(in.q, false);
+    fill(in.k, false);
+    fill(in.v, false);
+    fill(in.mask, true);
+    float *want = result_of(cpu, ctx, steps), *first = NULL;
+    for (int n_threads = 1; n_threads <= 5; n_threads++) {
+        ggml_backend_cpu_set_n_threads(cpu, n_threads);
+        float *got = result_of(cpu, ctx, once);
+        for (int64_t i = 0; i < ggml_nelements(once); i++)
+            if (!(fabsf(got[i] - want[i]) < 4e-3F))
+                fail_msg("number %d: %g, not %g", (int)i, (double)got[i],
+                         (double)want[i]);
+        if (first)
+            assert_memory_equal(got, first, ggml_nbytes(once));
+        if (first || a->cap > 0) /* ggml's depends on the number of threads */
+            free(got);
+        else
+            first = got;
+    }
+    free(first);
+    free(want);
+    ggml_backend_buffer_free(buffer);
+    ggml_backend_free(cpu);
+    ggml_free(ctx);
+}
+
+/* Few rows whose keys are parted among threads, many; several sequences; capped scores.
+ */
+static void test_attention(void **state)
+{
+    (void)state;
+    static const struct attention attentions[] = {
+        {64, 64, 1, 14, 2, 1024, 1, 0}, {64, 64, 12, 14, 2, 600, 1, 0},
+        {64, 64, 90, 14, 2, 256, 1, 0}, {128, 128, 1, 12, 2, 512, 5, 0},
+        {32, 96, 7, 3, 3, 300, 2, 0},   {64, 64, 3, 9, 3, 512, 1, 30},
+    };
+    for (size_t i = 0; i < sizeof(attentions) / sizeof(*attentions); i++)
+        check_attention(&attentions[i]);
 }
 
 /* ggml must not give us what we cannot compute. */
@@ -257,6 +385,7 @@ int main(void)
                                         cmocka_unit_test(test_cleared_is_cleared)};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_products),
+        cmocka_unit_test(test_attention),
         cmocka_unit_test(test_what_is_refused),
         cmocka_unit_test(test_panels_from_a_file),
     };

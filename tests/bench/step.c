@@ -3,8 +3,9 @@
  *
  *     step MODEL.gguf panels|libllama [THREADS]
  *
- * Each row is one token of a slot of its own, at the beginning of its context; the last
- * column is a prompt of 512 tokens, the least of three. `make bench-step` runs it with
+ * Each row is one token of a slot of its own, at the beginning of its context; then come a
+ * prompt of 512 tokens, and one and twelve tokens after 1920 others, the least of three.
+ * `make bench-step` runs it with
  * either kernels, one after the other: two models in memory would share the cache. */
 #include "base/loop.h"
 #include "engine/llm.h"
@@ -12,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLOTS = 8, STEPS = 40, PROMPT = 512 };
+enum { SLOTS = 8, STEPS = 40, PROMPT = 512, BEFORE = 1920 };
 
 static double decode(struct llm *llm, const struct llm_row *rows, int n)
 {
@@ -46,15 +47,22 @@ static double step_ms(struct llm *llm, int n)
     return ms[STEPS / 2];
 }
 
-static double prompt_ms(struct llm *llm)
+/* n tokens of slot 0 from position `at` on. */
+static double rows_ms(struct llm *llm, int at, int n)
 {
     static struct llm_row rows[PROMPT];
+    for (int i = 0; i < n; i++)
+        rows[i] =
+            (struct llm_row){1000 + (at + i) * 77 % 20000, at + i, 0, i == n - 1};
+    llm_truncate(llm, 0, at);
+    return decode(llm, rows, n);
+}
+
+static double least_ms(struct llm *llm, int at, int n)
+{
     double least = 1e9;
-    for (int i = 0; i < PROMPT; i++)
-        rows[i] = (struct llm_row){1000 + i * 77 % 20000, i, 0, i == PROMPT - 1};
     for (int turn = 0; turn < 3; turn++) {
-        llm_truncate(llm, 0, 0);
-        double ms = decode(llm, rows, PROMPT);
+        double ms = rows_ms(llm, at, n);
         least = ms < least ? ms : least;
     }
     return least;
@@ -80,7 +88,10 @@ int main(int argc, char **argv)
     printf("| %s |", llm_info(llm)->kernels);
     for (int n = 1; n <= SLOTS; n++)
         printf(" %.1f |", step_ms(llm, n));
-    printf(" %.0f |\n", prompt_ms(llm));
+    printf(" %.0f |", least_ms(llm, 0, PROMPT));
+    for (int at = 0; at < BEFORE; at += PROMPT)
+        rows_ms(llm, at, BEFORE - at < PROMPT ? BEFORE - at : PROMPT);
+    printf(" %.1f | %.1f |\n", least_ms(llm, BEFORE, 1), least_ms(llm, BEFORE, 12));
     llm_close(llm);
     return 0;
 }
