@@ -11,7 +11,6 @@ typedef struct {
     __m256 a, b;
 } lanes;
 enum { LANES_ROWS = 4 };
-#define LANES_MORE(call)
 
 LANES_INLINE lanes lanes_load(const float *at)
 {
@@ -135,11 +134,11 @@ LANES_INLINE void lanes_turn(const char *const keys[16], size_t at, float *out)
 }
 
 #include "kernel/attend_lanes.h"
+#include "kernel/piece.h"
 
 static bool usable(void)
 {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-           __builtin_cpu_supports("f16c");
+    return panel_avx2.usable(); /* the same: AVX2, FMA, half floats */
 }
 
 const struct attend_cpu attend_avx2 = {usable, part, add};

@@ -9,9 +9,6 @@
 
 typedef __m512 lanes;
 enum { LANES_ROWS = 8 };
-#define LANES_MORE(call)                                                                 \
-    LANES_CASE(5, call(5))                                                               \
-    LANES_CASE(6, call(6)) LANES_CASE(7, call(7)) LANES_CASE(8, call(8))
 
 LANES_INLINE lanes lanes_load(const float *at)
 {

@@ -103,7 +103,7 @@ LANES_INLINE void score_some(const struct attend_piece *p, int g, int i, const i
 {
     int width = p->a->k_width;
     const float *queries = p->room->queries + (size_t)i * (size_t)width;
-    lanes acc[LANES_ROWS];
+    lanes acc[8];
 #pragma GCC unroll 8
     for (int r = 0; r < n; r++)
         acc[r] = lanes_set(0);
@@ -145,7 +145,7 @@ LANES_INLINE void value_some(const struct attend_piece *p, unsigned seen, int d,
                              const int n)
 {
     const struct attend *a = p->a;
-    lanes acc[LANES_ROWS];
+    lanes acc[8];
 #pragma GCC unroll 8
     for (int r = 0; r < n; r++)
         acc[r] = lanes_set(0);
@@ -168,36 +168,47 @@ LANES_INLINE void value_some(const struct attend_piece *p, unsigned seen, int d,
 }
 
 /* With the number of rows known to the compiler, sums stay in registers. */
-#define LANES_CASE(n, call)                                                              \
-    case n:                                                                              \
-        call;                                                                            \
-        break;
-#define LANES_FEW(N, call)                                                               \
-    do {                                                                                 \
-        switch (N) {                                                                     \
-            LANES_CASE(1, call(1))                                                       \
-            LANES_CASE(2, call(2)) LANES_CASE(3, call(3)) LANES_CASE(4, call(4))         \
-                LANES_MORE(call)                                                         \
-        }                                                                                \
-    } while (0)
-
 LANES static void score(const struct attend_piece *p, int g)
 {
     for (int i = 0; i < p->n_rows; i += LANES_ROWS) {
-        int n = p->n_rows - i < LANES_ROWS ? p->n_rows - i : LANES_ROWS;
-#define SCORE(N) score_some(p, g, i, N)
-        LANES_FEW(n, SCORE);
-#undef SCORE
+        int left = p->n_rows - i;
+        switch (left < LANES_ROWS ? left : LANES_ROWS) {
+#define CASE(n)                                                                          \
+    case n:                                                                              \
+        score_some(p, g, i, n);                                                          \
+        break
+            CASE(1);
+            CASE(2);
+            CASE(3);
+            CASE(4);
+            CASE(5);
+            CASE(6);
+            CASE(7);
+            CASE(8);
+#undef CASE
+        }
     }
 }
 
 LANES static void value(const struct attend_piece *p, unsigned seen, int d)
 {
     for (int i = 0; i < p->n_rows; i += LANES_ROWS) {
-        int n = p->n_rows - i < LANES_ROWS ? p->n_rows - i : LANES_ROWS;
-#define VALUE(N) value_some(p, seen, d, i, N)
-        LANES_FEW(n, VALUE);
-#undef VALUE
+        int left = p->n_rows - i;
+        switch (left < LANES_ROWS ? left : LANES_ROWS) {
+#define CASE(n)                                                                          \
+    case n:                                                                              \
+        value_some(p, seen, d, i, n);                                                    \
+        break
+            CASE(1);
+            CASE(2);
+            CASE(3);
+            CASE(4);
+            CASE(5);
+            CASE(6);
+            CASE(7);
+            CASE(8);
+#undef CASE
+        }
     }
 }
 

@@ -25,8 +25,9 @@ static float number(float most)
            ((float)rand() / (float)RAND_MAX * 2 - 1); // NOLINT: any numbers will do
 }
 
-static void *halves(size_t n, float most)
+static void *halves(int n_rows, int width, float most)
 {
+    size_t n = (size_t)n_rows * (size_t)width;
     uint16_t *at = malloc(n * sizeof(*at));
     for (size_t i = 0; i < n; i++)
         at[i] = ggml_fp32_to_fp16(number(most));
@@ -42,13 +43,13 @@ static struct scene scene(int n_tokens, int n_heads, int n_keys, int width, int 
                             .k_width = width,
                             .v_width = v_width,
                             .scale = 1 / sqrtf((float)width)}};
-    size_t n_rows = (size_t)(n_tokens * n_heads), pad = 16;
+    size_t n_rows = (size_t)n_tokens * (size_t)n_heads, pad = 16;
     s.q = malloc(n_rows * ((size_t)width + pad) * sizeof(float));
     for (size_t i = 0; i < n_rows * ((size_t)width + pad); i++)
         s.q[i] = number(4);
-    s.k = halves((size_t)(n_keys * width), 4);
-    s.v = halves((size_t)(n_keys * v_width), 2);
-    s.mask = calloc((size_t)(n_tokens * n_keys), sizeof(*s.mask));
+    s.k = halves(n_keys, width, 4);
+    s.v = halves(n_keys, v_width, 2);
+    s.mask = calloc((size_t)n_tokens * (size_t)n_keys, sizeof(*s.mask));
     for (int t = 0; t < n_tokens; t++)
         for (int i = 0; i < n_keys; i++)
             if (i > n_keys - n_tokens + t)
