@@ -25,8 +25,7 @@
 
 enum {
     ATTEND_LANES = 16, /* widths of keys and values are multiples of it */
-    ATTEND_ROWS =
-        32, /* in a block at most: what it needs lies in the second-level cache */
+    ATTEND_ROWS = 32,  /* in a block at most; it works in the second-level cache */
     ATTEND_PART = 256, /* keys */
 };
 
@@ -41,8 +40,7 @@ struct attend {
     size_t q_token, q_head;
     const char *k, *v; /* half floats */
     size_t k_key, v_key;
-    const char
-        *mask; /* half floats, n_keys of each token; -inf: not seen. NULL: all are */
+    const char *mask; /* half floats, n_keys a token; -inf: not seen. NULL: all are */
     size_t mask_token;
     char *out; /* floats */
     size_t out_token, out_head;

@@ -78,23 +78,14 @@ LANES_INLINE lanes lanes_above(lanes x, lanes y, lanes z)
                    _mm256_and_ps(x.b, _mm256_cmp_ps(y.b, z.b, _CMP_NLE_UQ))};
 }
 
-LANES_INLINE float lanes_most(lanes x)
+LANES_INLINE __m256 lanes_low(lanes x)
 {
-    __m256 eight = _mm256_max_ps(x.a, x.b);
-    __m128 four =
-        _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
-    __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
-    return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
+    return x.a;
 }
 
-/* Halves, quarters, pairs. */
-LANES_INLINE float lanes_sum(lanes x)
+LANES_INLINE __m256 lanes_high(lanes x)
 {
-    __m256 eight = _mm256_add_ps(x.a, x.b);
-    __m128 four =
-        _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
-    __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
-    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+    return x.b;
 }
 
 /* Eight keys by eight numbers; rows of the result are ATTEND_LANES apart. */

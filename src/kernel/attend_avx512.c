@@ -66,19 +66,14 @@ LANES_INLINE lanes lanes_above(lanes a, lanes b, lanes c)
     return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(b, c, _CMP_NLE_UQ), a);
 }
 
-LANES_INLINE float lanes_most(lanes a)
+LANES_INLINE __m256 lanes_low(lanes a)
 {
-    return _mm512_reduce_max_ps(a);
+    return _mm512_castps512_ps256(a);
 }
 
-/* Halves, quarters, pairs. */
-LANES_INLINE float lanes_sum(lanes a)
+LANES_INLINE __m256 lanes_high(lanes a)
 {
-    __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));
-    __m128 four =
-        _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
-    __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
-    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+    return _mm512_extractf32x8_ps(a, 1);
 }
 
 LANES_INLINE void lanes_turn(const char *const keys[16], size_t at, float *out)

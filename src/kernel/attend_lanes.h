@@ -14,6 +14,25 @@
 #include "kernel/attend_block.h"
 #include <math.h>
 
+LANES_INLINE float lanes_most(lanes a)
+{
+    __m256 eight = _mm256_max_ps(lanes_low(a), lanes_high(a));
+    __m128 four =
+        _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
+}
+
+/* Halves, quarters, pairs. */
+LANES_INLINE float lanes_sum(lanes a)
+{
+    __m256 eight = _mm256_add_ps(lanes_low(a), lanes_high(a));
+    __m128 four =
+        _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+
 /* For x <= 0; 0 below -87. Cephes' expf(). A NaN stays one: above() lets nothing else
  * than what is known to be below fall to 0 */
 LANES_INLINE lanes lanes_exp(lanes x)
@@ -167,49 +186,47 @@ LANES_INLINE void value_some(const struct attend_piece *p, unsigned seen, int d,
         lanes_store(p->sums->values + (size_t)(i + r) * (size_t)a->v_width + d, acc[r]);
 }
 
-/* With the number of rows known to the compiler, sums stay in registers. */
+/* some(n) with a number of rows that the compiler knows: their sums stay in registers. */
+#define WITH_ROWS(n_rows, some)                                                          \
+    switch ((n_rows) < LANES_ROWS ? (n_rows) : LANES_ROWS) {                             \
+    case 1:                                                                              \
+        some(1);                                                                         \
+        break;                                                                           \
+    case 2:                                                                              \
+        some(2);                                                                         \
+        break;                                                                           \
+    case 3:                                                                              \
+        some(3);                                                                         \
+        break;                                                                           \
+    case 4:                                                                              \
+        some(4);                                                                         \
+        break;                                                                           \
+    case 5:                                                                              \
+        some(5);                                                                         \
+        break;                                                                           \
+    case 6:                                                                              \
+        some(6);                                                                         \
+        break;                                                                           \
+    case 7:                                                                              \
+        some(7);                                                                         \
+        break;                                                                           \
+    case 8:                                                                              \
+        some(8);                                                                         \
+        break;                                                                           \
+    }
+
 LANES static void score(const struct attend_piece *p, int g)
 {
-    for (int i = 0; i < p->n_rows; i += LANES_ROWS) {
-        int left = p->n_rows - i;
-        switch (left < LANES_ROWS ? left : LANES_ROWS) {
-#define CASE(n)                                                                          \
-    case n:                                                                              \
-        score_some(p, g, i, n);                                                          \
-        break
-            CASE(1);
-            CASE(2);
-            CASE(3);
-            CASE(4);
-            CASE(5);
-            CASE(6);
-            CASE(7);
-            CASE(8);
-#undef CASE
-        }
-    }
+#define SCORE(n) score_some(p, g, i, n)
+    for (int i = 0; i < p->n_rows; i += LANES_ROWS)
+        WITH_ROWS(p->n_rows - i, SCORE)
 }
 
 LANES static void value(const struct attend_piece *p, unsigned seen, int d)
 {
-    for (int i = 0; i < p->n_rows; i += LANES_ROWS) {
-        int left = p->n_rows - i;
-        switch (left < LANES_ROWS ? left : LANES_ROWS) {
-#define CASE(n)                                                                          \
-    case n:                                                                              \
-        value_some(p, seen, d, i, n);                                                    \
-        break
-            CASE(1);
-            CASE(2);
-            CASE(3);
-            CASE(4);
-            CASE(5);
-            CASE(6);
-            CASE(7);
-            CASE(8);
-#undef CASE
-        }
-    }
+#define VALUE(n) value_some(p, seen, d, i, n)
+    for (int i = 0; i < p->n_rows; i += LANES_ROWS)
+        WITH_ROWS(p->n_rows - i, VALUE)
 }
 
 LANES static bool part(const struct attend_piece *p)

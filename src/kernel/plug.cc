@@ -462,7 +462,7 @@ bool plug_panels()
 {
     auto &types = ggml_backend_cpu_get_extra_buffer_types();
     // Intel's tile registers (AMX), where ggml has them, are faster still.
-    if (!panel_usable() || ggml_cpu_has_amx_int8())
+    if (!panel_usable() || !attend_usable() || ggml_cpu_has_amx_int8())
         return false;
     if (types.empty() || types.front() != panels())
         types.insert(types.begin(), panels());
